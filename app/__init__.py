@@ -1,0 +1,1 @@
+"""What the program is: opens runs, keeps tracks, commands, saves and exports."""

@@ -1,0 +1,1 @@
+"""Reading: every kind of X-ray run becomes one immutable Run."""

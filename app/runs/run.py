@@ -1,0 +1,217 @@
+"""One immutable run: its frames (decoded lazily), times, geometry, grey scale and signals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class RunError(Exception):
+    """A run that cannot be read. The message is one plain sentence that says what to do."""
+
+
+class FrameSource(Protocol):
+    """Decodes single frames; safe to call from several threads at once."""
+
+    def read(self, index: int) -> NDArray[np.generic]:
+        """Return frame ``index`` (0-based) as stored pixel values, shape (rows, columns).
+
+        Raises
+        ------
+        RunError
+            If this frame cannot be decoded.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release files; reading afterwards raises RunError."""
+        ...
+
+
+class TimingSource(StrEnum):
+    """Where the frame times come from."""
+
+    FRAME_TIME_VECTOR = "frame time vector"
+    FRAME_TIME = "frame time"
+    CINE_RATE = "cine rate"
+    RECOMMENDED_RATE = "recommended display rate"
+    PER_FRAME = "per-frame acquisition times"
+    VIDEO = "video time stamps"
+    ASSUMED = "assumed 15 frames/s"
+
+
+class SpacingSource(StrEnum):
+    """How honest a millimetre is (DICOM C.8.7.5, Imager Pixel Spacing; C.7.6.3, Pixel Spacing)."""
+
+    DETECTOR = "at detector"
+    MAGNIFICATION = "corrected by magnification factor"
+    SOD_SID = "corrected by SOD/SID"
+    CALIBRATED = "calibrated"
+    FILE = "from file"
+
+
+class VoiFunction(StrEnum):
+    """VOI LUT Function (0028,1056)."""
+
+    LINEAR = "LINEAR"
+    LINEAR_EXACT = "LINEAR_EXACT"
+    SIGMOID = "SIGMOID"
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """Distance between pixel centres in mm, down a column (row_mm) and along a row (column_mm)."""
+
+    row_mm: float
+    column_mm: float
+    source: SpacingSource
+
+    @property
+    def holds_in_patient(self) -> bool:
+        """False where the spacing is that of the detector: no millimetre may be shown from it."""
+        return self.source is not SpacingSource.DETECTOR
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window in modality values (after Modality LUT); ``width`` may be below 1."""
+
+    center: float
+    width: float
+    function: VoiFunction = VoiFunction.LINEAR
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lut:
+    """A Modality or VOI LUT (PS3.3 C.11.1, C.11.2): ``values[clip(x - first_input)]``."""
+
+    first_input: int
+    values: NDArray[np.float64]
+    explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GreyScale:
+    """From stored value to the picture (PS3.4 N.2).
+
+    Modality value = ``modality_lut[stored]`` or ``stored * slope + intercept``.
+    """
+
+    bits_stored: int = 8
+    signed: bool = False
+    inverted: bool = False  # MONOCHROME1: low values are bright
+    slope: float = 1.0
+    intercept: float = 0.0
+    modality_lut: Lut | None = None
+    windows: tuple[Window, ...] = ()
+    voi_luts: tuple[Lut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shutter:
+    """Display shutter (PS3.3 C.7.6.11); all given shapes apply together. Pixels, 0-based."""
+
+    rectangle: tuple[float, float, float, float] | None = None  # left, top, right, bottom: kept
+    circle: tuple[float, float, float] | None = None  # x, y, radius
+    polygon: tuple[tuple[float, float], ...] = ()  # (x, y) vertices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ecg:
+    """One ECG lead in the time of the run (0 ms = first frame)."""
+
+    samples: NDArray[np.float32]  # (n,), mV where ``unit`` is "mV"
+    sampling_hz: float
+    start_ms: float = 0.0
+    unit: str = ""
+    label: str = "ECG"
+    r_wave_times_ms: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MaskSubtraction:
+    """One item of the Mask Subtraction Sequence (PS3.3 C.7.6.10); frames are 0-based here."""
+
+    operation: str  # AVG_SUB, TID, REV_TID or NONE
+    applicable_frames: tuple[tuple[int, int], ...] = ()  # inclusive ranges; empty = all frames
+    mask_frames: tuple[int, ...] = ()
+    tid_offset: int = 1
+    shift_px: tuple[float, float] = (0.0, 0.0)  # (x, y)
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Identity shown top left, hidden with one key; never logged or exported with labels."""
+
+    name: str = ""
+    id: str = ""
+    birth_date: str = ""
+    sex: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """One X-ray run. Nothing here changes after opening.
+
+    Attributes
+    ----------
+    path : Path
+        The file, or the folder of frames, that was opened. Never written to.
+    frames : FrameSource
+        Decodes stored pixel values on demand.
+    frame_times_ms : ndarray, shape (frame_count,)
+        Time of each frame, from 0, strictly increasing.
+    primary_angles_deg, secondary_angles_deg : ndarray, shape (frame_count,), or None
+        Positioner angles a frame: LAO positive, RAO negative; cranial positive, caudal negative.
+    nominal_range : (low, high)
+        Modality values that the picture spans where the file gives no window.
+    open_subtracted : bool
+        Recommended Viewing Mode is SUB.
+    pixel_intensity_relationship : str
+        LIN, LOG, DISP or "" (PS3.3 C.8.7.1): tells in which space a mask is subtracted.
+    """
+
+    path: Path
+    frames: FrameSource
+    frame_count: int
+    rows: int
+    columns: int
+    frame_times_ms: NDArray[np.float64]
+    timing_source: TimingSource = TimingSource.ASSUMED
+    grey: GreyScale = field(default_factory=GreyScale)
+    nominal_range: tuple[float, float] = (0.0, 255.0)
+    spacing: Spacing | None = None
+    primary_angles_deg: NDArray[np.float64] | None = None
+    secondary_angles_deg: NDArray[np.float64] | None = None
+    shutter: Shutter | None = None
+    ecg: Ecg | None = None
+    mask_subtraction: tuple[MaskSubtraction, ...] = ()
+    open_subtracted: bool = False
+    pixel_intensity_relationship: str = ""
+    representative_frame: int | None = None
+    patient: Patient = field(default_factory=Patient)
+    sop_instance_uid: str | None = None
+    study_uid: str | None = None
+    series_uid: str | None = None
+    modality: str = ""
+    study_date: date | None = None
+    study_description: str = ""
+    series_description: str = ""
+    acquisition_time: str = ""
+    frame_of_interest: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()  # plain sentences: what was assumed or repaired while reading
+
+    @property
+    def duration_ms(self) -> float:
+        """Time from the first frame to the end of the last one's interval."""
+        times = self.frame_times_ms
+        if len(times) < 2:
+            return 0.0
+        return float(times[-1] + np.median(np.diff(times)))

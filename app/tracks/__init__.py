@@ -1,0 +1,1 @@
+"""The labels: tracks, edits with undo, the store, formats in and out."""

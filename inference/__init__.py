@@ -1,0 +1,1 @@
+"""What is computed: networks, runtimes, denoising, tracking, simulation, training and scores."""

@@ -1,0 +1,1 @@
+"""Scores and speeds beside peers: python -m inference.benchmarks NAME."""

@@ -1,0 +1,1 @@
+"""Simulated fluoroscopy and angiography runs with exact truth."""

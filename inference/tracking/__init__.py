@@ -1,0 +1,1 @@
+"""The FIMAE catheter-tip tracker."""

@@ -1,0 +1,1 @@
+"""What is seen: one QWidget a file over plain arrays and small dataclasses."""
