@@ -1,0 +1,112 @@
+"""The one table of commands: it drives key bindings, menus, tooltips and the help page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One thing the user can do.
+
+    Attributes
+    ----------
+    name : str
+        The method of the window's command receiver that does it.
+    menu : str
+        The menu, and the group on the help page.
+    text : str
+        What it does, as the menu says it.
+    keys : tuple of str
+        Key sequences, the first one shown; empty where only the menu offers it.
+    checkable : bool
+        The command switches something on and off.
+    separated : bool
+        A line stands above it in the menu.
+    icon : str
+        Icon name, or "".
+    """
+
+    name: str
+    menu: str
+    text: str
+    keys: tuple[str, ...] = ()
+    checkable: bool = False
+    separated: bool = False
+    icon: str = ""
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("open_files", "File", "Open run…", ("Ctrl+O",), icon="file-outline"),
+    Command("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), icon="folder-open-outline"),
+    Command("open_sample", "File", "Open the built-in sample"),
+    Command("previous_run", "File", "Previous run in the list", ("PgUp",), separated=True),
+    Command("next_run", "File", "Next run in the list", ("PgDown",)),
+    Command("import_labels", "File", "Import labels…", ("Ctrl+I",), separated=True),
+    Command("export_labels", "File", "Export labels…", ("Ctrl+E",), icon="export-variant"),
+    Command("export_picture", "File", "Save picture (PNG)…", ("Ctrl+Shift+P",)),
+    Command("export_movie", "File", "Save movie (MP4)…", ("Ctrl+M",)),
+    Command("toggle_reviewed", "File", "Run is reviewed", ("Ctrl+R",), checkable=True),
+    Command("open_settings", "File", "Settings…", ("Ctrl+,",), separated=True),
+    Command("quit", "File", "Quit", ("Ctrl+Q",), separated=True),
+    Command("undo", "Edit", "Undo", ("Ctrl+Z",), icon="undo"),
+    Command("redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), icon="redo"),
+    Command("toggle_play", "Play", "Play or pause", ("Space",), icon="play"),
+    Command("step_back", "Play", "Previous frame", ("Left",)),
+    Command("step_forward", "Play", "Next frame", ("Right",)),
+    Command("jump_back", "Play", "Back ten frames", ("Shift+Left",)),
+    Command("jump_forward", "Play", "Forward ten frames", ("Shift+Right",)),
+    Command("first_frame", "Play", "First frame", ("Home",)),
+    Command("last_frame", "Play", "Last frame", ("End",)),
+    Command("slower", "Play", "Slower", ("[",), separated=True),
+    Command("faster", "Play", "Faster", ("]",)),
+    Command("cycle_repeat", "Play", "Loop, bounce or once", ("Ctrl+L",)),
+    Command("fit", "View", "Fit the picture", ("F",), icon="fit-to-page-outline"),
+    Command("one_to_one", "View", "One pixel to one pixel", ("1",)),
+    Command("zoom_in", "View", "Zoom in", ("+", "=")),
+    Command("zoom_out", "View", "Zoom out", ("-",)),
+    Command("auto_window", "View", "Window: auto", ("W",), separated=True, icon="contrast-box"),
+    Command("file_window", "View", "Window: next from file", ("Shift+W",)),
+    Command("full_window", "View", "Window: full range", ("Ctrl+W",)),
+    Command("toggle_invert", "View", "Invert", ("I",), checkable=True, icon="invert-colors"),
+    Command("toggle_shutter", "View", "Shutter", ("Shift+S",), checkable=True),
+    Command("toggle_subtraction", "View", "Subtract the mask (DSA)", ("M",), checkable=True),
+    Command("toggle_tracks", "View", "Show tracks", ("O",), checkable=True, separated=True),
+    Command("toggle_trails", "View", "Show trails", ("Shift+O",), checkable=True),
+    Command("toggle_corners", "View", "Show text in the corners", ("Y",), checkable=True),
+    Command("toggle_patient", "View", "Show patient data", ("H",), checkable=True),
+    Command("toggle_panels", "View", "Show side panels", ("Ctrl+B",), checkable=True),
+    Command("toggle_theme", "View", "Light theme", ("Ctrl+T",), checkable=True),
+    Command("toggle_full_screen", "View", "Full screen", ("F11",), checkable=True),
+    Command("toggle_denoised", "Denoise", "Denoised or original (flip)", ("D",), icon="creation"),
+    Command("show_original", "Denoise", "Original", ("Ctrl+1",), separated=True),
+    Command("show_denoised", "Denoise", "Denoised", ("Ctrl+2",)),
+    Command("show_side_by_side", "Denoise", "Side by side", ("Ctrl+3",)),
+    Command("show_wipe", "Denoise", "Wipe", ("Ctrl+4",)),
+    Command("show_difference", "Denoise", "Difference", ("Ctrl+5",)),
+    Command("cancel_denoising", "Denoise", "Stop denoising", separated=True),
+    Command("new_track", "Track", "New track", ("N",), icon="plus"),
+    Command("next_track", "Track", "Next track", ("Tab",)),
+    Command("delete_track", "Track", "Delete track", ("Ctrl+Delete",)),
+    Command("lock_labels", "Track", "Lock the labels", ("K",), checkable=True),
+    Command(
+        "track_both", "Track", "Track both ways", ("T",), separated=True, icon="arrow-left-right"
+    ),
+    Command("track_backward", "Track", "Track backward", ("Shift+T",)),
+    Command("track_forward", "Track", "Track forward", ("Ctrl+Shift+T",)),
+    Command("cancel_tracking", "Track", "Stop tracking", ("Escape",)),
+    Command("next_doubtful", "Track", "Next doubtful frame", ("E",), separated=True),
+    Command("previous_doubtful", "Track", "Previous doubtful frame", ("Shift+E",)),
+    Command("accept_point", "Track", "Point is right here", ("Return",)),
+    Command("mark_occluded", "Track", "Occluded on this frame", ("X",)),
+    Command("mark_absent", "Track", "Absent on this frame", ("A",)),
+    Command("mark_visible", "Track", "Visible on this frame", ("V",)),
+    Command("delete_point", "Track", "Delete on this frame", ("Delete",)),
+    Command("span_start", "Track", "Span starts here", (",",), separated=True),
+    Command("span_end", "Track", "Span ends here", (".",)),
+    Command("interpolate_span", "Track", "Interpolate the span", ("G",)),
+    Command("clear_span", "Track", "Clear the span", ("Shift+Delete",)),
+    Command("drop_span", "Track", "Forget the span", ("Shift+,",)),
+    Command("show_shortcuts", "Help", "Keyboard shortcuts", ("F1", "?")),
+    Command("show_about", "Help", "About Fluorotrace"),
+)

@@ -1,0 +1,77 @@
+"""What the user chose, kept in one JSON file of the user's configuration folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_config_path
+
+log = logging.getLogger(__name__)
+
+RECENT_RUNS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; every field has a default, unknown fields of a newer version are ignored."""
+
+    theme: str = "dark"
+    device: str = "auto"  # auto, cuda, mps or cpu
+    frame_memory_mb: int = 800
+    denoised_memory_mb: int = 400
+    project_folder: str = ""  # "" keeps labels beside the run
+    trail_frames: int = 12
+    assumed_frame_rate_hz: float = 15.0
+    show_patient: bool = True
+    recent_runs: tuple[str, ...] = ()
+
+    def with_recent(self, path: Path) -> Settings:
+        """Return settings with ``path`` first among the recent runs."""
+        kept = [p for p in self.recent_runs if p != str(path)]
+        return replace(self, recent_runs=(str(path), *kept)[:RECENT_RUNS])
+
+
+def settings_path() -> Path:
+    """Return the settings file (``FLUOROTRACE_CONFIG`` moves its folder)."""
+    folder = os.environ.get("FLUOROTRACE_CONFIG")
+    return (Path(folder) if folder else user_config_path("fluorotrace")) / "settings.json"
+
+
+def load_settings() -> Settings:
+    """Read the settings; a missing or damaged file gives the defaults."""
+    try:
+        stored = json.loads(settings_path().read_text("utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValueError):
+        log.warning("settings file unreadable, using defaults", exc_info=True)
+        return Settings()
+    if not isinstance(stored, dict):
+        return Settings()
+    known: dict[str, Any] = {}
+    for field in fields(Settings):
+        value = stored.get(field.name)
+        if isinstance(value, list):
+            value = tuple(str(item) for item in value)
+        if isinstance(value, int) and isinstance(field.default, float):
+            value = float(value)
+        if type(value) is type(field.default):
+            known[field.name] = value
+    return replace(Settings(), **known)
+
+
+def save_settings(settings: Settings) -> None:
+    """Write the settings; the old file stays whole until the new one is complete."""
+    path = settings_path()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".json.new")
+        draft.write_text(json.dumps(asdict(settings), indent=1), "utf-8")
+        draft.replace(path)
+    except OSError:
+        log.warning("settings could not be saved", exc_info=True)

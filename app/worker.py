@@ -1,0 +1,264 @@
+"""The one long-lived inference thread: networks loaded once, newest request first served.
+
+Tracking goes before denoising; denoising goes in small chunks, nearest the playhead first, so
+that a click is answered at once. The thread runs at a lower priority than the window.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal
+
+from inference.denoising.requests import DenoisedFrame, DenoiseRequest
+from inference.frames import FrameSequence
+from inference.tracking.requests import TrackedPoint, TrackRequest
+
+if TYPE_CHECKING:
+    from inference.denoising import Denoiser
+    from inference.tracking import Tracker
+
+log = logging.getLogger(__name__)
+
+CHUNK_FRAMES = 4
+NICENESS = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackJob:
+    """Track one point of one run; a newer job with the same ``key`` replaces an older one.
+
+    ``tag`` comes back with every result, for instance the undo step that the result belongs to.
+    """
+
+    key: str
+    frames: FrameSequence
+    request: TrackRequest
+    tag: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class DenoiseJob:
+    """Denoise the frames of one run that are still wanted."""
+
+    key: str
+    frames: FrameSequence
+    wanted: set[int]
+    playhead: int = 0
+    causal: bool = False
+    total: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.total = len(self.wanted)
+
+
+class InferenceWorker(QObject):
+    """Runs jobs on one background thread and reports by signals (delivered in the GUI thread).
+
+    Parameters
+    ----------
+    load_tracker, load_denoiser : callable
+        ``load(device)`` makes the engine; called on the worker thread, at most once a device.
+    device : str
+        auto, cuda, mps or cpu.
+    """
+
+    points_tracked = Signal(str, int, object)  # job key, tag, list[TrackedPoint]
+    tracking_progress = Signal(str, int, int)  # job key, frames done, frames asked
+    tracking_finished = Signal(str, int, bool)  # job key, tag, True where cancelled
+    frame_denoised = Signal(str, object)  # job key, DenoisedFrame
+    denoising_progress = Signal(str, int, int)
+    denoising_finished = Signal(str)
+    failed = Signal(str, str)  # job key, one plain sentence
+    device_changed = Signal(str)  # the device and runtime in use, in words
+    notice = Signal(str)  # what the user should know, such as a fall back to the CPU
+
+    def __init__(
+        self,
+        load_tracker: Callable[[str], Tracker],
+        load_denoiser: Callable[[str], Denoiser],
+        device: str = "auto",
+    ) -> None:
+        super().__init__()
+        self._load_tracker = load_tracker
+        self._load_denoiser = load_denoiser
+        self._device = device
+        self._engines: dict[str, Any] = {}
+        self._wake = threading.Condition()
+        self._tracking: dict[str, TrackJob] = {}
+        self._denoising: dict[str, DenoiseJob] = {}
+        self._running_track: TrackJob | None = None
+        self._cancelled: set[int] = set()  # id() of track jobs that must stop
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self._thread.start()
+
+    # asked by the GUI thread
+
+    def track(self, job: TrackJob) -> None:
+        """Track; replaces a waiting or running job with the same key."""
+        with self._wake:
+            self._stop_track(job.key)
+            self._tracking[job.key] = job
+            self._wake.notify()
+
+    def cancel_tracking(self, key: str) -> None:
+        """Stop the job within 200 ms; points already reported stay."""
+        with self._wake:
+            self._stop_track(key)
+
+    def denoise(self, job: DenoiseJob) -> None:
+        """Denoise; replaces a job with the same key."""
+        with self._wake:
+            self._denoising[job.key] = job
+            self._wake.notify()
+
+    def cancel_denoising(self, key: str) -> None:
+        """Stop the job within 200 ms."""
+        with self._wake:
+            self._denoising.pop(key, None)
+
+    def set_playhead(self, key: str, frame: int) -> None:
+        """Frames near ``frame`` are denoised first."""
+        with self._wake:
+            if (job := self._denoising.get(key)) is not None:
+                job.playhead = frame
+
+    def set_device(self, device: str) -> None:
+        """Use another device from the next piece of work on."""
+        with self._wake:
+            if device != self._device:
+                self._device = device
+                self._engines.clear()
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Stop everything and end the thread."""
+        with self._wake:
+            self._closing = True
+            self._tracking.clear()
+            self._denoising.clear()
+            self._wake.notify()
+        self._thread.join(timeout_s)
+
+    # on the worker thread
+
+    def _run(self) -> None:
+        _lower_priority()
+        while True:
+            with self._wake:
+                while not (self._closing or self._tracking or self._denoising):
+                    self._wake.wait()
+                if self._closing:
+                    return
+                track_job = next(iter(self._tracking.values()), None)
+                if track_job is not None:
+                    del self._tracking[track_job.key]
+                    self._running_track = track_job
+                denoise_job = next(iter(self._denoising.values()), None)
+            if track_job is not None:
+                self._do_track(track_job)
+            elif denoise_job is not None:
+                self._do_denoise(denoise_job)
+
+    def _do_track(self, job: TrackJob) -> None:
+        done = 0
+        asked = job.request.last_frame - job.request.first_frame + 1
+
+        def stopped() -> bool:
+            return self._closing or id(job) in self._cancelled
+
+        def report(points: list[TrackedPoint]) -> None:
+            nonlocal done
+            if not stopped():
+                done += len(points)
+                self.points_tracked.emit(job.key, job.tag, points)
+                self.tracking_progress.emit(job.key, min(done, asked), asked)
+
+        def work() -> None:
+            self.tracking_progress.emit(job.key, 0, asked)
+            engine: Tracker = self._engine("tracker", self._load_tracker)
+            engine.track(job.frames, job.request, stopped, report)
+
+        self._guarded(job.key, work)
+        with self._wake:
+            cancelled = id(job) in self._cancelled
+            self._cancelled.discard(id(job))
+            self._running_track = None
+        self.tracking_finished.emit(job.key, job.tag, cancelled)
+
+    def _do_denoise(self, job: DenoiseJob) -> None:
+        chunk = tuple(sorted(job.wanted, key=lambda f: abs(f - job.playhead))[:CHUNK_FRAMES])
+
+        def replaced() -> bool:
+            return self._closing or self._denoising.get(job.key) is not job
+
+        def stopped() -> bool:
+            return bool(self._tracking) or replaced()
+
+        def report(frame: DenoisedFrame) -> None:
+            if not replaced():
+                job.wanted.discard(frame.frame)
+                self.frame_denoised.emit(job.key, frame)
+                self.denoising_progress.emit(job.key, job.total - len(job.wanted), job.total)
+
+        def work() -> None:
+            engine: Denoiser = self._engine("denoiser", self._load_denoiser)
+            engine.denoise(job.frames, DenoiseRequest(chunk, job.causal), stopped, report)
+
+        before = len(job.wanted)
+        failed = not self._guarded(job.key, work)
+        stuck = not stopped() and len(job.wanted) == before
+        with self._wake:
+            ended = (failed or stuck or not job.wanted) and not replaced()
+            if ended:
+                del self._denoising[job.key]
+        if ended:
+            self.denoising_finished.emit(job.key)
+
+    def _engine(self, name: str, load: Callable[[str], Any]) -> Any:
+        with self._wake:
+            engine, device = self._engines.get(name), self._device
+        if engine is None:
+            engine = load(device)
+            with self._wake:
+                if device == self._device:
+                    self._engines[name] = engine
+            self.device_changed.emit(engine.device_name)
+        return engine
+
+    def _guarded(self, key: str, work: Callable[[], None]) -> bool:
+        """Run ``work``; every failure of an engine becomes one sentence in the window."""
+        try:
+            work()
+        except Exception as error:
+            log.exception("inference failed")
+            self.failed.emit(key, _sentence(error))
+            return False
+        return True
+
+    def _stop_track(self, key: str) -> None:
+        self._tracking.pop(key, None)
+        if self._running_track is not None and self._running_track.key == key:
+            self._cancelled.add(id(self._running_track))
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this; close other runs and try again."
+    text = str(error).strip().splitlines()
+    what = text[0] if text else type(error).__name__
+    return f"The computation failed ({what}); the run and its labels are safe, try again."
+
+
+def _lower_priority() -> None:
+    """Let the window go first; threads that a runtime starts later inherit this (Linux)."""
+    if hasattr(os, "setpriority"):
+        try:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        except OSError:
+            log.info("inference keeps the normal priority", exc_info=True)

@@ -1,0 +1,175 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from app.worker import DenoiseJob, InferenceWorker, TrackJob
+from inference.denoising.requests import DenoisedFrame
+from inference.frames import FrameSequence
+from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+
+FRAMES = FrameSequence(lambda index: np.full((8, 8), index, np.uint8), 40, 8, 8)
+
+
+class DummyTracker:
+    device_name = "dummy"
+
+    def __init__(self):
+        self.asked = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def track(self, frames, request, should_stop, on_points):
+        self.asked.append(request)
+        for frame in range(request.first_frame, request.last_frame + 1):
+            while not self.gate.wait(0.01):
+                if should_stop():
+                    return
+            if should_stop():
+                return
+            on_points([TrackedPoint(frame, 1.0, 2.0, "visible", 0.9)])
+
+
+class DummyDenoiser:
+    device_name = "dummy"
+
+    def __init__(self):
+        self.order = []
+        self.before_frame = lambda: None
+
+    def denoise(self, frames, request, should_stop, on_frame):
+        for frame in request.frames:
+            if should_stop():
+                return
+            self.before_frame()
+            self.order.append(frame)
+            on_frame(DenoisedFrame(frame, frames.read(frame).astype(np.float32)))
+
+
+@pytest.fixture
+def engines():
+    return DummyTracker(), DummyDenoiser()
+
+
+@pytest.fixture
+def worker(qtbot, engines):
+    made = InferenceWorker(lambda device: engines[0], lambda device: engines[1])
+    yield made
+    engines[0].gate.set()
+    made.close()
+
+
+def request(last=9):
+    return TrackRequest((Anchor(0, 1.0, 2.0),), 0, last)
+
+
+def test_points_stream_in_with_their_tag(qtbot, worker):
+    got = []
+    worker.points_tracked.connect(
+        lambda key, tag, points: got.extend((key, tag, p) for p in points)
+    )
+    with qtbot.waitSignal(worker.tracking_finished) as finished:
+        worker.track(TrackJob("a", FRAMES, request(), tag=7))
+    assert [p.frame for _, _, p in got] == list(range(10))
+    assert {(key, tag) for key, tag, _ in got} == {("a", 7)}
+    assert finished.args == ["a", 7, False]
+
+
+def test_cancel_within_200_ms(qtbot, worker, engines):
+    engines[0].gate.clear()
+    worker.track(TrackJob("a", FRAMES, request()))
+    qtbot.waitUntil(lambda: len(engines[0].asked) == 1)
+    asked = time.monotonic()
+    with qtbot.waitSignal(worker.tracking_finished, timeout=1000) as finished:
+        worker.cancel_tracking("a")
+    assert finished.args[2] is True
+    assert time.monotonic() - asked < 1.0
+
+
+def test_newest_request_replaces_the_running_one(qtbot, worker, engines):
+    engines[0].gate.clear()
+    worker.track(TrackJob("a", FRAMES, request(), tag=1))
+    qtbot.waitUntil(lambda: len(engines[0].asked) == 1)
+    ended = []
+    worker.tracking_finished.connect(lambda key, tag, cancelled: ended.append((tag, cancelled)))
+    worker.track(TrackJob("a", FRAMES, request(last=3), tag=2))
+    qtbot.waitUntil(lambda: len(engines[0].asked) == 2)
+    engines[0].gate.set()
+    qtbot.waitUntil(lambda: len(ended) == 2)
+    assert ended == [(1, True), (2, False)]
+
+
+def test_frames_near_the_playhead_come_first(qtbot, worker, engines):
+    with qtbot.waitSignal(worker.denoising_finished):
+        worker.denoise(DenoiseJob("d", FRAMES, set(range(20)), playhead=10))
+    assert set(engines[1].order[:4]) <= {8, 9, 10, 11, 12}
+    assert sorted(engines[1].order) == list(range(20))
+
+
+def test_moved_playhead_changes_the_order(qtbot, worker, engines):
+    moved = threading.Event()
+
+    def move():
+        if not moved.is_set():
+            worker.set_playhead("d", 35)
+            moved.set()
+
+    engines[1].before_frame = move
+    with qtbot.waitSignal(worker.denoising_finished):
+        worker.denoise(DenoiseJob("d", FRAMES, set(range(40)), playhead=0))
+    assert set(engines[1].order[4:8]) <= {33, 34, 35, 36, 37}
+
+
+def test_tracking_goes_before_denoising(qtbot, worker, engines):
+    tracked_after = []
+
+    def ask_for_tracking():
+        if len(engines[1].order) == 2:
+            worker.track(TrackJob("a", FRAMES, request()))
+
+    engines[1].before_frame = ask_for_tracking
+    worker.tracking_finished.connect(lambda *_: tracked_after.append(len(engines[1].order)))
+    with qtbot.waitSignal(worker.denoising_finished):
+        worker.denoise(DenoiseJob("d", FRAMES, set(range(40))))
+    assert len(engines[0].asked) == 1
+    assert len(engines[1].order) == 40
+
+
+def test_failure_is_one_sentence_and_the_thread_lives_on(qtbot, worker, engines):
+    def fail():
+        raise RuntimeError("first line\nsecond line")
+
+    engines[1].before_frame = fail
+    with qtbot.waitSignal(worker.failed) as failed:
+        worker.denoise(DenoiseJob("d", FRAMES, {1}))
+    assert "\n" not in failed.args[1]
+    assert "first line" in failed.args[1]
+    engines[1].before_frame = lambda: None
+    with qtbot.waitSignal(worker.denoising_finished):
+        worker.denoise(DenoiseJob("d", FRAMES, {1}))
+
+
+def test_networks_are_loaded_once_a_device(qtbot):
+    loaded = []
+
+    def load(device):
+        loaded.append(device)
+        return DummyTracker()
+
+    worker = InferenceWorker(load, load)
+    for device in ("auto", "auto", "cpu"):
+        worker.set_device(device)
+        with qtbot.waitSignal(worker.tracking_finished):
+            worker.track(TrackJob("a", FRAMES, request()))
+    worker.close()
+    assert loaded == ["auto", "cpu"]
+
+
+def test_closing_stops_running_work(qtbot, engines):
+    engines[0].gate.clear()
+    worker = InferenceWorker(lambda device: engines[0], lambda device: engines[1])
+    worker.track(TrackJob("a", FRAMES, request()))
+    qtbot.waitUntil(lambda: len(engines[0].asked) == 1)
+    worker.close()
+    assert not worker._thread.is_alive()
