@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Signal
 
+from app.errors import sentence
 from inference.denoising.requests import DenoisedFrame, DenoiseRequest
 from inference.frames import FrameSequence
 from inference.tracking.requests import TrackedPoint, TrackRequest
@@ -237,7 +238,7 @@ class InferenceWorker(QObject):
             work()
         except Exception as error:
             log.exception("inference failed")
-            self.failed.emit(key, _sentence(error))
+            self.failed.emit(key, sentence(error))
             return False
         return True
 
@@ -245,14 +246,6 @@ class InferenceWorker(QObject):
         self._tracking.pop(key, None)
         if self._running_track is not None and self._running_track.key == key:
             self._cancelled.add(id(self._running_track))
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, MemoryError):
-        return "There is not enough memory for this; close other runs and try again."
-    text = str(error).strip().splitlines()
-    what = text[0] if text else type(error).__name__
-    return f"The computation failed ({what}); the run and its labels are safe, try again."
 
 
 def _lower_priority() -> None:

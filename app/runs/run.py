@@ -11,9 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import UserError
 
-class RunError(Exception):
-    """A run that cannot be read. The message is one plain sentence that says what to do."""
+
+class RunError(UserError):
+    """A run that cannot be read."""
 
 
 class FrameSource(Protocol):
