@@ -1,0 +1,1 @@
+"""What the viewer costs in time and memory: python -m app.benchmarks."""
