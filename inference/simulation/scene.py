@@ -1,0 +1,205 @@
+"""Everything that moves in the picture besides anatomy: devices, vessels and contrast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.simulation.devices import (
+    CORONARY,
+    Device,
+    make_catheter,
+    make_lead,
+    make_wire_beyond,
+)
+from inference.simulation.motion import HeartField, Injection, Rhythm, make_heart_field
+from inference.simulation.run import DeviceTruth, Scenario
+from inference.simulation.vessels import (
+    ATTENUATION_PER_MM_MGI,
+    Reflux,
+    VesselTree,
+    make_reflux,
+    make_tree,
+)
+
+FloatArray = NDArray[np.float32]
+_MASK_ATTENUATION = 0.035  # contrast fainter than this counts as no vessel
+_COVERED = 0.9  # the tip is occluded where what lies over it absorbs this share of the tip's own
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Devices (the main catheter first) and the contrast of one run."""
+
+    devices: tuple[Device, ...]
+    field: HeartField
+    injection: Injection
+    tree: VesselTree | None
+    reflux: Reflux | None
+    vessels_show: bool = True
+
+    def draw(
+        self, frame: int, height: int, width: int
+    ) -> tuple[FloatArray, FloatArray, DrawnFrame]:
+        """Attenuation of everything and of contrast alone, each (H, W), and the frame's truth."""
+        time = float(self.field.rhythm.times_ms[frame])
+        lines = [device.centre_line(self.field, frame) for device in self.devices]
+        shadow = np.zeros((height, width), np.float32)
+        if self.tree is not None:
+            self.tree.shadow(shadow, self.field, frame, self.injection)
+        if self.reflux is not None:
+            self.reflux.shadow(shadow, lines[0][0, :2], time, self.injection)
+        contrast = shadow.copy()
+        for device, line in zip(self.devices[1:], lines[1:], strict=True):
+            device.shadow(shadow, line)
+        filling = float(self.injection.concentration(time)) * ATTENUATION_PER_MM_MGI
+        cover = _around_tip(shadow, lines[0], self.devices[0].radius_px)
+        self.devices[0].shadow(shadow, lines[0], filling)
+        own = _around_tip(shadow, lines[0], self.devices[0].radius_px) - cover
+        return shadow, contrast, DrawnFrame(tuple(lines), cover > _COVERED * own)
+
+
+@dataclass(frozen=True)
+class DrawnFrame:
+    """Where the devices are in one frame, and whether something covers the main tip."""
+
+    lines: tuple[FloatArray, ...]
+    covered: bool
+
+
+def _around_tip(image: FloatArray, line: FloatArray, radius: float) -> float:
+    """Mean attenuation along the last stretch of the tube (3 diameters), 0 outside."""
+    points = line[: max(4, int(6 * radius / 0.55)), :2]
+    x, y = np.rint(points).astype(int).T
+    height, width = image.shape
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    return float(image[y[inside], x[inside]].mean()) if inside.any() else 0.0
+
+
+def device_truths(
+    scene: Scene, drawn: list[DrawnFrame], opening: FloatArray
+) -> tuple[DeviceTruth, ...]:
+    """Collect the frames' centre lines and states; ``opening`` is 0 under the collimator."""
+    height, width = opening.shape
+    truths = []
+    for index, device in enumerate(scene.devices):
+        tips = np.stack([frame.lines[index][0, :2] for frame in drawn])
+        states = []
+        for (x, y), frame in zip(tips, drawn, strict=True):
+            column, row = round(float(x)), round(float(y))
+            if not (0 <= column < width and 0 <= row < height) or opening[row, column] < 0.3:
+                states.append("absent")
+            else:
+                states.append("occluded" if index == 0 and frame.covered else "visible")
+        truths.append(
+            DeviceTruth(
+                kind=device.kind,
+                tip=tips.astype(np.float32),
+                state=tuple(states),
+                body=tuple(
+                    np.concatenate([line[:0:-4, :2], line[:1, :2]])
+                    for line in (frame.lines[index] for frame in drawn)
+                ),
+                radius_px=device.radius_px,
+            )
+        )
+    return tuple(truths)
+
+
+def make_scene(
+    rng: np.random.Generator,
+    scenario: Scenario,
+    rhythm: Rhythm,
+    tip_px: NDArray[np.floating],
+    pixels_per_mm: float,
+    reach_px: float,
+    unit: float,
+    kind: str | None = None,
+    injection: Injection | None = None,
+) -> Scene:
+    """Draw the devices and the injection of a run.
+
+    Parameters
+    ----------
+    tip_px : ndarray, shape (2,)
+        The main catheter's tip at rest.
+    reach_px : float
+        Length of the shafts: enough to leave the picture.
+    unit : float
+        Size in pixels of a pixel of a 512 matrix.
+    kind : str, optional
+        Shape of the main catheter.
+    injection : Injection, optional
+        In place of the one that the scenario would draw.
+    """
+    duration = float(rhythm.times_ms[-1]) + 66.0
+    if injection is None:
+        injection = _draw_injection(rng, scenario, duration)
+    contrast = injection.duration_ms > 0
+    if kind is None:
+        kind = str(rng.choice(CORONARY, p=(0.3, 0.28, 0.2, 0.1, 0.12)))
+        if rng.random() < (0.05 if contrast else 0.3):
+            kind = str(rng.choice(("pigtail", "straight")))
+    main = make_catheter(rng, kind, tip_px, pixels_per_mm, reach_px, unit)
+
+    offset = rng.normal(0, 60, 2) * unit
+    centre = np.append(np.asarray(tip_px) + np.array([0, 110 * unit]) + offset, 0)
+    field = make_heart_field(rng, rhythm, centre, unit)
+
+    end = main.line[0] - main.line[min(12, len(main.line) - 1)]
+    heading = float(np.arctan2(end[1], end[0]) + rng.normal(0, 0.35))
+    wired = rng.random() < (
+        0.55 if scenario in (Scenario.FLUOROSCOPY, Scenario.DEVICE_OCCLUSION) else 0.12
+    )
+    tree = None
+    if contrast or wired:
+        ahead = rng.uniform(0, 3) * pixels_per_mm * np.array([np.cos(heading), np.sin(heading), 0])
+        tree = make_tree(rng, (main.line[0] + ahead).astype(np.float32), heading, pixels_per_mm)
+    others: list[Device] = []
+    if wired and tree is not None:
+        path = tree.main_path[: int(rng.uniform(0.25, 0.9) * len(tree.main_path))]
+        others.append(make_wire_beyond(rng, main, path))
+    crossing = scenario is Scenario.DEVICE_OCCLUSION
+    if crossing or rng.random() < 0.12:
+        spread = 15 if crossing else 110
+        for _ in range(rng.integers(1, 3) if crossing else 1):
+            place = np.asarray(tip_px) + rng.normal(0, spread, 2) * unit
+            # The other device's middle, not its tip, lies over the main tip.
+            other_kind = str(rng.choice(("pigtail", "straight", "multipurpose", "JR")))
+            if rng.random() < 0.5:
+                other = make_lead(rng, "straight", place, pixels_per_mm, 2 * reach_px, unit)
+            else:
+                other = make_catheter(rng, other_kind, place, pixels_per_mm, 2 * reach_px, unit)
+            if crossing:
+                middle = other.line[int(rng.uniform(0, 120) * unit / 0.55)]
+                other.line[:, :2] += (
+                    np.asarray(tip_px) - middle[:2] + rng.normal(0, 5, 2) * unit
+                ).astype(np.float32)
+            others.append(other)
+    return Scene(
+        devices=(main, *others),
+        field=field,
+        injection=injection,
+        tree=tree,
+        reflux=make_reflux(rng, injection, heading, pixels_per_mm) if contrast else None,
+    )
+
+
+def _draw_injection(rng: np.random.Generator, scenario: Scenario, duration_ms: float) -> Injection:
+    never = scenario in (Scenario.FLUOROSCOPY, Scenario.DEVICE_OCCLUSION)
+    if never or (scenario is Scenario.LOW_DOSE and rng.random() < 0.5):
+        return Injection(0.0, 0.0, 0.0, 1.0)
+    return Injection(
+        start_ms=rng.uniform(-0.5, 0.5) * duration_ms,
+        duration_ms=rng.uniform(900, 3200),
+        strength_mgi=rng.uniform(140, 350),
+        washout_ms=rng.uniform(200, 900),
+    )
+
+
+def detected_mask(contrast: FloatArray) -> NDArray[np.uint8]:
+    """Where contrast shows, uint8 (H, W)."""
+    return cv2.compare(contrast, _MASK_ATTENUATION, cv2.CMP_GT) & np.uint8(1)

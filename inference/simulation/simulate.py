@@ -1,0 +1,353 @@
+"""Simulate runs: whole ones, and devices drawn over real frames."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.simulation.anatomy import Anatomy, make_anatomy
+from inference.simulation.motion import ECG_HZ, HeartField, Injection, make_rhythm
+from inference.simulation.render import Scanner
+from inference.simulation.run import DeviceTruth, Scenario, SimulatedRun
+from inference.simulation.scene import detected_mask, device_truths, make_scene
+
+FloatArray = NDArray[np.float32]
+_HARD = (
+    Scenario.FLUOROSCOPY,
+    Scenario.CONTRAST_OCCLUSION,
+    Scenario.DEVICE_OCCLUSION,
+    Scenario.PANNING,
+    Scenario.LOW_DOSE,
+)
+_FIELD_MM = (95.0, 165.0)  # side of the field of view in the patient's plane
+
+
+def simulate_run(
+    seed: int,
+    scenario: Scenario = Scenario.MIXED,
+    frame_count: int = 30,
+    size: int = 512,
+    *,
+    matrix: int | None = None,
+    bits: int | None = None,
+    frames_per_second: float | None = None,
+    noise_sd: float | None = None,
+    recursion: float | None = None,
+    linear: bool | None = None,
+    kind: str | None = None,
+    tip: tuple[float, float] | None = None,
+    injection: Injection | None = None,
+    field_mm: float | None = None,
+    angles_deg: tuple[float, float] | None = None,
+    plain: bool = False,
+) -> SimulatedRun:
+    """Simulate one run; the same arguments give the same run.
+
+    Parameters
+    ----------
+    seed : int
+    scenario : Scenario
+        MIXED draws one of the others.
+    frame_count, size : int
+        T, and H = W in pixels.
+    matrix : int, optional
+        Side of the scanner's whole picture; ``size`` when None. With a larger matrix the run is
+        a crop of it that holds the tip.
+    bits : int, optional
+        8 (mostly) or 10 to 16; drawn when None.
+    frames_per_second : float, optional
+        Drawn from 7.5 to 30 when None.
+    noise_sd : float, optional
+        Noise of the log signal at median brightness (0.01 clean cine, 0.1 very low dose).
+    recursion : float, optional
+        Noise correlation from frame to frame, 0 to 0.5.
+    linear : bool, optional
+        True: grey is proportional to the detector's signal; False: to its logarithm, with the
+        coarse contrast compressed, as processed clinical pictures are.
+    kind : str, optional
+        Shape of the main catheter: JR, JL, XB, Amplatz, multipurpose, straight or pigtail.
+    tip : (float, float), optional
+        Where the tip rests, as fractions of the matrix (x, y).
+    injection : Injection, optional
+        In place of a drawn one.
+    field_mm : float, optional
+        Side of the field of view in the patient.
+    angles_deg : (float, float), optional
+        Positioner angles to report; the picture does not depend on them.
+    plain : bool, optional
+        No collimator edge, no black corners, one steady exposure.
+
+    Returns
+    -------
+    SimulatedRun
+    """
+    rng = np.random.default_rng([seed, 0xF1])
+    if scenario is Scenario.MIXED:
+        scenario = _HARD[int(rng.integers(len(_HARD)))]
+    matrix = matrix or size
+    unit = matrix / 512
+    side_mm = field_mm or rng.uniform(*_FIELD_MM)
+    pixels_per_mm = matrix / side_mm
+    fluoroscopic = scenario in (Scenario.FLUOROSCOPY, Scenario.DEVICE_OCCLUSION)
+    if frames_per_second is None:
+        frames_per_second = float(rng.choice((7.5, 10, 12.5, 15, 15, 15, 25, 30)))
+
+    tip_share = np.array(tip) if tip else rng.beta((1.6, 1.5), (2.0, 2.6))
+    tip_px = tip_share * matrix
+    crop = np.zeros(2)
+    if matrix > size:
+        around = tip_px - size * rng.uniform(0.1, 0.9, 2)
+        crop = np.clip(np.rint(around), 0, matrix - size)
+
+    table_px = 0.0
+    if scenario is Scenario.PANNING or (not fluoroscopic and rng.random() < 0.15):
+        table_px = rng.uniform(25, 130) * unit
+    rhythm = make_rhythm(rng, frame_count, frames_per_second, table_px, rng.random() < 0.5)
+    scene = make_scene(
+        rng, scenario, rhythm, tip_px - crop, pixels_per_mm, 1.25 * matrix, unit, kind, injection
+    )
+    reach = float(np.abs(rhythm.table_shift).max()) + float(np.abs(scene.field.breath_shift).max())
+    margin = int(np.ceil(reach + 60 * unit)) + 2
+    anatomy = make_anatomy(rng, size, margin, pixels_per_mm)
+    scanner, offset = _make_scanner(
+        rng, scenario, frame_count, size, matrix, crop, anatomy,
+        bits=bits, noise_sd=noise_sd, recursion=recursion, linear=linear, plain=plain,
+    )  # fmt: skip
+    layers = [
+        scanner.detect(layer) for layer in (anatomy.back - offset, anatomy.chest, anatomy.heart)
+    ]
+
+    dtype = np.uint8 if scanner.white <= 255 else np.uint16
+    frames = np.empty((frame_count, size, size), dtype)
+    clean = np.empty((frame_count, size, size), np.float32)
+    vessel_mask = np.empty((frame_count, size, size), np.uint8)
+    drawn = []
+    noise = None
+    levels = []
+    for frame in range(frame_count):
+        attenuation = _anatomy_at(anatomy, layers, scene.field, frame, size)
+        shadow, contrast, truth = scene.draw(frame, size, size)
+        attenuation += scanner.detect(shadow)
+        clean[frame] = scanner.tone(attenuation, frame)
+        vessel_mask[frame] = detected_mask(contrast)
+        amplitude = scanner.noise_amplitude(attenuation, frame)
+        noise = scanner.noise(rng, noise, (size, size))
+        frames[frame] = scanner.store(clean[frame] + amplitude * noise)
+        drawn.append(truth)
+        levels.append(float(np.median(amplitude[::8, ::8])))
+    angles = angles_deg or (float(rng.uniform(-45, 55)), float(rng.uniform(-30, 35)))
+    return SimulatedRun(
+        seed=seed,
+        scenario=scenario,
+        frames=frames,
+        clean=clean,
+        white=scanner.white,
+        devices=device_truths(scene, drawn, scanner.opening),
+        vessel_mask=vessel_mask,
+        heart_phase=rhythm.heart_phase,
+        breathing_phase=rhythm.breathing_phase,
+        table_shift=rhythm.table_shift,
+        frame_times_ms=rhythm.times_ms,
+        contrast_mgi=scene.injection.concentration(rhythm.times_ms).astype(np.float32),
+        r_wave_times_ms=rhythm.r_wave_times_ms,
+        ecg=rhythm.ecg,
+        ecg_hz=ECG_HZ,
+        spacing_mm=1 / pixels_per_mm,
+        primary_angle_deg=angles[0],
+        secondary_angle_deg=angles[1],
+        noise_sd=float(np.median(levels)),
+    )
+
+
+def draw_device_over(
+    frames: NDArray[np.generic],
+    seed: int,
+    *,
+    white: float = 255.0,
+    frames_per_second: float = 15.0,
+    contrast: bool | None = None,
+    kind: str | None = None,
+    pixels_per_mm: float | None = None,
+) -> tuple[NDArray[np.generic], DeviceTruth]:
+    """Draw a moving catheter, often with contrast, over real frames.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (T, H, W)
+        Real frames, dark devices on a bright ground. Not changed.
+    seed : int
+    white : float
+        Largest value of the grey scale.
+    contrast : bool, optional
+        Whether an injection runs from the drawn tip; drawn (half of all) when None.
+    kind : str, optional
+        Shape of the catheter.
+    pixels_per_mm : float, optional
+        Scale in the patient; drawn for a picture of 95 to 165 mm when None.
+
+    Returns
+    -------
+    frames : ndarray, shape (T, H, W)
+        Of the same dtype.
+    truth : DeviceTruth
+        Of the drawn catheter.
+    """
+    rng = np.random.default_rng([seed, 0xF2])
+    frame_count, height, width = frames.shape
+    side = max(height, width)
+    unit = side / 512
+    scale = pixels_per_mm or side / rng.uniform(*_FIELD_MM)
+    scenario = Scenario.CONTRAST_OCCLUSION
+    if contrast is False or (contrast is None and rng.random() < 0.5):
+        scenario = Scenario.DEVICE_OCCLUSION if rng.random() < 0.25 else Scenario.FLUOROSCOPY
+    table_px = rng.uniform(20, 120) * unit if rng.random() < 0.15 else 0.0
+    rhythm = make_rhythm(rng, frame_count, frames_per_second, table_px, rng.random() < 0.5)
+    tip_px = rng.uniform((0.1, 0.08), (0.9, 0.75)) * (width, height)
+    scene = make_scene(rng, scenario, rhythm, tip_px, scale, 1.25 * side, unit, kind)
+    blur = rng.uniform(0.5, 1.0) * max(unit, 0.6)
+    strength = np.float32(rng.uniform(0.6, 1.15))
+    result = np.empty_like(frames)
+    drawn = []
+    for index, frame in enumerate(frames):
+        shadow, _, truth = scene.draw(index, height, width)
+        shadow = cv2.GaussianBlur(shadow, (0, 0), blur)
+        grey = frame * cv2.exp(shadow * -strength)
+        if np.issubdtype(frames.dtype, np.integer):
+            grey = np.clip(np.rint(grey), 0, white)
+        result[index] = grey
+        drawn.append(truth)
+    return result, device_truths(scene, drawn, np.ones((height, width), np.float32))[0]
+
+
+def _anatomy_at(
+    anatomy: Anatomy, layers: list[FloatArray], field: HeartField, frame: int, size: int
+) -> FloatArray:
+    """Move the layers to one frame and add them up."""
+    rhythm = field.rhythm
+    table = rhythm.table_shift[frame]
+    breath = field.breath_shift * rhythm.breath[frame]
+    beat = rhythm.contraction[frame] @ field.shifts * 0.4
+    squeeze = 1 - 0.07 * float(rhythm.contraction[frame, 0])
+    x, y = anatomy.heart_centre
+    total: FloatArray | None = None
+    for layer, shift, zoom in (
+        (layers[0], table, 1.0),
+        (layers[1], table + breath, 1.0),
+        (layers[2], table + breath + beat, squeeze),
+    ):
+        # Canvas to picture: zoom about the heart, shift, then cut the margin off.
+        move = np.array(
+            [
+                [zoom, 0, (1 - zoom) * x + shift[0] - anatomy.margin],
+                [0, zoom, (1 - zoom) * y + shift[1] - anatomy.margin],
+            ]
+        )
+        moved = cv2.warpAffine(
+            layer, move, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        total = moved if total is None else cv2.add(total, moved, dst=total)
+    assert total is not None
+    return total
+
+
+def _make_scanner(
+    rng: np.random.Generator,
+    scenario: Scenario,
+    frame_count: int,
+    size: int,
+    matrix: int,
+    crop: NDArray[np.floating],
+    anatomy: Anatomy,
+    *,
+    bits: int | None,
+    noise_sd: float | None,
+    recursion: float | None,
+    linear: bool | None,
+    plain: bool,
+) -> tuple[Scanner, FloatArray]:
+    """Draw the scanner, and what its exposure control and tone compression take off the layers."""
+    unit = matrix / 512
+    if bits is None:
+        bits = 8 if rng.random() < 0.75 else int(rng.choice((10, 12, 14)))
+    if linear is None:
+        linear = bool(rng.random() < (0.2 if bits == 8 else 0.6))
+    if noise_sd is None:
+        low, high = {
+            Scenario.FLUOROSCOPY: (0.02, 0.06),
+            Scenario.DEVICE_OCCLUSION: (0.015, 0.05),
+            Scenario.LOW_DOSE: (0.05, 0.13),
+        }.get(scenario, (0.008, 0.03))
+        noise_sd = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    if recursion is None:
+        recursion = float(rng.choice((0.0, rng.uniform(0.05, 0.4))))
+
+    whole = anatomy.back + anatomy.chest + anatomy.heart
+    coarse = cv2.resize(whole, (32, 32), interpolation=cv2.INTER_AREA)
+    middle = float(np.median(coarse))
+    offset = np.full(whole.shape, middle, np.float32)
+    gain, level = rng.uniform(0.26, 0.46), rng.uniform(0.38, 0.52)
+    if linear:
+        gain, level = rng.uniform(0.85, 1.5), rng.uniform(0.32, 0.5)
+    else:
+        soft = cv2.GaussianBlur(coarse, (0, 0), 3) - middle
+        target = rng.uniform(0.03, 0.10) / gain
+        keep = min(1.0, target / (float(soft.std()) + 1e-6))
+        offset += (1 - keep) * cv2.resize(soft, whole.shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+    exposure = np.zeros(frame_count)
+    if not plain:
+        exposure += 0.02 * rng.uniform() * np.sin(np.arange(frame_count) / rng.uniform(4, 15))
+        if rng.random() < 0.2:  # exposure control settles
+            exposure -= rng.uniform(-0.25, 0.35) * np.exp(
+                -np.arange(frame_count) / rng.uniform(1, 4)
+            )
+        if rng.random() < 0.15:  # a step
+            exposure[rng.integers(frame_count) :] += rng.normal(0, 0.08)
+    opening, burnt_in = _make_edges(rng, size, matrix, crop, plain)
+    return Scanner(
+        white=float(2**bits - 1),
+        blur_px=rng.uniform(0.45, 0.95) * max(unit, 0.6),
+        linear=linear,
+        gain=gain,
+        level=level,
+        edge=rng.uniform(0.0, 0.9) if not linear or bits == 8 else 0.0,
+        edge_px=rng.uniform(1.8, 3.5) * max(unit, 0.6),
+        photons=noise_sd**-2,
+        recursion=recursion,
+        opening=opening,
+        border=rng.uniform(0.14, 0.24) if not linear else rng.uniform(0.0, 0.05),
+        burnt_in=burnt_in,
+        exposure=exposure,
+    ), offset
+
+
+def _make_edges(
+    rng: np.random.Generator,
+    size: int,
+    matrix: int,
+    crop: NDArray[np.floating],
+    plain: bool,
+) -> tuple[FloatArray, NDArray[np.bool_] | None]:
+    """Collimator opening (0 to 1) and painted-black corners, in the crop's pixels."""
+    x = (np.arange(size) + crop[0]) / matrix
+    y = (np.arange(size) + crop[1]) / matrix
+    if plain:
+        return np.ones((size, size), np.float32), None
+    sides = np.where(rng.random(4) < 0.6, rng.uniform(0.0, 0.03, 4), -0.05)
+    if rng.random() < 0.3:
+        sides[rng.integers(4)] = rng.uniform(0.03, 0.15)
+    soft = rng.uniform(0.004, 0.012)
+
+    def edge(distance: NDArray[np.floating]) -> NDArray[np.floating]:
+        return 1 / (1 + np.exp(-np.clip(distance / soft, -30, 30)))
+
+    across = edge(x - sides[0]) * edge(1 - sides[1] - x)
+    down = edge(y - sides[2]) * edge(1 - sides[3] - y)
+    opening = (down[:, None] * across[None, :]).astype(np.float32)
+    burnt_in = None
+    if rng.random() < 0.12:
+        radius = rng.uniform(0.52, 0.66)
+        distance = np.hypot(x[None, :] - 0.5, y[:, None] - 0.5)
+        burnt_in = (distance > radius) | (np.abs(y[:, None] - 0.5) > rng.uniform(0.46, 0.52))
+    return opening, burnt_in
