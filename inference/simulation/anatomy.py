@@ -71,92 +71,123 @@ class Anatomy:
 
 
 class _Canvas:
-    """Coordinates in mm from the middle of the canvas, drawn at full resolution."""
+    """One layer, drawn in mm from the middle of the canvas.
+
+    Shapes of like softness are inked together and blurred once, when ``finish`` adds them up.
+    """
+
+    _SOFTNESS_MM = (0.12, 0.4, 1.0, 2.2, 5.0, 10.0)
 
     def __init__(self, size: int, pixels_per_mm: float) -> None:
         self.size = size
         self.scale = pixels_per_mm
         self.attenuation = np.zeros((size, size), np.float32)
-
-    def pixels(self, points_mm: NDArray[np.floating]) -> NDArray[np.int32]:
-        points = np.asarray(points_mm, float) * self.scale + self.size / 2
-        return np.clip(np.round(points * 16), -1e6, 1e6).astype(np.int32).reshape(-1, 1, 2)
+        self._stencil = np.zeros((size, size), np.uint8)
+        self._inks: dict[float, FloatArray] = {}
 
     def line(
-        self, points_mm: NDArray[np.floating], width_mm: float, level: float, soft_mm: float = 0.2
+        self, points_mm: NDArray[np.floating], width_mm: float, level: float, soft_mm: float
     ) -> None:
-        """Add a soft line of attenuation ``level``."""
-        self._add(lambda image: cv2.polylines(
-            image, [self.pixels(points_mm)], False, 255,
-            max(1, round(width_mm * self.scale)), cv2.LINE_AA, shift=4,
-        ), level, soft_mm)  # fmt: skip
+        """Add a line of attenuation ``level`` with soft edges."""
+        points, box = self._place(points_mm, width_mm)
+        width = max(1, round(width_mm * self.scale))
+        cv2.polylines(self._stencil, [points], False, 255, width, cv2.LINE_AA, shift=4)
+        self._ink(box, level * min(1.0, width_mm * self.scale), soft_mm)
 
     def area(self, points_mm: NDArray[np.floating], level: float, soft_mm: float) -> None:
-        """Add a filled polygon with a soft edge."""
-        self._add(lambda image: cv2.fillPoly(
-            image, [self.pixels(points_mm)], 255, cv2.LINE_AA, shift=4
-        ), level, soft_mm)  # fmt: skip
+        """Add a filled polygon with soft edges."""
+        points, box = self._place(points_mm, 0)
+        cv2.fillPoly(self._stencil, [points], 255, cv2.LINE_AA, shift=4)
+        self._ink(box, level, soft_mm)
 
-    def _add(self, draw, level: float, soft_mm: float) -> None:
-        image = np.zeros((self.size, self.size), np.uint8)
-        draw(image)
-        sigma = soft_mm * self.scale
-        if sigma > 4:  # a soft edge needs no full resolution
-            small = max(8, round(self.size / sigma * 3))
-            image = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
-            soft = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 3.0)
-            soft = cv2.resize(soft, (self.size, self.size), interpolation=cv2.INTER_CUBIC)
-        else:
-            soft = cv2.GaussianBlur(image, (0, 0), max(sigma, 0.4)).astype(np.float32)
-        cv2.scaleAdd(soft, level / 255, self.attenuation, self.attenuation)
+    def finish(self) -> FloatArray:
+        """Blur the inks and return the layer."""
+        for soft_mm, ink in self._inks.items():
+            sigma = soft_mm * self.scale
+            if sigma > 4:  # a soft edge needs no full resolution
+                small = max(8, round(self.size / sigma * 3))
+                ink = cv2.resize(ink, (small, small), interpolation=cv2.INTER_AREA)
+                ink = cv2.GaussianBlur(ink, (0, 0), 3.0)
+                ink = cv2.resize(ink, (self.size, self.size), interpolation=cv2.INTER_CUBIC)
+            else:
+                ink = cv2.GaussianBlur(ink, (0, 0), max(sigma, 0.4))
+            self.attenuation += ink
+        self._inks.clear()
+        return self.attenuation
+
+    def _place(
+        self, points_mm: NDArray[np.floating], width_mm: float
+    ) -> tuple[NDArray[np.int32], tuple[slice, slice]]:
+        """Fixed-point pixels (4 bits), and the box that the drawing may touch."""
+        points = np.asarray(points_mm, float) * self.scale + self.size / 2
+        reach = width_mm * self.scale / 2 + 2
+        low = np.clip(np.floor(points.min(0) - reach), 0, self.size).astype(int)
+        high = np.clip(np.ceil(points.max(0) + reach) + 1, 0, self.size).astype(int)
+        fixed = np.clip(np.round(points * 16), -1e6, 1e6).astype(np.int32).reshape(-1, 1, 2)
+        return fixed, (slice(low[1], high[1]), slice(low[0], high[0]))
+
+    def _ink(self, box: tuple[slice, slice], level: float, soft_mm: float) -> None:
+        soft = min(self._SOFTNESS_MM, key=lambda known: abs(np.log(known / max(soft_mm, 0.01))))
+        if soft not in self._inks:
+            self._inks[soft] = np.zeros((self.size, self.size), np.float32)
+        stencil = self._stencil[box]
+        self._inks[soft][box] += stencil * np.float32(level / 255)
+        stencil[:] = 0
 
 
 def _spine(rng: np.random.Generator, canvas: _Canvas, x_mm: float, tilt: float) -> None:
-    """Vertebral bodies with end plates, discs, pedicles and transverse processes."""
+    """Vertebral bodies with end plates, discs, pedicles and spinous processes."""
     half = canvas.size / canvas.scale / 2 + 30
     height, width = rng.uniform(22, 30), rng.uniform(26, 40)
-    level = rng.uniform(0.12, 0.42)
-    detail = rng.uniform(0.35, 1.0) * level
-    across = np.array([np.cos(tilt), np.sin(tilt)])
-    along = np.array([-np.sin(tilt), np.cos(tilt)])
-    tissue = np.array([[-width * 0.62, -half * 1.5], [width * 0.62, -half * 1.5],
-                       [width * 0.62, half * 1.5], [-width * 0.62, half * 1.5]])  # fmt: skip
-    place = lambda points: np.array([x_mm, 0]) + points @ np.stack([across, along])  # noqa: E731
-    canvas.area(place(tissue), level, 2.5)
+    level = rng.uniform(0.15, 0.45)
+    detail = rng.uniform(0.15, 0.6) * level
+    soft = rng.choice((0.4, 1.0))
+    turn = np.array([[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]])
+
+    def place(points: NDArray[np.floating]) -> NDArray[np.floating]:
+        return np.array([x_mm, 0]) + points @ turn
+
+    rows = np.arange(-1.5 * half, 1.5 * half, height / 8)
+    edge = width * (0.56 + 0.05 * np.cos(2 * np.pi * rows / height))  # waisted bodies
+    sides = np.concatenate([np.stack([-edge, rows], 1), np.stack([edge, rows], 1)[::-1]])
+    canvas.area(place(sides), level, soft)
     start = -half - rng.uniform(0, height)
-    for index in range(int(2 * half / height) + 2):
-        top = start + index * height
-        bottom = top + height * 0.82
-        waist = width * 0.5 * np.array([1.05, 0.94, 0.9, 0.94, 1.05])
+    for top in np.arange(start, half, height):
+        bottom = top + height * 0.84
         rows = np.linspace(top, bottom, 5)
+        waist = width * 0.5 * np.array([1.05, 0.94, 0.9, 0.94, 1.05])
         body = np.concatenate([np.stack([-waist, rows], 1), np.stack([waist, rows], 1)[::-1]])
-        canvas.area(place(body), detail * 0.55, 0.5)
+        canvas.area(place(body), detail * rng.uniform(0.3, 0.6), 1.0)
+        across = np.linspace(-1, 1, 9)
         for row in (top, bottom):
-            plate = np.stack([np.linspace(-waist[0], waist[0], 9),
-                              row + 0.9 * np.linspace(-1, 1, 9) ** 2 * rng.choice([-1, 1])], 1)  # fmt: skip
-            canvas.line(place(plate), 0.9, detail * 0.35, 0.35)
+            bow = row + rng.uniform(-1.2, 1.2) * across**2
+            plate = np.stack([across * waist[0], bow], 1)
+            canvas.line(place(plate), rng.uniform(0.7, 1.6), detail * rng.uniform(0.2, 0.7), 0.4)
+        angles = np.linspace(0, 2 * np.pi, 20)
         for side in (-1, 1):
-            angles = np.linspace(0, 2 * np.pi, 20)
-            ring = np.stack([side * width * 0.3 + 2.6 * np.cos(angles),
-                             top + height * 0.3 + 4.2 * np.sin(angles)], 1)  # fmt: skip
-            canvas.line(place(ring), 1.0, detail * 0.4, 0.4)
+            centre = np.array([side * width * 0.3, top + height * 0.3]) + rng.normal(0, 0.7, 2)
+            ring = centre + np.stack([2.6 * np.cos(angles), 4.2 * np.sin(angles)], 1)
+            canvas.line(place(ring), 1.0, detail * rng.uniform(0.2, 0.6), 0.4)
         spinous = np.array([[0.0, top + height * 0.3], [0.5, top + height * 0.62]])
-        canvas.line(place(spinous), 4.0, detail * 0.3, 0.8)
+        canvas.line(place(spinous), 4.0, detail * 0.3, 1.0)
 
 
 def _ribs(rng: np.random.Generator, canvas: _Canvas, x_mm: float) -> None:
+    """Bands with faint cortical edges, fanning out from the spine on both sides."""
     half = canvas.size / canvas.scale / 2 + 20
-    gap, level = rng.uniform(22, 32), rng.uniform(0.02, 0.09)
+    gap, level = rng.uniform(24, 36), rng.uniform(0.01, 0.06)
     for side in (-1, 1):
-        slope = rng.uniform(0.15, 0.75)
-        bow = rng.uniform(0.001, 0.005)
+        slope, bow = rng.uniform(0.1, 0.8), rng.uniform(0.001, 0.006)
         for row in np.arange(-half - 60, half + 60, gap):
             u = np.linspace(0, 2 * half, 30)
-            path = np.stack([x_mm + side * (15 + u), row + slope * u + bow * u**2], 1)
-            width = rng.uniform(8, 12)
-            canvas.line(path, width, level, 0.8)
-            for edge in (-0.5, 0.5):
-                canvas.line(path + np.array([0, edge * width]), 0.8, level * 0.6, 0.4)
+            here = slope + rng.normal(0, 0.05)
+            path = np.stack([x_mm + side * (15 + u), row + here * u + bow * u**2], 1)
+            width = rng.uniform(7, 12)
+            strength = level * rng.uniform(0.4, 1.2)
+            canvas.line(path, width, strength, rng.choice((1.0, 2.2)))
+            for border in (-0.5, 0.5):
+                edge = path + np.array([0, border * width])
+                canvas.line(edge, 0.9, strength * rng.uniform(0, 0.7), 0.4)
 
 
 def _hardware(rng: np.random.Generator, canvas: _Canvas) -> None:
@@ -193,8 +224,9 @@ def _hardware(rng: np.random.Generator, canvas: _Canvas) -> None:
     if rng.random() < 0.06:  # pacemaker can
         place = np.array([rng.choice([-1, 1]) * half * 0.8, -half * 0.75])
         angles = np.linspace(0, 2 * np.pi, 40)
-        can = place + np.stack([22 * np.sign(np.cos(angles)) * np.abs(np.cos(angles)) ** 0.6,
-                                19 * np.sign(np.sin(angles)) * np.abs(np.sin(angles)) ** 0.6], 1)  # fmt: skip
+        round_x, round_y = np.cos(angles), np.sin(angles)
+        can = place + np.stack([22 * np.sign(round_x) * np.abs(round_x) ** 0.6,
+                                19 * np.sign(round_y) * np.abs(round_y) ** 0.6], 1)  # fmt: skip
         canvas.area(can, 1.2, 0.3)
 
 
@@ -209,75 +241,78 @@ def make_anatomy(rng: np.random.Generator, size: int, margin: int, pixels_per_mm
     pixels_per_mm : float
         In the patient's plane.
     """
-    clouds, strands = _texture_bank()
     canvas_size = size + 2 * margin
-    half = canvas_size / pixels_per_mm / 2
-    zoom = pixels_per_mm / 3.5
-
-    back = _Canvas(canvas_size, pixels_per_mm)
-    grid = np.linspace(-1, 1, canvas_size, dtype=np.float32)
-    slope = rng.normal(0, 0.12, 2)
-    back.attenuation += np.float32(slope[0]) * grid[None, :] + np.float32(slope[1]) * grid[:, None]
-    back.attenuation += np.float32(rng.uniform(0.04, 0.12)) * _cut(
-        rng, clouds, canvas_size, 1.6 * zoom
-    )
-    spine_x = rng.uniform(-1.3, 1.3) * half
-    if rng.random() < 0.75:
-        _spine(rng, back, spine_x, rng.normal(0, 0.07))
-    if rng.random() < 0.85:
-        _ribs(rng, back, spine_x)
-    if rng.random() < 0.2:  # arm, table edge or pad: one straight soft border
-        turn = rng.uniform(0, 2 * np.pi)
-        normal = np.array([np.cos(turn), np.sin(turn)])
-        side = np.array([-normal[1], normal[0]])
-        corner = normal * rng.uniform(0.5, 0.9) * half
-        edge = np.stack([corner - side * 400, corner + side * 400,
-                         corner + side * 400 + normal * 400, corner - side * 400 + normal * 400])  # fmt: skip
-        back.area(edge, rng.uniform(0.1, 0.35), rng.uniform(0.3, 2.0))
-    _hardware(rng, back)
-
-    chest = _Canvas(canvas_size, pixels_per_mm)
-    chest.attenuation += np.float32(rng.uniform(0.01, 0.035)) * _cut(
-        rng, strands, canvas_size, 1.3 * zoom
-    )
-    chest.attenuation += np.float32(rng.uniform(0.02, 0.05)) * _cut(
-        rng, clouds, canvas_size, 0.8 * zoom
-    )
-    if rng.random() < 0.75:  # dome of the diaphragm
-        angles = np.linspace(0, 2 * np.pi, 80)
-        width = rng.uniform(0.8, 1.8) * half
-        height = rng.uniform(0.7, 1.2) * half
-        centre = np.array([rng.uniform(-0.9, 0.9) * half, rng.uniform(0.15, 0.9) * half + height])
-        dome = centre + np.stack([width * np.cos(angles), height * np.sin(angles)], 1)
-        chest.area(dome, rng.uniform(0.12, 0.4), rng.uniform(0.4, 1.2))
-        chest.area(dome + np.array([0, 25]), rng.uniform(0.0, 0.15), 10)
-
-    heart = _Canvas(canvas_size, pixels_per_mm)
-    middle = rng.uniform(-0.3, 0.3, 2) * half
-    angles = np.linspace(0, 2 * np.pi, 60)
-    wobble = (
-        1
-        + 0.06 * np.cos(2 * angles + rng.uniform(0, 6))
-        + 0.04 * np.cos(3 * angles + rng.uniform(0, 6))
-    )
-    turn = rng.uniform(0, np.pi)
-    shape = np.stack(
-        [rng.uniform(45, 65) * np.cos(angles), rng.uniform(35, 48) * np.sin(angles)], 1
-    )
-    shape = (
-        shape
-        * wobble[:, None]
-        @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    )
-    heart.area(middle + shape, rng.uniform(0.08, 0.3), rng.uniform(0.8, 4.0))
-    heart.attenuation += np.float32(rng.uniform(0.0, 0.02)) * _cut(
-        rng, strands, canvas_size, 1.6 * zoom
-    )
-    heart_centre = middle * pixels_per_mm + canvas_size / 2
+    heart, heart_centre = _heart(rng, canvas_size, pixels_per_mm)
     return Anatomy(
-        back=back.attenuation,
-        chest=chest.attenuation,
-        heart=heart.attenuation,
-        heart_centre=(float(heart_centre[0]), float(heart_centre[1])),
+        back=_back(rng, canvas_size, pixels_per_mm),
+        chest=_chest(rng, canvas_size, pixels_per_mm),
+        heart=heart,
+        heart_centre=heart_centre,
         margin=margin,
     )
+
+
+def _back(rng: np.random.Generator, size: int, pixels_per_mm: float) -> FloatArray:
+    """Soft tissue, spine, ribs, and what lies on the skin."""
+    canvas = _Canvas(size, pixels_per_mm)
+    half = size / pixels_per_mm / 2
+    grid = np.linspace(-1, 1, size, dtype=np.float32)
+    slope = rng.normal(0, 0.12, 2).astype(np.float32)
+    canvas.attenuation += slope[0] * grid[None, :] + slope[1] * grid[:, None]
+    clouds = _cut(rng, _texture_bank()[0], size, pixels_per_mm / 2.2)
+    canvas.attenuation += np.float32(rng.uniform(0.03, 0.09)) * clouds
+    spine_x = rng.uniform(-1.3, 1.3) * half
+    if rng.random() < 0.75:
+        _spine(rng, canvas, spine_x, rng.normal(0, 0.07))
+    if rng.random() < 0.75:
+        _ribs(rng, canvas, spine_x)
+    if rng.random() < 0.2:  # arm, table edge or pad: one straight border
+        turn = rng.uniform(0, 2 * np.pi)
+        normal = np.array([np.cos(turn), np.sin(turn)])
+        side = 400 * np.array([-normal[1], normal[0]])
+        corner, far = normal * rng.uniform(0.5, 0.9) * half, 400 * normal
+        edge = np.stack([corner - side, corner + side, corner + side + far, corner - side + far])
+        canvas.area(edge, rng.uniform(0.1, 0.35), rng.uniform(0.3, 2.0))
+    _hardware(rng, canvas)
+    return canvas.finish()
+
+
+def _chest(rng: np.random.Generator, size: int, pixels_per_mm: float) -> FloatArray:
+    """Lung markings and the dome of the diaphragm."""
+    canvas = _Canvas(size, pixels_per_mm)
+    half = size / pixels_per_mm / 2
+    clouds, strands = _texture_bank()
+    markings = _cut(rng, strands, size, pixels_per_mm / 2.7)
+    canvas.attenuation += np.float32(rng.uniform(0.01, 0.04)) * markings
+    patches = _cut(rng, clouds, size, pixels_per_mm / 4.5)
+    canvas.attenuation += np.float32(rng.uniform(0.02, 0.06)) * patches
+    if rng.random() < 0.75:
+        angles = np.linspace(0, 2 * np.pi, 80)
+        width, height = rng.uniform(0.8, 1.8) * half, rng.uniform(0.7, 1.2) * half
+        centre = np.array([rng.uniform(-0.9, 0.9) * half, rng.uniform(0.15, 0.9) * half + height])
+        dome = centre + np.stack([width * np.cos(angles), height * np.sin(angles)], 1)
+        canvas.area(dome, rng.uniform(0.15, 0.5), rng.choice((0.4, 1.0)))
+        canvas.area(dome + np.array([0, 25]), rng.uniform(0.0, 0.15), 10)
+    return canvas.finish()
+
+
+def _heart(
+    rng: np.random.Generator, size: int, pixels_per_mm: float
+) -> tuple[FloatArray, tuple[float, float]]:
+    """Shadow of the heart, and its centre in canvas pixels."""
+    canvas = _Canvas(size, pixels_per_mm)
+    middle = rng.uniform(-0.6, 0.6, 2) * size / pixels_per_mm / 2
+    angles = np.linspace(0, 2 * np.pi, 60)
+    wobble = 1 + 0.07 * np.cos(2 * angles + rng.uniform(0, 6))
+    wobble += 0.06 * np.cos(3 * angles + rng.uniform(0, 6))
+    turn = rng.uniform(0, np.pi)
+    axes = np.stack([rng.uniform(50, 85) * np.cos(angles), rng.uniform(38, 60) * np.sin(angles)], 1)
+    turned = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    outline = middle + axes * wobble[:, None] @ turned
+    level, soft = rng.uniform(0.05, 0.32), float(rng.choice((1.0, 2.2, 5.0, 10.0)))
+    canvas.area(outline, 0.5 * level, soft)
+    canvas.area(middle + 0.85 * (outline - middle), 0.5 * level, 10.0)
+    markings = _cut(rng, _texture_bank()[1], size, pixels_per_mm / 2.2)
+    canvas.attenuation += np.float32(rng.uniform(0.0, 0.03)) * markings
+    centre = middle * pixels_per_mm + size / 2
+    return canvas.finish(), (float(centre[0]), float(centre[1]))

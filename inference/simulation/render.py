@@ -59,9 +59,10 @@ class Scanner:
     ----------
     blur_px : float
         Gaussian that stands for focal spot and detector (MTF).
-    gain, level : float
-        Processed grey = ``level + gain * log signal``, as a fraction of white; where ``linear``,
-        grey = ``level * exp(contrast * log signal)``.
+    gain, level, curve : float
+        Grey = ``level + gain / curve * (exp(-curve * a) - 1)`` as a fraction of white, for the
+        attenuation ``a`` less the exposure: a logarithm where ``curve`` tends to 0, the detector's
+        linear signal where ``curve`` is 1 and ``gain`` equals ``level``.
     edge : float
         Strength of the edge enhancement (unsharp mask of ``edge_px``).
     photons : float
@@ -72,9 +73,9 @@ class Scanner:
 
     white: float
     blur_px: float
-    linear: bool
     gain: float
     level: float
+    curve: float
     edge: float
     edge_px: float
     photons: float
@@ -94,14 +95,9 @@ class Scanner:
 
     def tone(self, attenuation: FloatArray, frame: int) -> FloatArray:
         """Grey levels (not rounded) of a detected attenuation image."""
-        if self.linear:
-            grey = cv2.exp(attenuation * np.float32(-self.gain))
-            grey *= np.float32(self.level * self.white * np.exp(self.exposure[frame]))
-            np.clip(grey, 0, self.white, out=grey)
-        else:
-            grey = attenuation * np.float32(-self.gain * self.white)
-            grey += np.float32((self.level + self.gain * self.exposure[frame]) * self.white)
-        grey -= np.float32(self.border * self.white)
+        grey = cv2.exp((attenuation - np.float32(self.exposure[frame])) * np.float32(-self.curve))
+        grey *= np.float32(self.gain / self.curve * self.white)
+        grey += np.float32((self.level - self.gain / self.curve - self.border) * self.white)
         grey *= self.opening
         grey += np.float32(self.border * self.white)
         np.clip(grey, 0, self.white, out=grey)
@@ -110,19 +106,15 @@ class Scanner:
         return grey
 
     def noise_amplitude(self, attenuation: FloatArray, frame: int) -> FloatArray:
-        """Standard deviation of the noise in grey levels, (H, W).
+        """Give the standard deviation of the noise in grey levels, (H, W).
 
         Quantum noise of the log signal falls as the square root of the signal; it is smooth, so
         it is computed on a coarse grid.
         """
         height, width = attenuation.shape
         coarse = cv2.resize(attenuation, (width // 8, height // 8), interpolation=cv2.INTER_AREA)
-        sign = -0.5 if self.linear else 0.5
-        amplitude = np.exp(sign * (self.gain if self.linear else 1.0) * coarse)
+        amplitude = np.exp((0.5 - self.curve) * (coarse - np.float32(self.exposure[frame])))
         amplitude *= self.gain * self.white / np.sqrt(self.photons)
-        if self.linear:
-            amplitude *= self.level
-        amplitude *= np.exp(-0.5 * self.exposure[frame])
         amplitude = cv2.resize(amplitude, (width, height), interpolation=cv2.INTER_LINEAR)
         amplitude *= np.float32(0.25) + np.float32(0.75) * self.opening
         if self.burnt_in is not None:

@@ -150,14 +150,14 @@ def make_scene(
     field = make_heart_field(rng, rhythm, centre, unit)
 
     end = main.line[0] - main.line[min(12, len(main.line) - 1)]
-    heading = float(np.arctan2(end[1], end[0]) + rng.normal(0, 0.35))
+    heading = float(np.arctan2(end[1], end[0]) + rng.normal(0, 0.25))
     wired = rng.random() < (
         0.55 if scenario in (Scenario.FLUOROSCOPY, Scenario.DEVICE_OCCLUSION) else 0.12
     )
     tree = None
     if contrast or wired:
-        ahead = rng.uniform(0, 3) * pixels_per_mm * np.array([np.cos(heading), np.sin(heading), 0])
-        tree = make_tree(rng, (main.line[0] + ahead).astype(np.float32), heading, pixels_per_mm)
+        engaged = int(max(rng.uniform(-1, 7), 0) * pixels_per_mm / 0.55)  # tip inside the ostium
+        tree = make_tree(rng, main.line[min(engaged, len(main.line) - 1)], heading, pixels_per_mm)
     others: list[Device] = []
     if wired and tree is not None:
         path = tree.main_path[: int(rng.uniform(0.25, 0.9) * len(tree.main_path))]

@@ -286,10 +286,12 @@ def _make_scanner(
     coarse = cv2.resize(whole, (32, 32), interpolation=cv2.INTER_AREA)
     middle = float(np.median(coarse))
     offset = np.full(whole.shape, middle, np.float32)
-    gain, level = rng.uniform(0.26, 0.46), rng.uniform(0.38, 0.52)
     if linear:
-        gain, level = rng.uniform(0.85, 1.5), rng.uniform(0.32, 0.5)
+        curve, level = rng.uniform(0.85, 1.5), rng.uniform(0.32, 0.5)
+        gain = curve * level
     else:
+        curve, level = rng.uniform(0.1, 0.9), rng.uniform(0.40, 0.50)
+        gain = rng.uniform(0.26, 0.44)
         soft = cv2.GaussianBlur(coarse, (0, 0), 3) - middle
         target = rng.uniform(0.03, 0.10) / gain
         keep = min(1.0, target / (float(soft.std()) + 1e-6))
@@ -308,9 +310,9 @@ def _make_scanner(
     return Scanner(
         white=float(2**bits - 1),
         blur_px=rng.uniform(0.45, 0.95) * max(unit, 0.6),
-        linear=linear,
         gain=gain,
         level=level,
+        curve=curve,
         edge=rng.uniform(0.0, 0.9) if not linear or bits == 8 else 0.0,
         edge_px=rng.uniform(1.8, 3.5) * max(unit, 0.6),
         photons=noise_sd**-2,

@@ -12,7 +12,7 @@ from inference.simulation.motion import HeartField, Injection
 from inference.simulation.render import splat
 
 FloatArray = NDArray[np.float32]
-ATTENUATION_PER_MM_MGI = 0.00042  # iodine, log attenuation for each mm and mg/ml, 70-80 kV
+ATTENUATION_PER_MM_MGI = 0.00038  # iodine, log attenuation for each mm and mg/ml, 70-80 kV
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,10 @@ class VesselTree:
         if filled.max() < 1e-4:
             return
         density = np.interp(self.delay_ms, grid, filled).astype(np.float32)
-        mixing = np.exp(-self.delay_ms / 700)
-        swirl = np.sin(3 * self.streak + 0.011 * (self.delay_ms - time) + self.stream_phase)
-        density *= 1 + 0.45 * mixing * swirl
+        # Contrast streams along one side until the injection has displaced the blood.
+        unmixed = 0.1 + 0.6 * np.exp(-max(time - injection.start_ms, 0.0) / 350)
+        swirl = np.sin(2 * self.streak + 0.006 * (self.delay_ms - time) + self.stream_phase)
+        density *= 1 + np.float32(unmixed) * swirl * np.exp(-self.delay_ms / 900)
         matrix, offset = field.affine(frame)
         shown = density > 1e-4
         at = self.particles[shown] @ matrix.T + offset
@@ -82,7 +83,8 @@ def _walk(
     width = max(3, count // knots) | 1
     wander = cv2.GaussianBlur(wander.reshape(1, -1), (width, 1), 0).ravel()
     heading_at = heading + np.linspace(0, bow, count) + tortuosity * (wander - wander[0])
-    tilt = 0.5 * np.sin(np.linspace(0, rng.uniform(1, 4), count) + rng.uniform(0, 6))
+    depth = rng.uniform(0.2, 1.05)
+    tilt = depth * np.sin(np.linspace(0, rng.uniform(1, 5), count) + rng.uniform(0, 6))
     steps = step * np.stack(
         [np.cos(heading_at) * np.cos(tilt), np.sin(heading_at) * np.cos(tilt), np.sin(tilt)], 1
     )
@@ -235,13 +237,13 @@ def make_reflux(
     away = heading + np.pi + rng.normal(0, 0.7)
     speed = rng.uniform(0.02, 0.08) * pixels_per_mm
     drift = speed * rng.uniform(0.2, 1.3, (count, 1)) * np.array([np.cos(away), np.sin(away)])
-    amount = rng.uniform(0.05, 1.0) ** 2 * injection.strength_mgi * ATTENUATION_PER_MM_MGI
-    volume = amount * 5000.0 * pixels_per_mm**2 / 16
+    amount = rng.uniform(0.1, 1.0) ** 2 * injection.strength_mgi * ATTENUATION_PER_MM_MGI
+    volume = amount * 2400.0 * pixels_per_mm**2  # attenuation times area, over all puffs
     return Reflux(
         birth_ms=np.sort(rng.uniform(100, injection.duration_ms + 200, count)).astype(np.float32),
         drift=drift.astype(np.float32),
         wander=(rng.standard_normal((count, 2)) * 5 * pixels_per_mm).astype(np.float32),
         mass=np.full(count, volume / count, np.float32),
         lifetime_ms=float(rng.uniform(250, 700)),
-        softness_px=float(rng.uniform(1.2, 2.5) * pixels_per_mm),
+        softness_px=float(rng.uniform(1.0, 2.2) * pixels_per_mm),
     )
