@@ -34,6 +34,21 @@ class TrackKind(StrEnum):
     OTHER = "other"
 
 
+class FrameState(StrEnum):
+    """How a frame of a track looks on the timeline, the most worrying first."""
+
+    DOUBTFUL = "doubtful"
+    ABSENT = "absent"
+    OCCLUDED = "occluded"
+    INTERPOLATED = "interpolated"
+    TRACKED = "tracked"
+    CLICKED = "clicked"  # or imported: authoritative
+    EMPTY = "empty"
+
+
+TRACK_COLORS = ("#ffb000", "#4db8ff", "#ff5fa2", "#7ddc5b", "#c08bff", "#ff7a3c")
+"""Colours of new tracks in turn: apart from each other for colour-blind eyes too, on grey."""
+
 DOUBTFUL_BELOW = 0.5
 """A tracked point with a confidence below this is shown as doubtful."""
 
@@ -63,6 +78,27 @@ class TrackPoint:
         """True where the network placed the point without being sure of it."""
         return self.confidence is not None and self.confidence < DOUBTFUL_BELOW
 
+    @property
+    def frame_state(self) -> FrameState:
+        """The look of the point and of its frame on the timeline."""
+        if self.doubtful:
+            return FrameState.DOUBTFUL
+        if self.state is not PointState.VISIBLE:
+            return FrameState(self.state.value)
+        if self.authoritative:
+            return FrameState.CLICKED
+        return FrameState(self.source.value)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackInfo:
+    """A track without its points; ``order`` is its place among the tracks of the run."""
+
+    name: str
+    kind: TrackKind
+    color: str
+    order: int
+
 
 @dataclass(frozen=True, slots=True)
 class Track:
@@ -71,5 +107,11 @@ class Track:
     id: str  # uuid4 hex
     name: str
     kind: TrackKind = TrackKind.CATHETER_TIP
-    color: str = "#ffb000"
+    color: str = TRACK_COLORS[0]
     points: Mapping[int, TrackPoint] = field(default_factory=lambda: MappingProxyType({}))
+    order: int = 0
+
+    @property
+    def info(self) -> TrackInfo:
+        """Everything but the points."""
+        return TrackInfo(self.name, self.kind, self.color, self.order)

@@ -1,0 +1,373 @@
+"""Edits: what a gesture would change, built from the tracks as they are, applied by `Labels`.
+
+An edit lists each changed point and each changed track with its value before and after, so it
+can be looked at before it is applied and inverted exactly afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+from uuid import uuid4
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import UserError
+from app.tracks.track import (
+    TRACK_COLORS,
+    PointSource,
+    PointState,
+    Track,
+    TrackInfo,
+    TrackKind,
+    TrackPoint,
+)
+
+
+class EditError(UserError):
+    """An edit that cannot be made on these tracks."""
+
+
+@dataclass(frozen=True, slots=True)
+class PointChange:
+    """One point before and after; None where the track has no point on the frame."""
+
+    track_id: str
+    frame: int
+    before: TrackPoint | None
+    after: TrackPoint | None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What the change touches."""
+        return self.track_id, self.frame
+
+    def inverted(self) -> PointChange:
+        """Return the change that takes this one back."""
+        return PointChange(self.track_id, self.frame, self.after, self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackChange:
+    """A track without its points before and after; None where there is no such track."""
+
+    track_id: str
+    before: TrackInfo | None
+    after: TrackInfo | None
+
+    @property
+    def key(self) -> tuple[str, None]:
+        """What the change touches."""
+        return self.track_id, None
+
+    def inverted(self) -> TrackChange:
+        """Return the change that takes this one back."""
+        return TrackChange(self.track_id, self.after, self.before)
+
+
+Change = PointChange | TrackChange
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One gesture: a label for the undo menu and its changes, each touching another thing.
+
+    The order of the changes has no meaning: tracks come into being before their points and go
+    after them.
+    """
+
+    label: str
+    changes: tuple[Change, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len({change.key for change in self.changes}) != len(self.changes):
+            raise ValueError("an edit changes each point and each track once")
+
+    def inverted(self) -> Edit:
+        """Return the edit that takes this one back."""
+        return Edit(self.label, tuple(change.inverted() for change in self.changes))
+
+    @property
+    def track_ids(self) -> frozenset[str]:
+        """The tracks that the edit touches."""
+        return frozenset(change.track_id for change in self.changes)
+
+
+class NetworkPoint(Protocol):
+    """What the tracker answers for a frame (`inference.tracking.requests.TrackedPoint`)."""
+
+    @property
+    def frame(self) -> int: ...  # noqa: D102
+    @property
+    def x(self) -> float | None: ...  # noqa: D102
+    @property
+    def y(self) -> float | None: ...  # noqa: D102
+    @property
+    def state(self) -> str: ...  # noqa: D102
+    @property
+    def confidence(self) -> float: ...  # noqa: D102
+
+
+# tracks
+
+
+def new_track(
+    existing: Sequence[Track],
+    name: str | None = None,
+    kind: TrackKind = TrackKind.CATHETER_TIP,
+    color: str | None = None,
+) -> Track:
+    """Return an empty track to add after ``existing``, with a free name and the next colour."""
+    order = max((track.order for track in existing), default=-1) + 1
+    return Track(
+        id=uuid4().hex,
+        name=free_name(name or str(kind), {track.name for track in existing}),
+        kind=kind,
+        color=color or TRACK_COLORS[order % len(TRACK_COLORS)],
+        order=order,
+    )
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Return ``name``, numbered where it is taken.
+
+    >>> free_name("tip", {"tip", "tip 2"})
+    'tip 3'
+    """
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} {number}"
+    return free
+
+
+def add_track(track: Track) -> Edit:
+    """Add a track with the points it has."""
+    changes: list[Change] = [TrackChange(track.id, None, track.info)]
+    changes += [PointChange(track.id, frame, None, point) for frame, point in track.points.items()]
+    return Edit(f"New track {track.name}", tuple(changes))
+
+
+def remove_track(track: Track) -> Edit:
+    """Remove a track and all its points."""
+    return Edit(f"Delete track {track.name}", add_track(track).inverted().changes)
+
+
+def change_track(
+    track: Track,
+    *,
+    name: str | None = None,
+    kind: TrackKind | None = None,
+    color: str | None = None,
+) -> Edit:
+    """Rename a track, change its kind or its colour."""
+    after = replace(
+        track.info,
+        name=track.name if name is None else name,
+        kind=track.kind if kind is None else kind,
+        color=track.color if color is None else color,
+    )
+    what = "Rename" if name is not None else "Change kind of" if kind is not None else "Recolour"
+    changes = () if after == track.info else (TrackChange(track.id, track.info, after),)
+    return Edit(f"{what} {track.name}", changes)
+
+
+# points
+
+
+def place_point(
+    track: Track, frame: int, x: float, y: float, state: PointState = PointState.VISIBLE
+) -> Edit:
+    """Place a point by a click or at the end of a drag: authoritative from now on."""
+    point = TrackPoint(frame, float(x), float(y), state, PointSource.CLICKED)
+    return _set_points(f"Place {track.name}", track, [point])
+
+
+def accept_point(track: Track, frame: int) -> Edit:
+    """Say that the point on this frame is right as it is: authoritative from now on."""
+    point = track.points.get(frame)
+    if point is None:
+        raise EditError("There is no point on this frame; click to place it.")
+    accepted = replace(point, source=PointSource.CLICKED, confidence=None)
+    return _set_points(f"Accept {track.name}", track, [accepted])
+
+
+def mark_occluded(track: Track, first: int, last: int | None = None) -> Edit:
+    """Mark the frames ``first..last`` (one frame without ``last``): there, but not to be seen.
+
+    Each keeps its position; a frame without one gets it from its neighbours.
+
+    Raises
+    ------
+    EditError
+        If the track has no position on any frame.
+    """
+    points = []
+    for frame in _span(first, last):
+        x, y = _position(track, frame)
+        points.append(TrackPoint(frame, x, y, PointState.OCCLUDED, PointSource.CLICKED))
+    return _set_points(f"Mark {track.name} occluded", track, points)
+
+
+def mark_absent(track: Track, first: int, last: int | None = None) -> Edit:
+    """Mark the frames ``first..last``: the point is not in the picture, and has no position."""
+    points = [
+        TrackPoint(frame, None, None, PointState.ABSENT, PointSource.CLICKED)
+        for frame in _span(first, last)
+    ]
+    return _set_points(f"Mark {track.name} absent", track, points)
+
+
+def mark_visible(track: Track, first: int, last: int | None = None) -> Edit:
+    """Mark the frames ``first..last`` visible at the positions they have.
+
+    A frame without a position gets an interpolated one, which the tracker may still move.
+
+    Raises
+    ------
+    EditError
+        If the track has no position on any frame.
+    """
+    points = []
+    for frame in _span(first, last):
+        point = track.points.get(frame)
+        known = point is not None and point.x is not None
+        source = PointSource.CLICKED if known else PointSource.INTERPOLATED
+        x, y = _position(track, frame)
+        points.append(TrackPoint(frame, x, y, PointState.VISIBLE, source))
+    return _set_points(f"Mark {track.name} visible", track, points)
+
+
+def delete_point(track: Track, frame: int) -> Edit:
+    """Delete the point on this frame only."""
+    return _clear(f"Delete point of {track.name}", track, range(frame, frame + 1))
+
+
+def clear_span(track: Track, first: int, last: int) -> Edit:
+    """Delete all points on the frames ``first..last``."""
+    return _clear(f"Clear span of {track.name}", track, _span(first, last))
+
+
+def interpolate_span(
+    track: Track, first: int, last: int, method: Literal["linear", "cubic"] = "linear"
+) -> Edit:
+    """Fill the frames ``first..last`` between the authoritative points around them.
+
+    Authoritative points stay; frames before the first or after the last of them are left alone.
+    A filled frame is occluded where the authoritative points on both its sides are.
+
+    Parameters
+    ----------
+    method : {"linear", "cubic"}
+        Cubic is the Hermite spline with second-order finite-difference tangents.
+
+    Raises
+    ------
+    EditError
+        If no frame of the span lies between two authoritative points with positions.
+    """
+    knots = [p for _, p in sorted(track.points.items()) if p.authoritative and p.x is not None]
+    held = {frame for frame, p in track.points.items() if p.authoritative}
+    frames = [
+        frame
+        for frame in _span(first, last)
+        if frame not in held and knots and knots[0].frame < frame < knots[-1].frame
+    ]
+    if not frames:
+        raise EditError("Click the point before and after the span, then interpolate between.")
+    at = np.array([p.frame for p in knots], float)
+    xy = np.array([(p.x, p.y) for p in knots], float)
+    filled = _hermite(at, xy, np.array(frames, float), straight=method == "linear")
+    points = []
+    for frame, (x, y) in zip(frames, filled.tolist(), strict=True):
+        right = int(np.searchsorted(at, frame))
+        both = knots[right - 1].state is knots[right].state is PointState.OCCLUDED
+        state = PointState.OCCLUDED if both else PointState.VISIBLE
+        points.append(TrackPoint(frame, x, y, state, PointSource.INTERPOLATED))
+    return _set_points(f"Interpolate {track.name}", track, points)
+
+
+def put_tracked(track: Track, answers: Iterable[NetworkPoint]) -> Edit:
+    """Put the tracker's answers into a track; authoritative points stay as they are."""
+    points = []
+    for answer in answers:
+        old = track.points.get(answer.frame)
+        if old is not None and old.authoritative:
+            continue
+        state = PointState(answer.state)
+        away = state is PointState.ABSENT or answer.x is None or answer.y is None
+        points.append(
+            TrackPoint(
+                answer.frame,
+                None if away or answer.x is None else float(answer.x),
+                None if away or answer.y is None else float(answer.y),
+                PointState.ABSENT if away else state,
+                PointSource.TRACKED,
+                min(1.0, max(0.0, float(answer.confidence))),
+            )
+        )
+    return _set_points(f"Track {track.name}", track, points)
+
+
+def _set_points(label: str, track: Track, points: Iterable[TrackPoint]) -> Edit:
+    changes = []
+    for point in points:
+        if point.frame < 0:
+            raise ValueError(f"frame {point.frame} is before the run")
+        if point.x is not None and not np.isfinite((point.x, point.y or 0.0)).all():
+            raise ValueError(f"the position on frame {point.frame} is not finite")
+        before = track.points.get(point.frame)
+        if before != point:
+            changes.append(PointChange(track.id, point.frame, before, point))
+    return Edit(label, tuple(changes))
+
+
+def _clear(label: str, track: Track, frames: range) -> Edit:
+    points: Mapping[int, TrackPoint] = track.points
+    return Edit(
+        label,
+        tuple(PointChange(track.id, f, points[f], None) for f in frames if f in points),
+    )
+
+
+def _span(first: int, last: int | None) -> range:
+    last = first if last is None else last
+    return range(min(first, last), max(first, last) + 1)
+
+
+def _position(track: Track, frame: int) -> tuple[float, float]:
+    """Return the position on a frame, or what its nearest neighbours with one suggest."""
+    point = track.points.get(frame)
+    if point is not None and point.x is not None and point.y is not None:
+        return point.x, point.y
+    known = [p for _, p in sorted(track.points.items()) if p.x is not None]
+    if not known:
+        raise EditError("Click the point on at least one frame first.")
+    at = [p.frame for p in known]
+    x = np.interp(frame, at, np.array([p.x for p in known], float))
+    y = np.interp(frame, at, np.array([p.y for p in known], float))
+    return float(x), float(y)
+
+
+def _hermite(
+    at: NDArray[np.float64],
+    values: NDArray[np.float64],
+    wanted: NDArray[np.float64],
+    *,
+    straight: bool,
+) -> NDArray[np.float64]:
+    """Interpolate ``values`` (n, 2) known at ``at`` (n,); straight lines or a cubic Hermite."""
+    if straight or len(at) < 3:
+        return np.stack([np.interp(wanted, at, column) for column in values.T], axis=1)
+    slopes = np.gradient(values, at, axis=0)
+    left = np.clip(np.searchsorted(at, wanted) - 1, 0, len(at) - 2)
+    step = (at[left + 1] - at[left])[:, None]
+    t = (wanted - at[left])[:, None] / step
+    return (
+        (1 + 2 * t) * (1 - t) ** 2 * values[left]
+        + t * (1 - t) ** 2 * step * slopes[left]
+        + t**2 * (3 - 2 * t) * values[left + 1]
+        + t**2 * (t - 1) * step * slopes[left + 1]
+    )
