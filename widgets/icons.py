@@ -8,7 +8,7 @@ from PySide6.QtGui import QIcon
 from widgets.theme import Theme
 
 
-def icon(name: str, theme: Theme) -> QIcon:
+def icon(name: str, theme: Theme, color: str = "") -> QIcon:
     """Return an icon that greys out when disabled and turns to the accent when on.
 
     Parameters
@@ -16,6 +16,8 @@ def icon(name: str, theme: Theme) -> QIcon:
     name : str
         Name in the Material Design Icons set, such as "play".
     theme : Theme
+    color : str
+        ``#rrggbb`` in place of the theme's text colour, for an icon that warns.
 
     Returns
     -------
@@ -28,7 +30,7 @@ def icon(name: str, theme: Theme) -> QIcon:
     """
     return qtawesome.icon(
         f"mdi6.{name}",
-        color=theme.text,
+        color=color or theme.text,
         color_disabled=theme.disabled,
         color_on=theme.accent,
         color_on_active=theme.accent_hover,

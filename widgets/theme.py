@@ -26,8 +26,6 @@ class Theme:
         Quiet background of a selected row; ``text`` is read on it.
     success, warning, error : str
         States, readable as text on ``window`` and ``panel``.
-    picture_surround : str
-        Around the X-ray picture: near black in both themes, because grey is judged beside it.
     """
 
     name: str
@@ -46,7 +44,6 @@ class Theme:
     success: str
     warning: str
     error: str
-    picture_surround: str
 
 
 DARK = Theme(
@@ -66,7 +63,6 @@ DARK = Theme(
     success="#62c58a",
     warning="#f0b44c",
     error="#ff8078",
-    picture_surround="#040506",
 )
 
 LIGHT = Theme(
@@ -86,8 +82,10 @@ LIGHT = Theme(
     success="#17703f",
     warning="#8a5600",
     error="#b3261e",
-    picture_surround="#0a0c0e",
 )
+
+PICTURE_SURROUND = "#040506"
+"""Around the X-ray picture in either theme: what is drawn there is always as in the dark one."""
 
 THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
 
@@ -148,7 +146,7 @@ def palette(theme: Theme) -> QPalette:
         roles.Midlight: theme.hover,
         roles.Mid: theme.border,
         roles.Dark: theme.border,
-        roles.Shadow: theme.picture_surround,
+        roles.Shadow: PICTURE_SURROUND,
     }
     result = QPalette()
     for role, color in colors.items():

@@ -1,0 +1,121 @@
+"""Which picture is shown in which part of the view: original, denoised, both, or the difference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QRectF
+
+PANE_GAP = 4.0
+
+
+class ViewMode(StrEnum):
+    """How original and denoised are compared."""
+
+    ORIGINAL = "original"
+    DENOISED = "denoised"
+    SIDE_BY_SIDE = "side by side"
+    WIPE = "wipe"
+    DIFFERENCE = "difference"
+
+
+class PictureKind(StrEnum):
+    """One of the pictures of a frame."""
+
+    ORIGINAL = "original"
+    DENOISED = "denoised"
+    DIFFERENCE = "difference"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FramePictures:
+    """A frame as it is drawn: grey pictures of one shape (H, W), not changed afterwards.
+
+    ``denoised`` and ``difference`` are None until they are computed.
+    """
+
+    original: NDArray[np.uint8]
+    denoised: NDArray[np.uint8] | None = None
+    difference: NDArray[np.uint8] | None = None
+
+    def of(self, kind: PictureKind) -> NDArray[np.uint8] | None:
+        """Return the picture of this kind, None where it is not there yet."""
+        match kind:
+            case PictureKind.DENOISED:
+                return self.denoised
+            case PictureKind.DIFFERENCE:
+                return self.difference
+            case _:
+                return self.original
+
+
+@dataclass(frozen=True, slots=True)
+class PictureNames:
+    """What is written on each picture; ``waiting`` where the original stands in for another."""
+
+    original: str = "Original"
+    denoised: str = "Denoised"
+    difference: str = "Difference"
+    waiting: str = "Denoising…"
+
+    def of(self, kind: PictureKind) -> str:
+        """Return the name of this kind of picture."""
+        match kind:
+            case PictureKind.DENOISED:
+                return self.denoised
+            case PictureKind.DIFFERENCE:
+                return self.difference
+            case _:
+                return self.original
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of the screen and the picture that shows through it.
+
+    Attributes
+    ----------
+    kind : PictureKind
+    region : QRectF
+        What is drawn.
+    pane : QRectF
+        What the picture is laid out in: of a wipe's two regions, both together.
+    """
+
+    kind: PictureKind
+    region: QRectF
+    pane: QRectF
+
+
+def tiles(mode: ViewMode, area: QRectF, divider: float) -> tuple[Tile, ...]:
+    """Lay out a mode from left to right.
+
+    Parameters
+    ----------
+    mode : ViewMode
+    area : QRectF
+        The whole view.
+    divider : float
+        Where a wipe divides the width, 0..1.
+    """
+    left, top, width, height = area.x(), area.y(), area.width(), area.height()
+    match mode:
+        case ViewMode.SIDE_BY_SIDE:
+            half = float(int((width - PANE_GAP) / 2))
+            first = QRectF(left, top, half, height)
+            second = QRectF(left + width - half, top, half, height)
+            return (
+                Tile(PictureKind.ORIGINAL, first, first),
+                Tile(PictureKind.DENOISED, second, second),
+            )
+        case ViewMode.WIPE:
+            split = float(round(divider * width))
+            return (
+                Tile(PictureKind.ORIGINAL, QRectF(left, top, split, height), area),
+                Tile(PictureKind.DENOISED, QRectF(left + split, top, width - split, height), area),
+            )
+        case _:
+            return (Tile(PictureKind(mode.value), area, area),)
