@@ -1,0 +1,84 @@
+"""What the program is, and whose work it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ThirdParty:
+    """A library the program uses, and its licence."""
+
+    name: str
+    version: str
+    licence: str
+
+
+class AboutDialog(QDialog):
+    """Name, version, purpose, licence, and the licences of third parties."""
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        licence: str,
+        third_parties: Sequence[ThirdParty],
+        logo: QPixmap | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(f"About {name}")
+        title = QLabel(name)
+        title.setProperty("role", "title")
+        purpose = QLabel("A reviewing and labelling tool, not a medical device.")
+        purpose.setWordWrap(True)
+        details = QLabel(f"Version {version}, licence {licence}")
+        details.setProperty("role", "muted")
+        details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        words = QVBoxLayout()
+        words.addWidget(title)
+        words.addWidget(purpose)
+        words.addWidget(details)
+        head = QHBoxLayout()
+        if logo is not None:
+            picture = QLabel()
+            picture.setPixmap(logo)
+            head.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+            head.addSpacing(12)
+        head.addLayout(words, 1)
+        libraries = QTreeWidget()
+        libraries.setHeaderLabels(["Made with", "Version", "Licence"])
+        libraries.setRootIsDecorated(False)
+        libraries.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
+        libraries.setAccessibleName("Third-party licences")
+        libraries.addTopLevelItems(
+            [QTreeWidgetItem([item.name, item.version, item.licence]) for item in third_parties]
+        )
+        header = libraries.header()
+        header.setStretchLastSection(True)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addLayout(head)
+        layout.addSpacing(8)
+        layout.addWidget(libraries, 1)
+        layout.addWidget(buttons)
+        line = self.fontMetrics().height()
+        self.resize(34 * line, 30 * line)

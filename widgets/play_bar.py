@@ -1,0 +1,129 @@
+"""The buttons and read-outs that play the cine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
+
+from widgets.command_button import CommandButton
+from widgets.theme import Theme
+
+SPEEDS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
+
+REPEATS = {
+    "loop": ("repeat", "Plays in a loop"),
+    "bounce": ("swap-horizontal", "Plays forth and back"),
+    "once": ("arrow-collapse-right", "Plays once and stops"),
+}
+"""Icon and meaning of what happens at the end of the run."""
+
+
+class PlayBar(QWidget):
+    """Play, step, repeat, speed, and where the playhead is.
+
+    Signals
+    -------
+    command_requested(str) : first_frame, step_back, toggle_play, step_forward, last_frame or
+        cycle_repeat.
+    speed_picked(float) : one of `SPEEDS`.
+    """
+
+    command_requested = Signal(str)
+    speed_picked = Signal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._frame_count = 0
+        self._buttons = {
+            name: CommandButton(name, description, icon_name)
+            for name, description, icon_name in (
+                ("first_frame", "First frame", "skip-backward"),
+                ("step_back", "Previous frame", "step-backward"),
+                ("toggle_play", "Play", "play"),
+                ("step_forward", "Next frame", "step-forward"),
+                ("last_frame", "Last frame", "skip-forward"),
+                ("cycle_repeat", REPEATS["loop"][1], REPEATS["loop"][0]),
+            )
+        }
+        self._speed = QComboBox()
+        self._speed.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._speed.setAccessibleName("Speed")
+        for speed in SPEEDS:
+            self._speed.addItem(f"{speed:g}×", speed)
+        self._speed.activated.connect(lambda i: self.speed_picked.emit(self._speed.itemData(i)))
+        self._position = QLabel()
+        self._position.setAccessibleName("Frame and time")
+        self._rate = QLabel()
+        self._rate.setAccessibleName("Shown frames a second")
+        self._rate.setProperty("role", "muted")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(6, 0, 6, 0)
+        layout.setSpacing(1)
+        for button in self._buttons.values():
+            button.clicked.connect(self._request)
+            layout.addWidget(button)
+        layout.addWidget(self._speed)
+        layout.addSpacing(10)
+        layout.addWidget(self._position)
+        layout.addStretch()
+        layout.addWidget(self._rate)
+        self.set_shortcuts({})
+        self.set_speed(1.0)
+        self.set_frame_count(0)
+
+    def _request(self) -> None:
+        button = self.sender()
+        assert isinstance(button, CommandButton)
+        self.command_requested.emit(button.command)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in the colours of ``theme``."""
+        for button in self._buttons.values():
+            button.set_theme(theme)
+
+    def set_shortcuts(self, keys: Mapping[str, str]) -> None:
+        """Write the keys of the commands (command name to key) into the tooltips."""
+        for name, button in self._buttons.items():
+            button.set_key(keys.get(name, ""))
+        slower, faster = keys.get("slower", ""), keys.get("faster", "")
+        self._speed.setToolTip(f"Speed ({slower} {faster})" if slower and faster else "Speed")
+
+    def set_frame_count(self, count: int) -> None:
+        """Show a run of ``count`` frames; fewer than two cannot be played."""
+        self._frame_count = count
+        for button in self._buttons.values():
+            button.setEnabled(count > 1)
+        self._position.setText("No run" if count == 0 else "")
+        widest = f"Frame {count} / {count}   {'8' * 5}.888 s"
+        self._position.setMinimumWidth(self._position.fontMetrics().horizontalAdvance(widest))
+        self.set_shown_rate(None)
+
+    def set_position(self, index: int, time_ms: float) -> None:
+        """Show the playhead at frame ``index`` (from 0), ``time_ms`` after the first frame."""
+        self._position.setText(
+            f"Frame {index + 1} / {self._frame_count}   {time_ms / 1000.0:.3f} s"
+        )
+
+    def set_playing(self, playing: bool) -> None:
+        """Turn the play button into a pause button, or back."""
+        button = self._buttons["toggle_play"]
+        button.set_icon_name("pause" if playing else "play")
+        button.set_description("Pause" if playing else "Play")
+
+    def set_repeat(self, repeat: str) -> None:
+        """Show what happens at the end of the run: a key of `REPEATS`."""
+        icon_name, meaning = REPEATS[repeat]
+        self._buttons["cycle_repeat"].set_icon_name(icon_name)
+        self._buttons["cycle_repeat"].set_description(meaning)
+
+    def set_speed(self, speed: float) -> None:
+        """Show the speed, 1 = true time."""
+        self._speed.setCurrentIndex(self._speed.findText(f"{speed:g}×"))
+
+    def set_shown_rate(self, rate_hz: float | None, run_rate_hz: float | None = None) -> None:
+        """Show how many frames a second reach the screen, and the run's own rate."""
+        shown = "" if rate_hz is None else f"{rate_hz:.1f} fps shown"
+        own = "" if run_rate_hz is None else f"run {run_rate_hz:.3g} fps"
+        self._rate.setText(" · ".join(part for part in (shown, own) if part))

@@ -1,0 +1,193 @@
+"""The settings, as a form over a plain value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+FRAME_MEMORY_MB = (200, 16000)
+TRAIL_FRAMES = (0, 200)
+FRAME_RATE_HZ = (0.5, 120.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsValues:
+    """What the form shows and gives back.
+
+    Attributes
+    ----------
+    theme : str
+        "dark" or "light".
+    device : str
+        Key of one of the devices offered.
+    frame_memory_mb : int
+        Bound of the memory for decoded frames.
+    project_folder : str
+        Folder of the label files; "" keeps them beside each run.
+    trail_frames : int
+        Frames of past and future trail.
+    assumed_frame_rate_hz : float
+        For runs that carry no times.
+    show_patient : bool
+        Patient data is on the screen when the program starts.
+    """
+
+    theme: str
+    device: str
+    frame_memory_mb: int
+    project_folder: str
+    trail_frames: int
+    assumed_frame_rate_hz: float
+    show_patient: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChoice:
+    """A device that can compute: ``key`` for the program, ``text`` for people."""
+
+    key: str
+    text: str
+
+
+class SettingsDialog(QDialog):
+    """Show it with ``open()``.
+
+    Parameters
+    ----------
+    values : SettingsValues
+    devices : sequence of DeviceChoice
+        What this machine offers, "auto" among them.
+
+    Signals
+    -------
+    applied(object) : the new `SettingsValues`, on OK.
+    """
+
+    applied = Signal(object)
+
+    def __init__(
+        self,
+        values: SettingsValues,
+        devices: Sequence[DeviceChoice],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Settings")
+        self._theme = QComboBox()
+        self._theme.addItem("Dark", "dark")
+        self._theme.addItem("Light", "light")
+        self._device = QComboBox()
+        for device in devices:
+            self._device.addItem(device.text, device.key)
+        self._memory = QSpinBox()
+        self._memory.setRange(*FRAME_MEMORY_MB)
+        self._memory.setSingleStep(100)
+        self._memory.setSuffix(" MB")
+        self._place = QComboBox()
+        self._place.addItem("Beside each run", False)
+        self._place.addItem("In one project folder", True)
+        self._folder = QLineEdit()
+        self._folder.setPlaceholderText("Choose a folder")
+        self._folder.setAccessibleName("Project folder")
+        self._browse = QPushButton("Browse…")
+        self._browse.clicked.connect(self._choose_folder)
+        self._trail = QSpinBox()
+        self._trail.setRange(*TRAIL_FRAMES)
+        self._trail.setSuffix(" frames")
+        self._rate = QDoubleSpinBox()
+        self._rate.setRange(*FRAME_RATE_HZ)
+        self._rate.setDecimals(1)
+        self._rate.setSuffix(" frames/s")
+        self._patient = QCheckBox("Show patient data at start")
+        self._buttons = QDialogButtonBox(
+            QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
+        )
+        self._buttons.accepted.connect(self._apply)
+        self._buttons.rejected.connect(self.reject)
+        self._lay_out()
+        self._place.currentIndexChanged.connect(self._check)
+        self._folder.textChanged.connect(self._check)
+        self._show(values)
+
+    def _lay_out(self) -> None:
+        folder = QHBoxLayout()
+        folder.addWidget(self._folder, 1)
+        folder.addWidget(self._browse)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.addRow("&Theme", self._theme)
+        form.addRow("&Compute with", self._device)
+        form.addRow("&Memory for frames", self._memory)
+        form.addRow("&Labels are kept", self._place)
+        form.addRow("", folder)
+        form.addRow("Tr&ail", self._trail)
+        form.addRow("&Runs without times", self._rate)
+        form.addRow("", self._patient)
+        note = QLabel("Memory and frame rate take effect when the next run is opened.")
+        note.setProperty("role", "muted")
+        note.setWordWrap(True)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(note)
+        layout.addWidget(self._buttons)
+        self.resize(32 * self.fontMetrics().height(), self.sizeHint().height())
+
+    def _show(self, values: SettingsValues) -> None:
+        self._theme.setCurrentIndex(max(self._theme.findData(values.theme), 0))
+        self._device.setCurrentIndex(max(self._device.findData(values.device), 0))
+        self._memory.setValue(values.frame_memory_mb)
+        self._place.setCurrentIndex(self._place.findData(bool(values.project_folder)))
+        self._folder.setText(values.project_folder)
+        self._trail.setValue(values.trail_frames)
+        self._rate.setValue(values.assumed_frame_rate_hz)
+        self._patient.setChecked(values.show_patient)
+        self._check()
+
+    def values(self) -> SettingsValues:
+        """Return what the form holds."""
+        return SettingsValues(
+            theme=self._theme.currentData(),
+            device=self._device.currentData(),
+            frame_memory_mb=self._memory.value(),
+            project_folder=self._folder.text().strip() if self._place.currentData() else "",
+            trail_frames=self._trail.value(),
+            assumed_frame_rate_hz=self._rate.value(),
+            show_patient=self._patient.isChecked(),
+        )
+
+    def _check(self) -> None:
+        """Offer OK once a project folder is named, where one is wanted."""
+        in_folder = bool(self._place.currentData())
+        self._folder.setEnabled(in_folder)
+        self._browse.setEnabled(in_folder)
+        complete = not in_folder or bool(self._folder.text().strip())
+        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(complete)
+
+    def _choose_folder(self) -> None:
+        chooser = QFileDialog(self, "Project folder for labels", self._folder.text())
+        chooser.setFileMode(QFileDialog.FileMode.Directory)
+        chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        chooser.fileSelected.connect(self._folder.setText)
+        chooser.open()
+
+    def _apply(self) -> None:
+        self.applied.emit(self.values())
+        self.accept()
