@@ -27,12 +27,12 @@ def _texture_bank() -> tuple[FloatArray, FloatArray]:
         clouds += octave * np.float32((6 / cells) ** 0.85)
     clouds = (clouds - clouds.mean()) / clouds.std()
     strands = np.zeros((_BANK_SIZE, _BANK_SIZE), np.float32)
-    for width, count, softness in ((5, 90, 2.2), (3, 260, 1.4), (2, 420, 1.0)):
+    for width, count, softness in ((6, 120, 4.5), (4, 420, 3.0), (2, 900, 1.6)):
         drawn = np.zeros((_BANK_SIZE, _BANK_SIZE), np.uint8)
         for _ in range(count):
             heading = rng.uniform(0, 2 * np.pi)
-            turns = np.cumsum(0.16 * rng.standard_normal(24)) + heading
-            steps = rng.uniform(4, 12) * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+            turns = np.cumsum(0.25 * rng.standard_normal(16)) + heading
+            steps = rng.uniform(3, 8) * np.stack([np.cos(turns), np.sin(turns)], axis=1)
             path = rng.uniform(0, _BANK_SIZE, 2) + np.cumsum(steps, axis=0)
             points = np.round(path * 16).astype(np.int32).reshape(-1, 1, 2)
             level = int(rng.uniform(60, 255))
@@ -283,7 +283,7 @@ def _chest(rng: np.random.Generator, size: int, pixels_per_mm: float) -> FloatAr
     half = size / pixels_per_mm / 2
     clouds, strands = _texture_bank()
     markings = _cut(rng, strands, size, pixels_per_mm / 2.7)
-    canvas.attenuation += np.float32(rng.uniform(0.01, 0.04)) * markings
+    canvas.attenuation += np.float32(rng.uniform(0.005, 0.026)) * markings
     patches = _cut(rng, clouds, size, pixels_per_mm / 4.5)
     canvas.attenuation += np.float32(rng.uniform(0.02, 0.06)) * patches
     if rng.random() < 0.75:
@@ -313,6 +313,6 @@ def _heart(
     canvas.area(outline, 0.5 * level, soft)
     canvas.area(middle + 0.85 * (outline - middle), 0.5 * level, 10.0)
     markings = _cut(rng, _texture_bank()[1], size, pixels_per_mm / 2.2)
-    canvas.attenuation += np.float32(rng.uniform(0.0, 0.03)) * markings
+    canvas.attenuation += np.float32(rng.uniform(0.0, 0.02)) * markings
     centre = middle * pixels_per_mm + size / 2
     return canvas.finish(), (float(centre[0]), float(centre[1]))

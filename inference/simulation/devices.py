@@ -19,11 +19,14 @@ _CURVES: dict[str, tuple[tuple[tuple[float, float], tuple[float, float]], ...]] 
     "JR": (((7, 12), (-5, 5)), ((6, 12), (60, 100)), ((25, 45), (-5, 15)), ((30, 50), (-45, -10))),
     "JL": (((5, 10), (-5, 5)), ((4, 8), (70, 110)), ((28, 45), (0, 20)), ((20, 35), (110, 165))),
     "XB": (((6, 10), (-5, 5)), ((5, 9), (45, 95)), ((40, 60), (60, 110)), ((20, 40), (-20, 10))),
-    "Amplatz": (((3, 6), (-5, 5)), ((4, 7), (-70, -30)), ((35, 60), (150, 210)), ((20, 40), (-60, 0))),
+    "Amplatz": (
+        ((3, 6), (0, 0)), ((4, 7), (-70, -30)), ((35, 60), (150, 210)), ((20, 40), (-60, 0)),
+    ),
     "multipurpose": (((10, 20), (-5, 5)), ((12, 25), (25, 65)), ((40, 80), (-15, 15))),
     "straight": (((20, 40), (-10, 10)), ((40, 80), (-25, 25))),
     "pigtail": (((26, 42), (330, 470)), ((10, 20), (-10, 10)), ((40, 80), (-25, 25))),
 }  # fmt: skip
+STEP_PX = 0.55  # between points of a centre line
 CORONARY = ("JR", "JL", "XB", "Amplatz", "multipurpose")
 
 
@@ -54,9 +57,11 @@ class Device:
     sway: FloatArray  # (2,): rotation of the distal part with the two contraction curves, radians
     slip: FloatArray  # (2,): own motion with the first contraction curve, pixels
     conforms: bool  # every point follows the heart itself (a wire or lead inside it)
+    in_main: bool = False  # runs inside the main catheter, so that it never covers its tip
 
     @property
     def radius_px(self) -> float:
+        """Half the outer diameter, pixels."""
         return float(np.median(self.profile.radius_mm)) * self.pixels_per_mm
 
     def centre_line(self, field: HeartField, frame: int) -> FloatArray:
@@ -265,7 +270,7 @@ def make_catheter(
         Direction from the tip's end to where the shaft comes from; drawn (mostly from above)
         when None.
     """
-    step_mm = 0.55 / pixels_per_mm
+    step_mm = STEP_PX / pixels_per_mm
     plane = _planar_curve(rng, kind, reach_px / pixels_per_mm, step_mm)
     if entry_angle is None:
         entry_angle = -np.pi / 2 + rng.normal(0, 0.45)
@@ -295,11 +300,10 @@ def make_wire_beyond(
     """Guidewire through ``catheter`` and on along ``path_px`` (N, 3), from the tip outwards."""
     line = np.concatenate([path_px[::-1], catheter.line])
     lengths = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-    step_px = 0.55
-    even = np.arange(0, lengths[-1], step_px)
+    even = np.arange(0, lengths[-1], STEP_PX)
     line = np.stack([np.interp(even, lengths, line[:, axis]) for axis in range(3)], axis=1)
     inside = np.interp(even, lengths, np.concatenate([np.ones(len(path_px)), catheter.follows]))
-    step_mm = step_px / catheter.pixels_per_mm
+    step_mm = STEP_PX / catheter.pixels_per_mm
     profile = wire_profile(rng, len(line), step_mm, thick)
     if rng.random() < 0.35:
         start = rng.uniform(6, 25)
@@ -314,6 +318,7 @@ def make_wire_beyond(
         sway=catheter.sway,
         slip=catheter.slip,
         conforms=False,
+        in_main=True,
     )
 
 

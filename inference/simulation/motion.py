@@ -53,7 +53,7 @@ def make_rhythm(
     breathing: bool,
 ) -> Rhythm:
     """Draw heart rate, breathing and the table's path."""
-    times = np.arange(frame_count) * (1000.0 / frames_per_second)
+    times = np.arange(frame_count, dtype=np.float64) * (1000.0 / frames_per_second)
     duration = frame_count * 1000.0 / frames_per_second
     interval = 60000.0 / rng.uniform(52, 98)
     beat_count = int(duration / interval) + 5
@@ -61,7 +61,7 @@ def make_rhythm(
     r_waves = np.cumsum(beats) - interval * rng.uniform(1.0, 2.0)
     which = np.searchsorted(r_waves, times, side="right") - 1
     before = np.where(which >= 0, r_waves[np.maximum(which, 0)], r_waves[0] - interval)
-    phase = (times - before) / (r_waves[which + 1] - before)
+    phase = np.asarray((times - before) / (r_waves[which + 1] - before))
     both = np.stack([contraction(phase), contraction(phase - rng.uniform(0.06, 0.16))], axis=1)
 
     period = rng.uniform(3000, 5500)

@@ -154,4 +154,4 @@ class Scanner:
     def store(self, grey: FloatArray) -> NDArray[np.uint8] | NDArray[np.uint16]:
         """Round to the stored integer type."""
         rounded = np.clip(np.rint(grey), 0, self.white)
-        return rounded.astype(np.uint8 if self.white <= 255 else np.uint16)
+        return rounded.astype(np.uint8) if self.white <= 255 else rounded.astype(np.uint16)

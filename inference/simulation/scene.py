@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inference.simulation.devices import (
     CORONARY,
+    STEP_PX,
     Device,
     make_catheter,
     make_lead,
@@ -39,7 +40,6 @@ class Scene:
     injection: Injection
     tree: VesselTree | None
     reflux: Reflux | None
-    vessels_show: bool = True
 
     def draw(
         self, frame: int, height: int, width: int
@@ -53,12 +53,17 @@ class Scene:
         if self.reflux is not None:
             self.reflux.shadow(shadow, lines[0][0, :2], time, self.injection)
         contrast = shadow.copy()
-        for device, line in zip(self.devices[1:], lines[1:], strict=True):
-            device.shadow(shadow, line)
+        others = list(zip(self.devices[1:], lines[1:], strict=True))
+        for device, line in others:
+            if not device.in_main:
+                device.shadow(shadow, line)
         filling = float(self.injection.concentration(time)) * ATTENUATION_PER_MM_MGI
         cover = _around_tip(shadow, lines[0], self.devices[0].radius_px)
         self.devices[0].shadow(shadow, lines[0], filling)
         own = _around_tip(shadow, lines[0], self.devices[0].radius_px) - cover
+        for device, line in others:
+            if device.in_main:
+                device.shadow(shadow, line)
         return shadow, contrast, DrawnFrame(tuple(lines), cover > _COVERED * own)
 
 
@@ -72,7 +77,7 @@ class DrawnFrame:
 
 def _around_tip(image: FloatArray, line: FloatArray, radius: float) -> float:
     """Mean attenuation along the last stretch of the tube (3 diameters), 0 outside."""
-    points = line[: max(4, int(6 * radius / 0.55)), :2]
+    points = line[: max(4, int(6 * radius / STEP_PX)), :2]
     x, y = np.rint(points).astype(int).T
     height, width = image.shape
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
@@ -117,6 +122,7 @@ def make_scene(
     pixels_per_mm: float,
     reach_px: float,
     unit: float,
+    towards: NDArray[np.floating],
     kind: str | None = None,
     injection: Injection | None = None,
 ) -> Scene:
@@ -130,6 +136,8 @@ def make_scene(
         Length of the shafts: enough to leave the picture.
     unit : float
         Size in pixels of a pixel of a 512 matrix.
+    towards : ndarray, shape (2,)
+        Middle of the picture: where the vessels mostly lead.
     kind : str, optional
         Shape of the main catheter.
     injection : Injection, optional
@@ -143,21 +151,26 @@ def make_scene(
         kind = str(rng.choice(CORONARY, p=(0.3, 0.28, 0.2, 0.1, 0.12)))
         if rng.random() < (0.05 if contrast else 0.3):
             kind = str(rng.choice(("pigtail", "straight")))
-    main = make_catheter(rng, kind, tip_px, pixels_per_mm, reach_px, unit)
+    aim = np.asarray(towards) - np.asarray(tip_px)
+    for _ in range(6):  # operators frame the artery: the tip mostly points into the picture
+        main = make_catheter(rng, kind, tip_px, pixels_per_mm, reach_px, unit)
+        end = main.line[0, :2] - main.line[12, :2]
+        if not contrast or end @ aim > 0.5 * np.linalg.norm(end) * np.linalg.norm(aim):
+            break
 
     offset = rng.normal(0, 60, 2) * unit
     centre = np.append(np.asarray(tip_px) + np.array([0, 110 * unit]) + offset, 0)
     field = make_heart_field(rng, rhythm, centre, unit)
 
-    end = main.line[0] - main.line[min(12, len(main.line) - 1)]
     heading = float(np.arctan2(end[1], end[0]) + rng.normal(0, 0.25))
     wired = rng.random() < (
         0.55 if scenario in (Scenario.FLUOROSCOPY, Scenario.DEVICE_OCCLUSION) else 0.12
     )
     tree = None
     if contrast or wired:
-        engaged = int(max(rng.uniform(-1, 7), 0) * pixels_per_mm / 0.55)  # tip inside the ostium
-        tree = make_tree(rng, main.line[min(engaged, len(main.line) - 1)], heading, pixels_per_mm)
+        engaged = int(max(rng.uniform(-1, 9), 0) * pixels_per_mm / STEP_PX)  # tip inside the ostium
+        side = 1 if np.cos(heading) * aim[1] - np.sin(heading) * aim[0] > 0 else -1
+        tree = make_tree(rng, main.line[engaged], heading, pixels_per_mm, side)
     others: list[Device] = []
     if wired and tree is not None:
         path = tree.main_path[: int(rng.uniform(0.25, 0.9) * len(tree.main_path))]
@@ -174,7 +187,7 @@ def make_scene(
             else:
                 other = make_catheter(rng, other_kind, place, pixels_per_mm, 2 * reach_px, unit)
             if crossing:
-                middle = other.line[int(rng.uniform(0, 120) * unit / 0.55)]
+                middle = other.line[int(rng.uniform(0, 120) * unit / STEP_PX)]
                 other.line[:, :2] += (
                     np.asarray(tip_px) - middle[:2] + rng.normal(0, 5, 2) * unit
                 ).astype(np.float32)

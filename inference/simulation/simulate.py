@@ -105,8 +105,9 @@ def simulate_run(
         table_px = rng.uniform(25, 130) * unit
     rhythm = make_rhythm(rng, frame_count, frames_per_second, table_px, rng.random() < 0.5)
     scene = make_scene(
-        rng, scenario, rhythm, tip_px - crop, pixels_per_mm, 1.25 * matrix, unit, kind, injection
-    )
+        rng, scenario, rhythm, tip_px - crop, pixels_per_mm, 1.25 * matrix, unit,
+        towards=matrix * np.array([0.5, 0.55]) - crop, kind=kind, injection=injection,
+    )  # fmt: skip
     reach = float(np.abs(rhythm.table_shift).max()) + float(np.abs(scene.field.breath_shift).max())
     margin = int(np.ceil(reach + 60 * unit)) + 2
     anatomy = make_anatomy(rng, size, margin, pixels_per_mm)
@@ -204,7 +205,8 @@ def draw_device_over(
     table_px = rng.uniform(20, 120) * unit if rng.random() < 0.15 else 0.0
     rhythm = make_rhythm(rng, frame_count, frames_per_second, table_px, rng.random() < 0.5)
     tip_px = rng.uniform((0.1, 0.08), (0.9, 0.75)) * (width, height)
-    scene = make_scene(rng, scenario, rhythm, tip_px, scale, 1.25 * side, unit, kind)
+    middle = np.array([width, height]) / 2
+    scene = make_scene(rng, scenario, rhythm, tip_px, scale, 1.25 * side, unit, middle, kind)
     blur = rng.uniform(0.5, 1.0) * max(unit, 0.6)
     strength = np.float32(rng.uniform(0.6, 1.15))
     result = np.empty_like(frames)
@@ -320,7 +322,7 @@ def _make_scanner(
         opening=opening,
         border=rng.uniform(0.14, 0.24) if not linear else rng.uniform(0.0, 0.05),
         burnt_in=burnt_in,
-        exposure=exposure,
+        exposure=exposure.astype(np.float32),
     ), offset
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -13,84 +13,148 @@ from inference.simulation.render import splat
 
 FloatArray = NDArray[np.float32]
 ATTENUATION_PER_MM_MGI = 0.00038  # iodine, log attenuation for each mm and mg/ml, 70-80 kV
+_STEP_PX = 0.75  # between particles: below 1, so that bilinear splatting leaves no ripple
 
 
 @dataclass(frozen=True)
 class VesselTree:
-    """Particles of the tree's lumen at rest, each on a known point of the centre lines.
+    """Particles of the tree's lumen at rest, each belonging to a point of the centre lines.
 
     Attributes
     ----------
     particles : ndarray, shape (N, 3)
         Rest positions, pixels.
     mass : ndarray, shape (N,)
-        Volume over pixels per mm: times attenuation per mm it is attenuation times area.
-    delay_ms : ndarray, shape (N,)
-        When contrast that left the tip arrives.
-    streak : ndarray, shape (N,)
-        Position across the lumen, -1 to 1: contrast streams before it mixes.
+        Chord (mm) times area (pixels squared): times attenuation per mm it is what ``splat`` adds.
+    side : ndarray, shape (N, 2)
+        Sine and cosine of the place across the lumen: contrast streams before it mixes.
+    point : ndarray of int, shape (N,)
+        Row of ``delay_ms``.
+    delay_ms : ndarray, shape (P,)
+        When contrast that left the tip reaches a point of the centre lines.
     main_path : ndarray, shape (M, 3)
         Centre line of the main vessel from the ostium, pixels.
     """
 
     particles: FloatArray
     mass: FloatArray
+    side: FloatArray
+    point: NDArray[np.int32]
     delay_ms: FloatArray
-    streak: FloatArray
     main_path: FloatArray
     stream_phase: float
 
     def shadow(
-        self,
-        image: FloatArray,
-        field: HeartField,
-        frame: int,
-        injection: Injection,
+        self, image: FloatArray, motion: HeartField, frame: int, injection: Injection
     ) -> None:
         """Add the attenuation of the filled lumen to ``image``."""
-        time = float(field.rhythm.times_ms[frame])
-        longest = float(self.delay_ms.max())
-        grid = np.linspace(0, longest, 256)
-        filled = injection.concentration(time, grid) * ATTENUATION_PER_MM_MGI
-        if filled.max() < 1e-4:
-            return
-        density = np.interp(self.delay_ms, grid, filled).astype(np.float32)
-        # Contrast streams along one side until the injection has displaced the blood.
-        unmixed = 0.1 + 0.6 * np.exp(-max(time - injection.start_ms, 0.0) / 350)
-        swirl = np.sin(2 * self.streak + 0.006 * (self.delay_ms - time) + self.stream_phase)
-        density *= 1 + np.float32(unmixed) * swirl * np.exp(-self.delay_ms / 900)
-        matrix, offset = field.affine(frame)
+        time = float(motion.rhythm.times_ms[frame])
+        density = injection.concentration(time, self.delay_ms) * ATTENUATION_PER_MM_MGI
         shown = density > 1e-4
-        at = self.particles[shown] @ matrix.T + offset
-        splat(image, at[:, 0], at[:, 1], (density * self.mass)[shown])
+        if not shown.any():
+            return
+        # Contrast streams along one side until the injection has displaced the blood.
+        unmixed = 0.1 + 0.6 * float(np.exp(-max(time - injection.start_ms, 0.0) / 350))
+        phase = 0.006 * (self.delay_ms - time) + self.stream_phase
+        swirl = density * unmixed * np.exp(-self.delay_ms / 900)
+        table = np.stack([density, swirl * np.cos(phase), swirl * np.sin(phase)], 1)
+        table = table.astype(np.float32)
+        chosen = slice(None) if shown.all() else np.flatnonzero(shown[self.point])
+        rows = table[self.point[chosen]]
+        side = self.side[chosen]
+        weight: FloatArray = rows[:, 0] + rows[:, 1] * side[:, 0] + rows[:, 2] * side[:, 1]
+        matrix, offset = motion.affine(frame)
+        at = np.asarray(self.particles[chosen] @ matrix.T + offset, np.float32)
+        splat(image, at[:, 0], at[:, 1], weight * self.mass[chosen])
 
 
-def _walk(
-    rng: np.random.Generator,
-    start: FloatArray,
-    heading: float,
-    length: float,
-    bow: float,
-    tortuosity: float,
-    step: float,
-) -> FloatArray:
-    """Smooth wandering centre line (N, 3) from ``start``."""
-    count = max(8, int(length / step))
-    knots = max(4, int(length / (28 * step)) + 3)
-    wander = np.interp(
-        np.linspace(0, knots - 1, count), np.arange(knots), rng.standard_normal(knots)
-    )
-    width = max(3, count // knots) | 1
-    wander = cv2.GaussianBlur(wander.reshape(1, -1), (width, 1), 0).ravel()
-    heading_at = heading + np.linspace(0, bow, count) + tortuosity * (wander - wander[0])
-    depth = rng.uniform(0.2, 1.05)
-    tilt = depth * np.sin(np.linspace(0, rng.uniform(1, 5), count) + rng.uniform(0, 6))
-    steps = step * np.stack(
-        [np.cos(heading_at) * np.cos(tilt), np.sin(heading_at) * np.cos(tilt), np.sin(tilt)], 1
-    )
-    return (start + np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)[:-1]])).astype(
-        np.float32
-    )
+@dataclass
+class _Grower:
+    """Grows branches in mm; side branches wait in ``buds`` for their turn."""
+
+    rng: np.random.Generator
+    step_mm: float
+    velocity: float  # mm a ms
+    side: int  # -1 or 1: where the main vessel bends and most branches leave
+    pieces: list[tuple[FloatArray, FloatArray, FloatArray]] = field(default_factory=list)
+    buds: list[_Bud] = field(default_factory=list)
+
+    def grow(self, bud: _Bud, bow: float, tortuosity: float) -> tuple[FloatArray, _Bud]:
+        """Grow one vessel; return its centre line (N, 3) and the bud at its end."""
+        rng = self.rng
+        line, headings = self._walk(bud, bow, tortuosity)
+        s = np.arange(len(line)) * self.step_mm
+        share = s / s[-1]
+        taper = 1 - (0.5, 0.7, 0.75, 0.75, 0.12)[bud.level] * share ** rng.uniform(0.8, 1.6)
+        radii = bud.radius * taper * (1 + 0.05 * np.sin(s / rng.uniform(2, 6) + rng.uniform(0, 6)))
+        if bud.level <= 1 and rng.random() < 0.3:  # stenosis
+            place, width = rng.uniform(0.2, 0.8) * s[-1], rng.uniform(1, 3)
+            radii *= 1 - rng.uniform(0.2, 0.6) * np.exp(-0.5 * ((s - place) / width) ** 2)
+        delays = bud.delay + s / (self.velocity * (1 - 0.15 * (bud.level % 4)))
+        self.pieces.append((line, radii.astype(np.float32), delays.astype(np.float32)))
+        if bud.level < 3:
+            self._bud(bud.level, line, headings, radii, delays)
+        end = _Bud(line[-1], float(headings[-1]), float(radii[-1]), float(delays[-1]), 0, 0)
+        return line, end
+
+    def _walk(self, bud: _Bud, bow: float, tortuosity: float) -> tuple[FloatArray, FloatArray]:
+        rng = self.rng
+        count = max(8, int(bud.length / self.step_mm))
+        knots = max(4, int(bud.length / 9) + 3)
+        wander = np.interp(
+            np.linspace(0, knots - 1, count), np.arange(knots), rng.standard_normal(knots)
+        )
+        width = max(3, count // knots) | 1
+        wander = cv2.GaussianBlur(wander.reshape(1, -1), (width, 1), 0).ravel()
+        headings = bud.heading + np.linspace(0, bow, count) + tortuosity * (wander - wander[0])
+        depth = rng.uniform(0.2, 1.05)
+        tilt = depth * np.sin(np.linspace(0, rng.uniform(1, 5), count) + rng.uniform(0, 6))
+        flat = np.cos(tilt)
+        steps = np.stack([np.cos(headings) * flat, np.sin(headings) * flat, np.sin(tilt)], 1)
+        line = bud.start + np.concatenate(
+            [np.zeros((1, 3)), np.cumsum(steps, axis=0)[:-1] * self.step_mm]
+        )
+        return line.astype(np.float32), headings.astype(np.float32)
+
+    def _bud(
+        self,
+        level: int,
+        line: FloatArray,
+        headings: FloatArray,
+        radii: NDArray[np.floating],
+        delays: NDArray[np.floating],
+    ) -> None:
+        rng = self.rng
+        spacing = (11.0, 8.0, 7.0)[level]
+        length = len(line) * self.step_mm
+        at = rng.uniform(0.5, 1.2) * spacing
+        way = self.side
+        while at < length * 0.94:
+            index = int(at / self.step_mm)
+            way = -way if rng.random() < 0.6 else way
+            radius = radii[index] * rng.uniform(0.22, 0.7)
+            if radius > 0.13:
+                reach = min(rng.uniform(18, 50) * radius + 4, 0.8 * (length - at) + 25)
+                heading = float(headings[index]) + way * rng.uniform(0.4, 1.25)
+                bud = _Bud(
+                    line[index], heading, float(radius), float(delays[index]), reach, level + 1
+                )
+                self.buds.append(bud)
+            at += rng.uniform(0.5, 1.6) * spacing
+
+
+@dataclass(frozen=True)
+class _Bud:
+    start: FloatArray  # (3,), mm
+    heading: float
+    radius: float  # mm
+    delay: float  # ms
+    length: float  # mm
+    level: int  # 0 main, 1 to 3 branches, 4 the left main stem
+
+    def along(self, turn: float, radius: float, length: float) -> _Bud:
+        """Bud of a main vessel that leaves here at ``turn``."""
+        return _Bud(self.start, self.heading + turn, radius, self.delay, length, 0)
 
 
 def make_tree(
@@ -98,100 +162,76 @@ def make_tree(
     ostium: FloatArray,
     heading: float,
     pixels_per_mm: float,
+    side: int,
 ) -> VesselTree:
-    """Grow a tree from ``ostium`` (3,), first running along ``heading`` (radians, picture plane).
+    """Grow a tree from an ostium.
 
-    Right trees are one long bowed artery with late branches; left trees split early into two.
+    Right trees are one long bowed artery; left trees split early into two.
+
+    Parameters
+    ----------
+    ostium : ndarray, shape (3,)
+        Start in pixels.
+    heading : float
+        First direction in the picture, radians.
+    side : int
+        1 where the main vessel bends clockwise on the screen, -1 otherwise.
     """
-    step_mm = 0.55 / pixels_per_mm
-    left = rng.random() < 0.5
-    velocity = rng.uniform(110, 260) / 1000  # mm a ms
-    radius0 = rng.uniform(1.5, 2.4)
-    # (start, heading, radius, delay, length, level)
-    side = rng.choice([-1, 1])
-    todo: list[tuple[FloatArray, float, float, float, float, int]] = []
-    pieces: list[tuple[FloatArray, FloatArray, FloatArray]] = []
-
-    def grow(start, angle, radius, delay, length, bow, tortuosity, level) -> FloatArray:  # noqa: ANN001
-        line = _walk(rng, start, angle, length, bow, tortuosity, step_mm)
-        s = np.arange(len(line)) * step_mm
-        taper = 1 - (0.5 if level == 0 else 0.72) * (s / s[-1]) ** rng.uniform(0.8, 1.6)
-        radii = radius * taper * (1 + 0.06 * np.sin(s / rng.uniform(3, 8) + rng.uniform(0, 6)))
-        if level <= 1 and rng.random() < 0.3:  # stenosis
-            radii *= 1 - rng.uniform(0.2, 0.6) * np.exp(
-                -0.5 * ((s - rng.uniform(0.2, 0.8) * s[-1]) / rng.uniform(1, 3)) ** 2
-            )
-        delays = delay + s / (velocity * (1 - 0.16 * level))
-        pieces.append((line * 1.0, radii.astype(np.float32), delays.astype(np.float32)))
-        heading_end = np.arctan2(*(line[1:, 1::-1] - line[:-1, 1::-1]).T)
-        if level < 3:
-            spacing = (16.0, 9.0, 7.0)[level]
-            at = rng.uniform(0.5, 1.2) * spacing
-            way = side
-            while at < s[-1] * 0.92:
-                index = int(at / step_mm)
-                way = -way if rng.random() < 0.6 else way
-                turn = way * rng.uniform(0.45, 1.25)
-                child = radii[index] * rng.uniform(0.32, 0.72)
-                if child > 0.16:
-                    reach = min(rng.uniform(14, 34) * child, 0.8 * (s[-1] - at) + 22)
-                    todo.append((line[index], heading_end[min(index, len(heading_end) - 1)] + turn,
-                                 child, float(delays[index]), reach, level + 1))  # fmt: skip
-                at += rng.uniform(0.5, 1.6) * spacing
-        return line
-
-    scaled_start = ostium / pixels_per_mm
-    if left:
-        stem = grow(
-            scaled_start,
-            heading,
-            radius0 * 1.1,
-            0.0,
-            rng.uniform(6, 15),
-            rng.normal(0, 0.2),
-            0.1,
-            3,
-        )
-        angle = float(np.arctan2(*(stem[-1, 1::-1] - stem[-4, 1::-1])))
-        delay = float(pieces[0][2][-1])
-        main = grow(stem[-1], angle - side * rng.uniform(0.15, 0.6), radius0, delay,
-                    rng.uniform(80, 120), side * rng.uniform(-0.2, 0.9), 0.35, 0)  # fmt: skip
-        grow(stem[-1], angle + side * rng.uniform(0.4, 1.1), radius0 * 0.85, delay,
-             rng.uniform(60, 100), side * rng.uniform(0.2, 1.3), 0.4, 0)  # fmt: skip
+    radius = rng.uniform(1.4, 2.3)
+    grower = _Grower(rng, _STEP_PX / pixels_per_mm, rng.uniform(0.17, 0.38), side)
+    root = _Bud(
+        ostium / np.float32(pixels_per_mm), heading, radius * 1.1, 0.0, rng.uniform(6, 15), 4
+    )
+    if rng.random() < 0.5:
+        stem, end = grower.grow(root, rng.normal(0, 0.2), 0.1)
+        first = end.along(-side * rng.uniform(0.15, 0.6), radius, rng.uniform(80, 120))
+        main, _ = grower.grow(first, side * rng.uniform(-0.2, 0.9), 0.3)
+        second = end.along(side * rng.uniform(0.4, 1.1), radius * 0.85, rng.uniform(60, 100))
+        grower.grow(second, side * rng.uniform(0.2, 1.3), 0.35)
         main = np.concatenate([stem, main])
     else:
-        main = grow(scaled_start, heading, radius0, 0.0, rng.uniform(110, 170),
-                    side * rng.uniform(1.6, 3.2), 0.3, 0)  # fmt: skip
-    while todo and len(pieces) < 46:
-        start, angle, radius, delay, length, level = todo.pop(0)
-        grow(start, angle, radius, delay, length, rng.normal(0, 0.5), 0.35 + 0.15 * level, level)
-
-    points, masses, delays_all, streaks = [], [], [], []
-    for line, radii, delays in pieces:
-        pixels = line * pixels_per_mm
-        tangent = np.gradient(pixels[:, :2], axis=0)
-        tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-6
-        widest = float(radii.max()) * pixels_per_mm
-        count = max(2, int(np.ceil(2 * widest / 0.75)))
-        lateral = ((np.arange(count) + 0.5) / count * 2 - 1).astype(np.float32)
-        offset = radii[:, None] * pixels_per_mm * lateral
-        x = pixels[:, 0:1] - offset * tangent[:, 1:2]
-        y = pixels[:, 1:2] + offset * tangent[:, 0:1]
-        chord_mm = 2 * radii[:, None] * np.sqrt(1 - lateral**2)
-        area = 0.55 * (2 * radii * pixels_per_mm / count)[:, None]
-        points.append(
-            np.stack([x, y, np.broadcast_to(pixels[:, 2:3], x.shape)], axis=-1).reshape(-1, 3)
-        )
-        masses.append((chord_mm * area).ravel())
-        delays_all.append(np.repeat(delays, count))
-        streaks.append(np.tile(lateral, len(line)))
+        trunk = root.along(0.0, radius, rng.uniform(110, 170))
+        main, _ = grower.grow(trunk, side * rng.uniform(1.6, 3.2), 0.25)
+    while grower.buds and len(grower.pieces) < 64:
+        bud = grower.buds.pop(0)
+        grower.grow(bud, rng.normal(0, 0.5), 0.3 + 0.15 * bud.level)
+    parts = [_particles(line, radii, pixels_per_mm) for line, radii, _ in grower.pieces]
+    particles, mass, lateral = (np.concatenate(column) for column in zip(*parts, strict=True))
+    across = [
+        len(part[1]) // len(piece[0]) for part, piece in zip(parts, grower.pieces, strict=True)
+    ]
+    repeats = np.repeat(across, [len(piece[0]) for piece in grower.pieces])
     return VesselTree(
-        particles=np.concatenate(points).astype(np.float32),
-        mass=np.concatenate(masses).astype(np.float32),
-        delay_ms=np.concatenate(delays_all).astype(np.float32),
-        streak=np.concatenate(streaks).astype(np.float32),
+        particles=particles,
+        mass=mass,
+        side=np.stack([np.sin(2 * lateral), np.cos(2 * lateral)], 1),
+        point=np.repeat(np.arange(len(repeats), dtype=np.int32), repeats),
+        delay_ms=np.concatenate([delays for _, _, delays in grower.pieces]),
         main_path=(main * pixels_per_mm).astype(np.float32),
         stream_phase=float(rng.uniform(0, 6)),
+    )
+
+
+def _particles(
+    line: FloatArray, radii: FloatArray, pixels_per_mm: float
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Fill one vessel: positions (N, 3), mass (N,) and place across the lumen (N,), -1 to 1."""
+    pixels = line * np.float32(pixels_per_mm)
+    tangent = np.gradient(pixels[:, :2], axis=0)
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-6
+    width = 2 * radii * pixels_per_mm
+    count = max(2, int(np.ceil(float(width.max()) / _STEP_PX)))
+    lateral = ((np.arange(count) + 0.5) / count * 2 - 1).astype(np.float32)
+    offset = 0.5 * width[:, None] * lateral
+    x = pixels[:, 0:1] - offset * tangent[:, 1:2]
+    y = pixels[:, 1:2] + offset * tangent[:, 0:1]
+    z = np.broadcast_to(pixels[:, 2:3], x.shape)
+    chord_mm = 2 * radii[:, None] * np.sqrt(1 - lateral**2)
+    mass = chord_mm * _STEP_PX * (width / count)[:, None]
+    return (
+        np.stack([x, y, z], axis=-1).reshape(-1, 3).astype(np.float32),
+        mass.ravel().astype(np.float32),
+        np.tile(lateral, len(line)),
     )
 
 
