@@ -260,7 +260,7 @@ def paint_message(painter: QPainter, area: QRectF, message: Message, font: QFont
     pad = font.pixelSize() * 1.8
     sign = 0.0 if message.kind is MessageKind.NOTE else font.pixelSize() * 4.0
     width = max(title.width(), text.width()) + 2 * pad
-    height = sign + title.height() + text.height() + pad * (2.6 if sign else 2.1)
+    height = sign + title.height() + text.height() + pad * (2.8 if sign else 2.3)
     card = QRectF(0, 0, min(width, area.width() - 8), height)
     card.moveCenter(area.center())
 
@@ -284,7 +284,7 @@ def paint_message(painter: QPainter, area: QRectF, message: Message, font: QFont
     painter.setFont(title_font)
     painter.setPen(TEXT)
     painter.drawText(QRectF(card.left(), y, card.width(), title.height()), flags, message.title)
-    y += title.height() + pad * 0.1
+    y += title.height() + pad * 0.3
     painter.setFont(text_font)
     painter.setPen(QColor(DARK.muted))
     inner = QRectF(card.center().x() - room.width() / 2, y, room.width(), text.height() + 2)

@@ -46,7 +46,7 @@ def paint_divider(
     painter.strokePath(path, QPen(QColor(0, 0, 0, 130), 3))
     painter.strokePath(path, QPen(QColor(DARK.accent), 1))
     if locked:
-        handle = QPointF(x, area.top() + area.height() * 0.82)
+        handle = QPointF(x, area.top() + area.height() * 0.66)
         painter.setPen(QPen(QColor(0, 0, 0, 160), 1.5))
         painter.setBrush(QColor(DARK.accent))
         painter.drawEllipse(handle, 11, 11)
@@ -148,4 +148,4 @@ def paint_loupe(
     text = f"{point[0]:.1f}, {point[1]:.1f}"
     painter.setFont(font)
     x = middle.x() - QFontMetricsF(font).horizontalAdvance(text) / 2
-    draw_text(painter, QPointF(x, middle.y() + LOUPE_RADIUS - 12), text, TEXT)
+    draw_text(painter, QPointF(x, middle.y() + LOUPE_RADIUS * 0.72), text, TEXT)

@@ -9,7 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtGui import QColor, QFont, QImage, QPainter
 from PySide6.QtWidgets import QGraphicsView, QWidget
 
 from widgets.compare import FramePictures, PictureKind, PictureNames, Tile, ViewMode, tiles
@@ -237,6 +237,11 @@ class PictureView(pg.GraphicsView):
         rows, columns = self._pictures.original.shape
         return -0.5 <= x < columns - 0.5 and -0.5 <= y < rows - 0.5
 
+    def _picture_rect(self, pane: QRectF) -> QRectF:
+        """Return where the whole picture lies on the screen."""
+        rows, columns = self._pictures.original.shape if self._pictures is not None else (0, 0)
+        return self._view.transform(pane).mapRect(QRectF(-0.5, -0.5, columns, rows))
+
     def _within(self, x: float, y: float) -> tuple[float, float]:
         if self._pictures is None:
             return x, y
@@ -294,61 +299,63 @@ class PictureView(pg.GraphicsView):
         if self._pictures is not None:
             if self._corners_visible:
                 blocks = layout_corners(self._corners, area, font)
-            self._draw_tiles(painter, area, blocks)
+            self._draw_panes(painter, font, blocks)
+            self._draw_chips(painter, font, blocks)
             paint_corners(painter, blocks)
             if self._scale_bar is not None:
                 mm_per_px, text = self._scale_bar
                 pane = self._tiles()[-1].pane
                 paint_scale_bar(painter, pane, mm_per_px, self._view.zoom, text, font, blocks)
-            self._draw_loupe(painter, area)
+            self._draw_loupe(painter, font)
         if self._message is not None:
             paint_message(painter, area, self._message, font)
 
-    def _draw_tiles(self, painter: QPainter, area: QRectF, blocks: tuple[CornerBlock, ...]) -> None:
-        font = picture_font(self.font(), area)
-        unit = self._unit()
+    def _draw_panes(self, painter: QPainter, font: QFont, blocks: tuple[CornerBlock, ...]) -> None:
+        """Draw what lies on the pictures: once in each pane, also where a wipe divides it."""
+        avoid = [block.rect for block in blocks]
         shown = self._tiles()
-        for index, tile in enumerate(shown):
+        panes = [shown[0].pane] if self._mode is ViewMode.WIPE else [tile.pane for tile in shown]
+        for pane in panes:
             painter.save()
-            painter.setClipRect(tile.region, Qt.ClipOperation.IntersectClip)
+            painter.setClipRect(pane, Qt.ClipOperation.IntersectClip)
+            place = partial(self._view.to_screen, pane)
             if self._overlay_visible:
-                paint_tracks(
-                    painter,
-                    self._tracks_now(),
-                    partial(self._view.to_screen, tile.pane),
-                    tile.region,
-                    unit,
-                    font,
-                )
+                tracks = self._tracks_now()
+                paint_tracks(painter, tracks, place, pane, avoid, self._unit(), font)
             if self._mode is ViewMode.SIDE_BY_SIDE and self._mouse and not self._for_export:
                 point = self._view.to_image(self._tile_at(self._mouse).pane, self._mouse)
-                paint_cross_hair(painter, tile.region, self._view.to_screen(tile.pane, *point))
-            self._draw_chip(painter, tile, index, blocks)
+                if self._inside(*point):
+                    paint_cross_hair(painter, self._picture_rect(pane) & pane, place(*point))
             painter.restore()
         if self._mode is ViewMode.WIPE:
             x = shown[0].region.right()
             mouse = None if self._divider_locked or self._for_export else self._mouse
-            paint_divider(painter, area, x, self._divider_locked, mouse)
+            paint_divider(painter, self._area(), x, self._divider_locked, mouse)
 
-    def _draw_chip(
-        self, painter: QPainter, tile: Tile, index: int, blocks: tuple[CornerBlock, ...]
-    ) -> None:
-        found = self._picture(tile.kind)
-        if found is None:
-            return
-        font = picture_font(self.font(), self._area())
-        text = self._names.waiting if found[1] else self._names.of(tile.kind)
-        width, height = chip_size(text, font)
-        rect = QRectF(0, MARGIN, width, height)
-        if self._mode is not ViewMode.WIPE:
-            rect.moveLeft(tile.region.center().x() - width / 2)
-        elif index == 0:
-            rect.moveRight(tile.region.right() - MARGIN)
-        else:
-            rect.moveLeft(tile.region.left() + MARGIN)
-        paint_chip(painter, clear_of(rect, blocks, downwards=True), text, font, waiting=found[1])
+    def _draw_chips(self, painter: QPainter, font: QFont, blocks: tuple[CornerBlock, ...]) -> None:
+        """Write what is shown where, on one height, clear of the corners."""
+        chips = []
+        for tile in self._tiles():
+            found = self._picture(tile.kind)
+            if found is None:
+                continue
+            text = self._names.waiting if found[1] else self._names.of(tile.kind)
+            width, height = chip_size(text, font)
+            rect = QRectF(tile.region.center().x() - width / 2, MARGIN, width, height)
+            if self._mode is ViewMode.WIPE and tile.kind is PictureKind.ORIGINAL:
+                rect.moveRight(tile.region.right() - MARGIN)
+            elif self._mode is ViewMode.WIPE:
+                rect.moveLeft(tile.region.left() + MARGIN)
+            chips.append((tile, rect, text, found[1]))
+        top = max((clear_of(chip[1], blocks, downwards=True).top() for chip in chips), default=0)
+        for tile, rect, text, waiting in chips:
+            rect.moveTop(top)
+            painter.save()
+            painter.setClipRect(tile.region, Qt.ClipOperation.IntersectClip)
+            paint_chip(painter, rect, text, font, waiting)
+            painter.restore()
 
-    def _draw_loupe(self, painter: QPainter, area: QRectF) -> None:
+    def _draw_loupe(self, painter: QPainter, font: QFont) -> None:
         place = self._loupe_place()
         if place is None or self._for_export:
             return
@@ -356,8 +363,7 @@ class PictureView(pg.GraphicsView):
         found = self._picture(tile.kind)
         point = self._view.to_image(tile.pane, at)
         if found is not None and self._inside(*point):
-            font = picture_font(self.font(), area)
-            paint_loupe(painter, area, found[0], point, at, self._view.zoom, font)
+            paint_loupe(painter, self._area(), found[0], point, at, self._view.zoom, font)
 
     def _loupe_place(self) -> tuple[Tile, QPointF] | None:
         """Return what the loupe magnifies, and where; None where there is no loupe."""

@@ -10,7 +10,7 @@ from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
 
 from widgets.corner_text import draw_text
@@ -48,7 +48,7 @@ LOOK_NOTES = {
     PointLook.ABSENT: "absent",
     PointLook.DOUBTFUL: "doubtful",
 }
-"""Written behind the track's name."""
+"""Written behind the selected track's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ def paint_tracks(
     tracks: Sequence[TrackOverlay],
     to_screen: Mapping,
     region: QRectF,
+    avoid: Sequence[QRectF],
     unit: float,
     font: QFont,
 ) -> None:
@@ -121,11 +122,15 @@ def paint_tracks(
         Image point to screen position.
     region : QRectF
         Names are kept inside it.
+    avoid : sequence of QRectF
+        Names are kept off these.
     unit : float
         Size of the drawing, 1 at a font of 13 pixels.
     font : QFont
         Of the names.
     """
+    taken = list(avoid)
+    named = []
     for track in sorted(tracks, key=lambda t: t.selected):
         place = anchor(track)
         center = to_screen(*place) if place is not None else None
@@ -139,7 +144,15 @@ def paint_tracks(
         if not region.adjusted(-40, -40, 40, 40).contains(center):
             continue
         _paint_marker(painter, track, track.point.look, center, unit)
-        _paint_name(painter, track, track.point.look, center, region, unit, font)
+        taken.append(_around(center, unit))
+        named.append((track, track.point.look, center))
+    for track, look, center in reversed(named):
+        _paint_name(painter, track, look, center, region, taken, unit, font)
+
+
+def _around(center: QPointF, unit: float) -> QRectF:
+    radius = RING_RADIUS * unit
+    return QRectF(center.x() - radius, center.y() - radius, 2 * radius, 2 * radius)
 
 
 def _without_tip(region: QRectF, center: QPointF, unit: float) -> QPainterPath:
@@ -228,8 +241,8 @@ def marker_path(look: PointLook, radius: float, gap: float) -> QPainterPath:
             )
             path.addPolygon(QPolygonF(corners))
         case PointLook.OCCLUDED:
-            for start in range(0, 360, 45):
-                _add_arc(path, radius, start + 10.0, 25.0)
+            for start in range(0, 360, 60):
+                _add_arc(path, radius, start + 15.0, 30.0)
             path.moveTo(-radius - 6.0, 0)
             path.lineTo(-gap - 1.0, 0)
             path.moveTo(gap + 1.0, 0)
@@ -275,19 +288,36 @@ def _paint_name(
     look: PointLook,
     center: QPointF,
     region: QRectF,
+    taken: list[QRectF],
     unit: float,
     font: QFont,
 ) -> None:
-    note = LOOK_NOTES.get(look)
+    """Write the name where there is room; one that is not selected may be left out."""
+    note = LOOK_NOTES.get(look) if track.selected else None
     text = f"{track.name} · {note}" if note else track.name
     metrics = QFontMetricsF(font)
+    size = QSizeF(metrics.horizontalAdvance(text), metrics.height())
     reach = (RING_RADIUS + 8.0) * unit
-    width = metrics.horizontalAdvance(text)
-    x = center.x() + reach
-    if x + width > region.right() - 4:
-        x = center.x() - reach - width
-    y = center.y() - reach * 0.5
-    if y - metrics.ascent() < region.top() + 4:
-        y = center.y() + reach * 0.5 + metrics.ascent()
+    right, left = center.x() + reach, center.x() - reach - size.width()
+    above, below = center.y() - reach * 0.7 - size.height() / 2, center.y() + reach * 0.4
+    middle = center.x() - size.width() / 2
+    places = [
+        QRectF(QPointF(x, y), size)
+        for x, y in (
+            (right, above),
+            (left, above),
+            (right, below),
+            (left, below),
+            (middle, center.y() - reach - size.height()),
+            (middle, center.y() + reach),
+        )
+    ]
+    inside = [place for place in places if region.contains(place)]
+    free = [place for place in inside if not any(place.intersects(other) for other in taken)]
+    chosen = next(iter(free or (inside if track.selected else [])), None)
+    if chosen is None:
+        return
+    taken.append(chosen)
     painter.setFont(font)
-    draw_text(painter, QPointF(max(x, region.left() + 4), y), text, QColor(track.color))
+    baseline = QPointF(chosen.left(), chosen.top() + metrics.ascent())
+    draw_text(painter, baseline, text, QColor(track.color))
