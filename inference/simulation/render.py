@@ -76,6 +76,7 @@ class Scanner:
     gain: float
     level: float
     curve: float
+    linear: bool
     edge: float
     edge_px: float
     photons: float

@@ -80,6 +80,8 @@ class SimulatedRun:
         How far the patient has moved across the picture since frame 0, in pixels.
     contrast_mgi : ndarray, shape (T,)
         Iodine leaving the tip, mg/ml.
+    linear : bool
+        True where grey is proportional to the detector's signal, False where to its logarithm.
     noise_sd : float
         Median standard deviation of the noise, in grey levels of this scale.
     """
@@ -102,6 +104,7 @@ class SimulatedRun:
     spacing_mm: float  # in the patient's plane
     primary_angle_deg: float
     secondary_angle_deg: float
+    linear: bool
     noise_sd: float
 
     @property

@@ -157,6 +157,7 @@ def simulate_run(
         spacing_mm=1 / pixels_per_mm,
         primary_angle_deg=angles[0],
         secondary_angle_deg=angles[1],
+        linear=scanner.linear,
         noise_sd=float(np.median(levels)),
     )
 
@@ -315,6 +316,7 @@ def _make_scanner(
         gain=gain,
         level=level,
         curve=curve,
+        linear=linear,
         edge=rng.uniform(0.0, 0.9) if not linear or bits == 8 else 0.0,
         edge_px=rng.uniform(1.8, 3.5) * max(unit, 0.6),
         photons=noise_sd**-2,

@@ -57,8 +57,8 @@ class VesselTree:
         unmixed = 0.1 + 0.6 * float(np.exp(-max(time - injection.start_ms, 0.0) / 350))
         phase = 0.006 * (self.delay_ms - time) + self.stream_phase
         swirl = density * unmixed * np.exp(-self.delay_ms / 900)
-        table = np.stack([density, swirl * np.cos(phase), swirl * np.sin(phase)], 1)
-        table = table.astype(np.float32)
+        waves = np.stack([density, swirl * np.cos(phase), swirl * np.sin(phase)], 1)
+        table: FloatArray = waves.astype(np.float32)
         chosen = slice(None) if shown.all() else np.flatnonzero(shown[self.point])
         rows = table[self.point[chosen]]
         side = self.side[chosen]
