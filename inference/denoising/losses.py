@@ -1,0 +1,112 @@
+"""The named parts of the two training steps. All frames are stabilised: the noise is 1."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from inference.denoising.networks import Msr2auNet
+
+Frame = NDArray[np.float32]
+
+RECURSION_WEIGHT = 0.2
+MATRIX_SIZE_PX = 7
+
+
+def feature_matching(network: Msr2auNet, output: Tensor, target: Tensor) -> Tensor:
+    """L1 between the centre branches' features of the output and of the frame it stands for."""
+    branches = network.branches[len(network.branches) // 2]
+    level = target.mean(dim=(2, 3), keepdim=True)
+    with torch.no_grad():
+        wanted = branches((target - level) / 8.0)
+    return functional.l1_loss(branches((output - level) / 8.0), wanted)
+
+
+def recursive_mean(frames: list[Frame]) -> Frame:
+    """Recursive filter over motion-compensated neighbours, from both ends towards the centre.
+
+    ``y0 = x0``, ``y_i = w x_i + (1 - w) y_(i-1)`` with w = 0.2, where each ``y_(i-1)`` is warped
+    onto the next frame by dense flow (DIS); the pass from the past and the one from the future
+    are averaged by how well their warped means agree with the centre frame.
+    """
+    centre = len(frames) // 2
+    ends = (frames[: centre + 1], frames[: centre - 1 : -1])
+    means, weights = [], []
+    for chain in ends:
+        mean = chain[0]
+        for nearer in chain[1:]:
+            warped = _warp(mean, nearer)
+            mean = RECURSION_WEIGHT * nearer + (1.0 - RECURSION_WEIGHT) * warped
+        error = cv2.blur((mean - frames[centre]) ** 2, (MATRIX_SIZE_PX, MATRIX_SIZE_PX))
+        means.append(mean)
+        weights.append(1.0 / (error + 0.1))
+    total = weights[0] + weights[1]
+    return (means[0] * weights[0] + means[1] * weights[1]) / total
+
+
+def _warp(source: Frame, target: Frame) -> Frame:
+    """Warp ``source`` onto ``target`` along the optical flow between their smoothed pictures."""
+    smooth = [cv2.GaussianBlur(f, (0, 0), 1.5) for f in (target, source)]
+    low = min(float(s.min()) for s in smooth)
+    high = max(float(s.max()) for s in smooth)
+    first, second = (((s - low) * (255.0 / max(high - low, 1e-6))).astype(np.uint8) for s in smooth)
+    still = np.zeros((*source.shape, 2), np.float32)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST).calc(first, second, still)
+    rows, columns = source.shape
+    x, y = np.meshgrid(np.arange(columns, dtype=np.float32), np.arange(rows, dtype=np.float32))
+    return cv2.remap(
+        source, x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+    )
+
+
+def _local_variance(x: Tensor) -> Tensor:
+    padding = MATRIX_SIZE_PX // 2
+    mean = functional.avg_pool2d(x, MATRIX_SIZE_PX, 1, padding, count_include_pad=False)
+    square = functional.avg_pool2d(x * x, MATRIX_SIZE_PX, 1, padding, count_include_pad=False)
+    return torch.clamp(square - mean * mean, min=0.0)
+
+
+def cross_fusion_matrix(output: Tensor, recursive: Tensor, centre: Tensor) -> Tensor:
+    """Where to trust the recursion (1) and where motion forbids it (towards 0), (N, 1, H, W).
+
+    From 7x7 variances: where the centre frame minus the recursion varies more than the centre
+    minus the output does, the recursion misses or smears something, and the more so the less
+    structure the output itself has there.
+    """
+    with torch.no_grad():
+        missed = _local_variance(centre - recursive)
+        left = _local_variance(centre - output)
+        structure = _local_variance(output)
+        excess = torch.clamp(missed - left, min=0.0)
+        return (0.1 + left) / (0.1 + left + excess) * (1.0 + structure) / (1.0 + structure + excess)
+
+
+def recursion_loss(output: Tensor, recursive: Tensor, weight: Tensor) -> Tensor:
+    """Weighted L1 to the recursive mean."""
+    return ((output - recursive).abs() * weight).mean()
+
+
+def high_bands(x: Tensor) -> Tensor:
+    """Three high bands of the stationary Haar wavelet, one level: (N, 3, H - 1, W - 1)."""
+    a, b = x[..., :-1, :-1], x[..., :-1, 1:]
+    c, d = x[..., 1:, :-1], x[..., 1:, 1:]
+    return torch.cat([a - b + c - d, a + b - c - d, a - b - c + d], 1) * 0.5
+
+
+def wavelet_loss(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """L1 between the weighted high bands."""
+    difference = (high_bands(output) - high_bands(target)).abs()
+    return (difference * weight[..., :-1, :-1]).mean()
+
+
+def fourier_loss(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """L1 between the weighted pictures' spectra above a quarter of the sampling frequency."""
+    spectrum = torch.fft.rfft2((output - target) * weight, norm="ortho")
+    rows = torch.fft.fftfreq(output.shape[-2], device=output.device).abs()[:, None]
+    columns = torch.fft.rfftfreq(output.shape[-1], device=output.device)[None, :]
+    high = torch.sqrt(rows**2 + columns**2) > 0.25
+    return (spectrum.abs() * high).mean()
