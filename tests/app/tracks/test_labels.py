@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from app.tracks.edits import (
+    Edit,
+    EditError,
+    add_track,
+    clear_span,
+    delete_point,
+    new_track,
+    place_point,
+    put_tracked,
+    remove_track,
+)
+from app.tracks.labels import Labels
+from app.tracks.track import FrameState
+
+from .conftest import FRAMES, network_answers, random_gesture
+
+
+@pytest.fixture
+def labels() -> Labels:
+    labels = Labels(FRAMES)
+    labels.apply(add_track(new_track(())))
+    return labels
+
+
+def tip(labels: Labels):
+    return labels.tracks[0]
+
+
+def tracked(labels, frames, confidence=0.9):
+    answers = network_answers(random.Random(1), frames)
+    for answer in answers:
+        answer.confidence = confidence
+    return put_tracked(tip(labels), answers).changes
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_undo_to_the_start_and_redo_to_the_end_are_exact(seed):
+    rng = random.Random(seed)
+    labels = Labels(FRAMES)
+    for _ in range(60):
+        random_gesture(rng, labels)
+    end, depth = labels.tracks, 0
+    seen = [labels.tracks]
+    while labels.can_undo:
+        labels.undo()
+        seen.append(labels.tracks)
+        depth += 1
+    assert labels.tracks == ()
+    for expected in reversed(seen[:depth]):
+        labels.redo()
+        assert labels.tracks == expected
+    assert labels.tracks == end
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_look_ups_agree_with_the_points(seed):
+    rng = random.Random(seed)
+    labels = Labels(FRAMES)
+    for _ in range(40):
+        random_gesture(rng, labels)
+    for track in labels.tracks:
+        held = sorted(f for f, p in track.points.items() if p.authoritative)
+        doubtful = tuple(sorted(f for f, p in track.points.items() if p.doubtful))
+        assert labels.doubtful_frames(track.id) == doubtful
+        states = labels.frame_states(track.id)
+        for frame in range(FRAMES):
+            point = track.points.get(frame)
+            assert states[frame] is (point.frame_state if point else FrameState.EMPTY)
+            before, after = labels.authoritative_neighbours(track.id, frame)
+            assert before == max((f for f in held if f < frame), default=None)
+            assert after == min((f for f in held if f > frame), default=None)
+            anchors = labels.authoritative_points(track.id, frame, frame + 7)
+            assert [p.frame for p in anchors] == [f for f in held if frame <= f <= frame + 7]
+
+
+def test_what_the_network_answers_is_undone_with_the_click_that_asked(labels):
+    before = labels.tracks
+    step = labels.apply(place_point(tip(labels), 5, 1, 2))
+    assert labels.extend(step, tracked(labels, range(0, 5))) == 5
+    assert labels.extend(step, tracked(labels, range(6, 12))) == 6
+    after = labels.tracks
+    assert labels.undo_label.startswith("Place")
+    labels.undo()
+    assert labels.tracks == before
+    labels.redo()
+    assert labels.tracks == after
+
+
+def test_late_answers_to_an_undone_click_are_refused(labels):
+    step = labels.apply(place_point(tip(labels), 5, 1, 2))
+    late = tracked(labels, range(6, 12))
+    labels.undo()
+    before = labels.tracks
+    assert labels.extend(step, late) == 0
+    assert labels.tracks == before
+    assert labels.can_redo
+
+
+def test_answers_after_a_later_gesture_keep_both_undoable(labels):
+    step = labels.apply(place_point(tip(labels), 5, 1, 2))
+    labels.extend(step, tracked(labels, range(6, 12)))
+    labels.apply(clear_span(tip(labels), 8, 9))
+    cleared = labels.tracks
+    assert labels.extend(step, tracked(labels, range(6, 15), 0.6)) == 7  # not 8 and 9
+    assert labels.point(tip(labels).id, 8) is None
+    labels.undo()
+    assert labels.point(tip(labels).id, 8) is not None
+    labels.undo()
+    assert not tip(labels).points
+    labels.redo()
+    labels.redo()
+    assert [f for f in tip(labels).points if f not in cleared[0].points] == [12, 13, 14]
+
+
+def test_answers_never_move_a_click_even_a_later_one(labels):
+    step = labels.apply(Edit("Track both ways"))
+    stale = tracked(labels, range(0, 10))
+    labels.apply(place_point(tip(labels), 5, 1, 2))
+    labels.extend(step, [c for c in stale if c.frame != 5])
+    assert labels.point(tip(labels).id, 5).x == 1
+    assert (
+        labels.extend(step, [c.inverted() for c in place_point(tip(labels), 5, 3, 4).changes]) == 0
+    )
+
+
+def test_answers_for_a_deleted_track_are_refused(labels):
+    step = labels.apply(place_point(tip(labels), 5, 1, 2))
+    late = tracked(labels, range(6, 12))
+    labels.apply(remove_track(tip(labels)))
+    assert labels.extend(step, late) == 0
+    labels.undo()
+    assert labels.extend(step, late) == 0  # redo deletes the track as it was
+    labels.redo()
+    assert labels.tracks == ()
+
+
+def test_a_new_gesture_forgets_what_was_undone(labels):
+    labels.apply(place_point(tip(labels), 5, 1, 2))
+    labels.undo()
+    labels.apply(place_point(tip(labels), 6, 1, 2))
+    assert not labels.can_redo
+    assert labels.redo() is None
+
+
+def test_a_stale_edit_is_refused_in_a_sentence(labels):
+    stale = place_point(tip(labels), 5, 1, 2)
+    labels.apply(place_point(tip(labels), 5, 8, 8))
+    with pytest.raises(EditError, match="changed since"):
+        labels.apply(stale)
+    labels.apply(remove_track(tip(labels)))
+    with pytest.raises(EditError, match="deleted"):
+        labels.apply(stale)
+    assert labels.undo_label.startswith("Delete track")
+
+
+def test_undo_with_nothing_to_undo():
+    labels = Labels(FRAMES)
+    assert labels.undo() is None
+    assert not labels.can_undo
+
+
+def test_doubtful_frames_in_order_and_worst_first(labels):
+    answers = network_answers(random.Random(0), range(0, 10))
+    for answer, confidence in zip(
+        answers, (0.9, 0.4, 0.9, 0.1, 0.3, 0.9, 0.9, 0.9, 0.2, 0.9), strict=True
+    ):
+        answer.confidence = confidence
+    labels.apply(put_tracked(tip(labels), answers))
+    ask = labels.next_doubtful
+    name = tip(labels).id
+    assert labels.doubtful_frames(name) == (1, 3, 4, 8)
+    assert [ask(name, f) for f in (0, 1, 3, 4, 8, 39)] == [1, 3, 4, 8, 1, 1]
+    assert [ask(name, f, backward=True) for f in (0, 1, 3, 39)] == [8, 8, 1, 8]
+    assert [ask(name, f, "worst") for f in (0, 3, 8, 4, 1)] == [3, 8, 4, 1, 3]
+    assert ask(name, 8, "worst", backward=True) == 3
+    labels.apply(place_point(tip(labels), 3, 1, 1))
+    assert ask(name, 0, "worst") == 8
+    labels.apply(clear_span(tip(labels), 0, 39))
+    assert ask(name, 0) is None
+
+
+def test_the_stretch_to_track_again_ends_at_the_neighbouring_corrections(labels):
+    name = tip(labels).id
+    assert labels.stretch(name, 5) == (0, FRAMES - 1)
+    for frame in (3, 9, 20):
+        labels.apply(place_point(tip(labels), frame, 1, 1))
+    assert labels.stretch(name, 9) == (3, 20)
+    assert labels.stretch(name, 12) == (9, 20)
+    assert labels.stretch(name, 25) == (20, FRAMES - 1)
+
+
+def test_listeners_hear_what_changed(labels):
+    heard = []
+    stop = labels.subscribe(heard.append)
+    labels.apply(place_point(tip(labels), 5, 1, 2))
+    labels.apply(delete_point(tip(labels), 5))
+    name = tip(labels).id
+    labels.apply(remove_track(tip(labels)))
+    stop()
+    labels.undo()
+    assert [dict(change.frames) for change in heard] == [{name: {5}}, {name: {5}}, {name: set()}]
+    assert [change.tracks_changed for change in heard] == [False, False, True]

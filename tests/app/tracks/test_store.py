@@ -1,0 +1,352 @@
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+import threading
+from pathlib import Path
+
+import pytest
+
+from app.tracks import database, store
+from app.tracks.edits import add_track, mark_occluded, new_track, place_point
+from app.tracks.labels import Labels
+from app.tracks.store import Review, Store, StoreError, open_store
+
+from .conftest import FRAMES, random_gesture
+
+
+@pytest.fixture(autouse=True)
+def own_data_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "user_data_path", lambda name: tmp_path / "user data")
+
+
+@pytest.fixture
+def reopen(make_run):
+    """Open the store of a run; all are closed at the end."""
+    opened: list[Store] = []
+
+    def reopen(run=None, folder=None) -> Store:
+        opened.append(open_store(run or make_run(), folder))
+        return opened[-1]
+
+    yield reopen
+    for one in opened:
+        one.close()
+
+
+def label(labels: Labels, frame: int = 3) -> None:
+    if not labels.tracks:
+        labels.apply(add_track(new_track(())))
+    labels.apply(place_point(labels.tracks[0], frame, 10.25, 1 / 3))
+
+
+def unroll(labels: Labels) -> list:
+    """Undo to the start, then redo to the end; return all states on the way, and go back."""
+    undone, states = len(labels._undone), []
+    while labels.undo() is not None:
+        states.append(labels.tracks)
+    while labels.redo() is not None:
+        states.append(labels.tracks)
+    for _ in range(undone):
+        labels.undo()
+    return states
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_reopened_it_is_as_it_was_with_undo_and_redo(reopen, seed):
+    rng = random.Random(seed)
+    first = reopen()
+    for _ in range(50):
+        random_gesture(rng, first.labels)
+    for _ in range(rng.randrange(5)):
+        first.labels.undo()
+    tracks = first.labels.tracks
+    first.close()
+
+    second = reopen()
+    assert not second.notice
+    assert second.labels.tracks == tracks
+    again = unroll(second.labels)
+    assert second.labels.tracks == tracks
+    second.close()
+
+    bare = database.read(second.path)
+    assert unroll(Labels(FRAMES, bare.tracks, bare.done, bare.undone)) == again
+
+
+def test_looking_at_a_run_leaves_no_file(reopen, tmp_path):
+    opened = reopen()
+    opened.save_review(Review(playhead=7))
+    opened.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_file_beside_the_run(reopen, tmp_path):
+    opened = reopen()
+    label(opened.labels)
+    opened.flush()
+    opened.close()
+    assert [p.name for p in tmp_path.iterdir()] == ["run.dcm.fluorotrace.sqlite"]
+
+
+def test_review_state_comes_back(reopen):
+    review = Review(17, True, {"window": {"center": 120.5, "width": 80}, "wipe": [0.25]})
+    opened = reopen()
+    opened.save_review(Review(3))
+    opened.save_review(review)
+    opened.close()
+    assert reopen().review == review
+
+
+def test_a_project_folder_keeps_the_labels(reopen, tmp_path, make_run):
+    folder = tmp_path / "project"
+    opened = reopen(folder=folder)
+    label(opened.labels)
+    opened.close()
+    assert opened.path.parent == folder
+    (tmp_path / "elsewhere").mkdir()
+    moved = make_run(tmp_path / "elsewhere" / "other name.dcm")
+    assert reopen(moved, folder).labels.tracks == opened.labels.tracks
+
+
+def test_a_renamed_run_finds_its_labels_and_another_does_not(reopen, tmp_path, make_run):
+    (tmp_path / "a.png").write_bytes(b"one")
+    opened = reopen(make_run(tmp_path / "a.png", uid=None))
+    label(opened.labels)
+    opened.close()
+    (tmp_path / "a.png").rename(tmp_path / "b.png")
+    (tmp_path / "a.png").write_bytes(b"another run")
+
+    assert reopen(make_run(tmp_path / "b.png", uid=None)).labels.tracks == opened.labels.tracks
+    other = reopen(make_run(tmp_path / "a.png", uid=None))
+    assert other.labels.tracks == ()
+    label(other.labels)
+    other.close()
+    assert other.path not in (None, opened.path)
+    assert reopen(make_run(tmp_path / "a.png", uid=None)).labels.tracks == other.labels.tracks
+
+
+def test_a_folder_run_is_known_by_its_pixels(reopen, tmp_path, make_run):
+    (tmp_path / "frames").mkdir()
+    opened = reopen(make_run(tmp_path / "frames", uid=None))
+    label(opened.labels)
+    opened.close()
+    assert opened.path == tmp_path / "frames.fluorotrace.sqlite"
+    (tmp_path / "frames").rename(tmp_path / "run 7")
+    assert reopen(make_run(tmp_path / "run 7", uid=None)).labels.tracks
+
+
+def test_a_folder_that_cannot_take_files_keeps_labels_elsewhere(reopen, tmp_path, make_run):
+    (tmp_path / "not a folder").write_text("")
+    run = make_run(tmp_path / "not a folder" / "run.dcm")
+    opened = reopen(run)
+    label(opened.labels)
+    opened.close()
+    assert opened.path.parent == tmp_path / "user data" / "labels"
+    assert reopen(run).labels.tracks == opened.labels.tracks
+
+
+def test_where_no_file_can_be_made_the_gesture_is_refused_in_a_sentence(
+    reopen, tmp_path, make_run, monkeypatch
+):
+    (tmp_path / "not a folder").write_text("")
+    monkeypatch.setattr(store, "user_data_path", lambda name: tmp_path / "not a folder")
+    opened = reopen(make_run(tmp_path / "not a folder" / "run.dcm"))
+    with pytest.raises(StoreError, match="No folder"):
+        label(opened.labels)
+    assert opened.labels.tracks == ()
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda p: p.write_bytes(b"no database " * 500), "damaged"),
+        (lambda p: p.write_bytes(p.read_bytes()[:5000]), "damaged"),
+        (lambda p: change(p, "PRAGMA user_version=99"), "newer version"),
+        (lambda p: change(p, "PRAGMA application_id=1"), "not a labels file"),
+        (lambda p: change(p, "UPDATE points SET state='floating'"), "damaged"),
+        (lambda p: change(p, "DROP TABLE steps"), "damaged"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_set_aside_never_deleted(reopen, tmp_path, damage, told):
+    opened = reopen()
+    label(opened.labels)
+    opened.close()
+    damage(opened.path)
+    content = opened.path.read_bytes()
+
+    fresh = reopen()
+    assert told in fresh.notice
+    assert fresh.labels.tracks == ()
+    label(fresh.labels)
+    fresh.close()
+    (kept,) = tmp_path.glob("*.set-aside-*")
+    assert kept.name in fresh.notice
+    assert kept.read_bytes() == content
+    third = reopen()
+    assert not third.notice
+    assert third.labels.tracks == fresh.labels.tracks
+
+
+def change(path: Path, statement: str) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_an_empty_file_is_a_new_one(reopen, tmp_path):
+    (tmp_path / "run.dcm.fluorotrace.sqlite").touch()
+    opened = reopen()
+    label(opened.labels)
+    opened.close()
+    assert len(reopen().labels.tracks) == 1
+
+
+def test_a_second_window_looks_and_does_not_touch(reopen):
+    first = reopen()
+    label(first.labels)
+    first.flush()
+    second = reopen()
+    assert second.read_only
+    assert "another window" in second.notice
+    assert second.labels.tracks == first.labels.tracks
+    before = second.labels.tracks
+    for gesture in (lambda: label(second.labels, 9), second.labels.undo):
+        with pytest.raises(StoreError, match="another window"):
+            gesture()
+    assert second.labels.tracks == before
+    second.save_review(Review(5))
+    label(first.labels, 12)
+    first.close()
+    second.close()
+    third = reopen()
+    assert not third.read_only
+    assert third.labels.tracks == first.labels.tracks
+    assert third.review == Review()
+
+
+def test_two_windows_that_both_begin_to_label(reopen):
+    first, second = reopen(), reopen()
+    label(first.labels)
+    with pytest.raises(StoreError, match="Another window"):
+        label(second.labels)
+    first.close()
+    with pytest.raises(StoreError, match="Another window"):
+        label(second.labels)
+
+
+def test_trouble_is_told_once_and_nothing_is_lost_when_it_ends(reopen, monkeypatch):
+    told: list[str] = []
+    heard = threading.Event()
+    write, full = database.write, threading.Event()
+    monkeypatch.setattr(store, "RETRY_S", 0.02)
+
+    def failing(connection, records, review):
+        if full.is_set():
+            raise sqlite3.OperationalError("database or disk is full")
+        write(connection, records, review)
+
+    def tell(sentence):
+        told.append(sentence)
+        heard.set()
+
+    monkeypatch.setattr(database, "write", failing)
+    opened = reopen()
+    opened.on_trouble = tell
+    label(opened.labels)
+    full.set()
+    label(opened.labels, 4)
+    assert heard.wait(5)
+    label(opened.labels, 5)  # goes on in memory
+    with pytest.raises(StoreError, match="could not be saved"):
+        opened.flush(0.1)
+    full.clear()
+    opened.flush()
+    opened.close()
+    assert len(told) == 2
+    assert told[1] == ""
+    assert sorted(reopen().labels.tracks[0].points) == [3, 4, 5]
+
+
+def test_closing_while_saving_fails_says_so(make_run, monkeypatch):
+    monkeypatch.setattr(store, "RETRY_S", 0.02)
+    opened = open_store(make_run())
+
+    def failing(*args):
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(database, "write", failing)
+    label(opened.labels)
+    with pytest.raises(StoreError, match="could not be saved"):
+        opened.close()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import numpy as np
+from app.runs.run import Run
+from app.tracks.edits import add_track, new_track, place_point, put_tracked
+from app.tracks.store import open_store
+from inference.tracking.requests import TrackedPoint
+
+run = Run(Path(sys.argv[1]), None, 400, 64, 64, np.arange(400.0), sop_instance_uid="1.2.3")
+labels = open_store(run).labels
+labels.apply(add_track(new_track(())))
+for number in range(1, 100000):
+    frame = number % 400
+    step = labels.apply(place_point(labels.tracks[0], frame, number, 0))
+    answers = [TrackedPoint(f % 400, f, f, "visible", 0.5) for f in range(frame, frame + 20)]
+    labels.extend(step, put_tracked(labels.tracks[0], answers).changes)
+    sys.stdout.write(f"{number}\\n")
+    sys.stdout.flush()
+    if number % 5 == 4:
+        labels.undo()
+        labels.redo()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
+@pytest.mark.parametrize("seed", range(6))
+def test_kill_9_loses_at_most_the_gesture_under_way(reopen, make_run, seed):
+    run = make_run()
+    child = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(run.path)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    rng = random.Random(seed)
+    for _ in range(rng.randrange(3, 60)):
+        child.stdout.readline()
+    threading.Event().wait(rng.random() * 0.03)
+    child.send_signal(signal.SIGKILL)
+    rest = child.stdout.read().split()
+    child.stdout.close()
+    child.wait()
+
+    opened = reopen()
+    assert not opened.notice
+    assert not opened.read_only
+    places = [s.label.startswith("Place") for s in (*opened.labels._done, *opened.labels._undone)]
+    saved = sum(places)
+    finished = int(rest[-1]) if rest else 0
+    assert saved >= finished - 1
+    clicked = [p for p in opened.labels.tracks[0].points.values() if p.authoritative]
+    assert clicked
+    states = unroll(opened.labels)
+    assert states[len(opened.labels._done) - 1] == ()
+    label(opened.labels, 3)
+
+
+def test_marks_survive_too(reopen):
+    opened = reopen()
+    label(opened.labels, 5)
+    opened.labels.apply(mark_occluded(opened.labels.tracks[0], 0, 9))
+    opened.close()
+    assert reopen().labels.tracks == opened.labels.tracks
