@@ -1,0 +1,277 @@
+"""The tracking network: one space-time transformer over templates and the searched frame.
+
+A convolutional stem turns each 16x16 patch into a token; the same transformer blocks then read the
+templates (crops centred on known tips) and the searched frames. Templates look at each other,
+searched frames look at the templates and at themselves, so that the templates' part is computed
+once for a batch of frames. The method is that of FIMAE (arXiv 2405.01156) with ConTrack's several
+templates and catheter-body head (arXiv 2307.07541); one-way attention after MixFormer
+(arXiv 2203.11082).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+PATCH = 16
+"""Side of a token's patch in view pixels."""
+CELL = 2
+"""Side of a heatmap cell in view pixels."""
+TEMPLATES = 3
+"""Templates per call: the first click, the nearest other anchor, the latest confident frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """Size of the network.
+
+    Attributes
+    ----------
+    width, depth, heads : int
+        Of the transformer.
+    stem : tuple of int
+        Channels at strides 2, 4 and 8.
+    view : int
+        Side of the square into which a whole frame is scaled, in view pixels.
+    template : int
+        Side of a template crop in view pixels.
+    """
+
+    width: int = 192
+    depth: int = 6
+    heads: int = 6
+    stem: tuple[int, int, int] = (24, 48, 96)
+    view: int = 256
+    template: int = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the network says about C clips of S searched frames.
+
+    Attributes
+    ----------
+    heat : Tensor
+        (C, S, 1 + h * w) logits of one softmax: first "the tip is not in this view", then the
+        cells of a grid with ``CELL`` view pixels a side.
+    body : Tensor
+        (C, S, h / 2, w / 2) logits of "this cell holds the catheter".
+    occluded, sure : Tensor
+        (C, S) logits of "the tip is hidden" and "the heatmap's peak is right".
+    """
+
+    heat: Tensor
+    body: Tensor
+    occluded: Tensor
+    sure: Tensor
+
+
+def positions(x: Tensor, y: Tensor, time: Tensor, width: int) -> Tensor:
+    """Sinusoidal embedding of places (in patches) and times (in frames), (..., width)."""
+    bands = width // 6
+    frequency = torch.exp(torch.linspace(0.0, 1.0, bands, device=x.device) * -4.0) * 2.0
+    angles = torch.cat([v[..., None] * frequency for v in (x, y, time)], dim=-1)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions around a shortcut."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.GroupNorm(8, channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.GroupNorm(8, channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to the same shape."""
+        return F.relu(x + self.body(x))
+
+
+def _down(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False),
+        nn.GroupNorm(8, outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Stem(nn.Module):
+    """Pixels to tokens of stride 16, keeping the finer maps for the heads."""
+
+    def __init__(self, options: NetworkOptions) -> None:
+        super().__init__()
+        a, b, c = options.stem
+        self.at_half = _down(1, a)
+        self.at_quarter = nn.Sequential(_down(a, b), Residual(b))
+        self.at_eighth = nn.Sequential(_down(b, c), Residual(c))
+        self.token = nn.Conv2d(c, options.width, 2, stride=2)
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, 1, H, W) to tokens (B, width, H/16, W/16) and maps of stride 4 and 8."""
+        quarter = self.at_quarter(self.at_half(pixels))
+        eighth = self.at_eighth(quarter)
+        return self.token(eighth), quarter, eighth
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block whose tokens may also look at a memory."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention = nn.LayerNorm(width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+        self.norm_mlp = nn.LayerNorm(width)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(approximate="tanh"), nn.Linear(4 * width, width)
+        )
+
+    def forward(
+        self, x: Tensor, memory: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Return the tokens (B, N, width) and their keys and values (B, heads, N, d)."""
+        batch, count, width = x.shape
+        qkv = self.qkv(self.norm_attention(x))
+        qkv = qkv.view(batch, count, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
+        query, key, value = qkv[0], qkv[1], qkv[2]
+        own = (key, value)
+        if memory is not None:
+            key = torch.cat([memory[0], key], dim=2)
+            value = torch.cat([memory[1], value], dim=2)
+        y = F.scaled_dot_product_attention(query, key, value)
+        x = x + self.out(y.transpose(1, 2).reshape(batch, count, width))
+        return x + self.mlp(self.norm_mlp(x)), own
+
+
+class Encoder(nn.Module):
+    """Stem and transformer: what FIMAE pretrains and the tracker continues with."""
+
+    def __init__(self, options: NetworkOptions) -> None:
+        super().__init__()
+        self.options = options
+        self.stem = Stem(options)
+        self.blocks = nn.ModuleList(
+            Block(options.width, options.heads) for _ in range(options.depth)
+        )
+        self.norm = nn.LayerNorm(options.width)
+
+    def embed(self, tokens: Tensor, origin: Tensor, time: Tensor) -> Tensor:
+        """Flatten (B, width, h, w) to (B, h*w, width) and add place and time.
+
+        ``origin`` (B, 2) is the view position (x, y) of the top left pixel, ``time`` (B,) frames.
+        """
+        batch, width, rows, columns = tokens.shape
+        x = torch.arange(columns, device=tokens.device, dtype=torch.float32)[None, None, :]
+        y = torch.arange(rows, device=tokens.device, dtype=torch.float32)[None, :, None]
+        shape = (batch, rows, columns)
+        place = positions(
+            (x + origin[:, 0, None, None] / PATCH).expand(shape),
+            (y + origin[:, 1, None, None] / PATCH).expand(shape),
+            time[:, None, None].expand(shape) * 0.25,
+            width,
+        )
+        return tokens.flatten(2).transpose(1, 2) + place.flatten(1, 2)
+
+
+class TrackerNetwork(nn.Module):
+    """Templates and searched frames in; where the tip is, and how it is seen, out."""
+
+    def __init__(self, options: NetworkOptions) -> None:
+        super().__init__()
+        self.options = options
+        _, b, c = options.stem
+        width = options.width
+        self.encoder = Encoder(options)
+        self.kind = nn.Parameter(torch.zeros(TEMPLATES, width))
+        self.from_tokens = nn.Linear(width, c)
+        self.at_eighth = nn.Sequential(
+            nn.Conv2d(2 * c, b, 3, padding=1, bias=False), nn.GroupNorm(8, b), nn.ReLU(inplace=True)
+        )
+        self.at_quarter = nn.Sequential(
+            nn.Conv2d(2 * b, b, 3, padding=1, bias=False), nn.GroupNorm(8, b), nn.ReLU(inplace=True)
+        )
+        self.to_heat = nn.Conv2d(b, 4, 3, padding=1)
+        self.to_body = nn.Conv2d(b, 1, 1)
+        self.summary = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(approximate="tanh"))
+        self.to_absent = nn.Linear(width, 1)
+        self.to_seen = nn.Linear(2 * width, 2)
+
+    def forward(
+        self,
+        templates: Tensor,
+        centres: Tensor,
+        template_times: Tensor,
+        search: Tensor,
+        origins: Tensor,
+        search_times: Tensor,
+    ) -> Prediction:
+        """Search for the tip.
+
+        Parameters
+        ----------
+        templates : Tensor
+            (C, K, h, w) crops, normalised, the tip at their centre; unused ones repeat another.
+        centres : Tensor
+            (C, K, 2) view position (x, y) of the crops' tips.
+        template_times, search_times : Tensor
+            (C, K) and (C, S) in frames from any common origin.
+        search : Tensor
+            (C, S, H, W) views or parts of views, normalised.
+        origins : Tensor
+            (C, S, 2) view position (x, y) of each part's top left pixel.
+        """
+        clips, kept, side, _ = templates.shape
+        _, frames, rows, columns = search.shape
+        encoder = self.encoder
+        token, _, _ = encoder.stem(templates.reshape(clips * kept, 1, side, side))
+        corner = centres.reshape(clips * kept, 2) - side / 2
+        known = encoder.embed(token, corner, template_times.reshape(-1))
+        known = known.view(clips, kept, -1, known.shape[-1]) + self.kind[None, :kept, None]
+        known = known.flatten(1, 2)
+
+        token, quarter, eighth = encoder.stem(search.reshape(clips * frames, 1, rows, columns))
+        x = encoder.embed(token, origins.reshape(-1, 2), search_times.reshape(-1))
+        for block in encoder.blocks:
+            known, (key, value) = block(known)
+            x, _ = block(x, (_spread(key, frames), _spread(value, frames)))
+        x = encoder.norm(x)
+
+        h, w = rows // PATCH, columns // PATCH
+        grid = self.from_tokens(x).transpose(1, 2).reshape(clips * frames, -1, h, w)
+        grid = F.interpolate(grid, scale_factor=2.0, mode="nearest")
+        grid = self.at_eighth(torch.cat([grid, eighth], dim=1))
+        grid = F.interpolate(grid, scale_factor=2.0, mode="nearest")
+        grid = self.at_quarter(torch.cat([grid, quarter], dim=1))
+        heat = F.pixel_shuffle(self.to_heat(grid), 2)
+        body = self.to_body(grid)
+
+        # The heatmap's own mass says which tokens speak for the tip.
+        share = heat.detach().flatten(1).softmax(dim=-1).view(clips * frames, h, 8, w, 8)
+        share = share.sum(dim=(2, 4)).flatten(1)
+        at_peak = (share[:, None, :] @ x)[:, 0]
+        gist = self.summary(torch.cat([x.mean(dim=1), at_peak], dim=-1))
+        absent = self.to_absent(gist)
+        seen = self.to_seen(torch.cat([gist, at_peak], dim=-1))
+        shape = (clips, frames)
+        return Prediction(
+            heat=torch.cat([absent, heat.flatten(1)], dim=-1).view(*shape, -1),
+            body=body.view(*shape, rows // 4, columns // 4),
+            occluded=seen[:, 0].view(shape),
+            sure=seen[:, 1].view(shape),
+        )
+
+
+def _spread(memory: Tensor, frames: int) -> Tensor:
+    """Repeat (C, heads, N, d) for each searched frame: (C * frames, heads, N, d)."""
+    clips, heads, count, width = memory.shape
+    spread = memory[:, None].expand(clips, frames, heads, count, width)
+    return spread.reshape(clips * frames, heads, count, width)

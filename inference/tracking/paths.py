@@ -1,0 +1,137 @@
+"""From heatmaps to a path: candidate peaks of each frame, joined by how far a tip moves.
+
+The candidates of all frames form a chain; forward-backward sums give each candidate's probability
+given every frame at once, so that a wrong peak is outvoted by the frames on both sides, and the
+anchors at both ends of a stretch hold it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+CANDIDATES = 6
+"""Peaks kept for each frame."""
+MOTION = 8.0
+"""View pixels (16 picture pixels at 512) that a tip moves in a frame without surprise."""
+REACH = 4
+"""Cells around a peak that belong to it."""
+ABSENT_CHANGE = 3.0
+"""Cost of leaving or entering the picture, in nats."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """What one frame allows.
+
+    Attributes
+    ----------
+    points : ndarray
+        (n, 2) view (x, y), best first.
+    scores : ndarray
+        (n,) natural logarithm of each candidate's share of the heatmap.
+    absent : float
+        Natural logarithm of the share of "not in the picture".
+    """
+
+    points: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    absent: float
+
+
+def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]) -> Candidates:
+    """Find the peaks of one frame's heatmap.
+
+    Parameters
+    ----------
+    heat : ndarray
+        (1 + h * w,) logits, the first for "not in the picture".
+    cell : int
+        Side of a cell in view pixels.
+    shape : (int, int)
+        Rows and columns of the view that the picture covers.
+    """
+    columns = round((len(heat) - 1) ** 0.5)
+    share = np.exp(heat - heat.max())
+    share /= share.sum()
+    grid = share[1:].reshape(columns, columns).copy()
+    # The tip is inside the picture or absent: what lies in the padding is neither.
+    grid[-(-shape[0] // cell) :] = 0.0
+    grid[:, -(-shape[1] // cell) :] = 0.0
+    side = 2 * REACH + 1
+    mass = cv2.boxFilter(grid, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    peaks = np.where(grid >= cv2.dilate(grid, np.ones((side, side), np.uint8)), mass, 0.0).ravel()
+    best = np.argsort(peaks)[::-1][:CANDIDATES]
+    points = np.array([_refine(grid, *divmod(int(i), columns)) for i in best], np.float32)
+    limit = np.array([shape[1] - 1, shape[0] - 1], np.float32)
+    points = np.clip(points * cell + (cell - 1) / 2, 0.0, limit)
+    scores = np.log(np.maximum(peaks[best], 1e-9)).astype(np.float32)
+    return Candidates(points, scores, float(np.log(max(float(share[0]), 1e-9))))
+
+
+def _refine(grid: NDArray[np.float32], row: int, column: int) -> tuple[float, float]:
+    """Centroid (x, y) of the 5x5 cells around a peak."""
+    top, left = max(0, row - 2), max(0, column - 2)
+    near = grid[top : row + 3, left : column + 3]
+    total = float(near.sum())
+    if total <= 0.0:
+        return float(column), float(row)
+    rows, columns = np.mgrid[top : top + near.shape[0], left : left + near.shape[1]]
+    return float((near * columns).sum() / total), float((near * rows).sum() / total)
+
+
+def held(point: tuple[float, float] | None) -> Candidates:
+    """Candidates of an anchored frame: the point itself, or only "absent"."""
+    if point is None:
+        return Candidates(np.zeros((0, 2), np.float32), np.zeros(0, np.float32), 0.0)
+    return Candidates(np.array([point], np.float32), np.zeros(1, np.float32), -40.0)
+
+
+def posteriors(chain: list[tuple[int, Candidates]]) -> list[NDArray[np.float64]]:
+    """Return each candidate's probability given all frames of the chain.
+
+    Parameters
+    ----------
+    chain : list of (int, Candidates)
+        In the order of frames; frames may be missing in between.
+
+    Returns
+    -------
+    list of ndarray
+        One (n + 1,) array a frame, the last entry for "absent"; each sums to 1.
+    """
+    local = [np.append(c.scores, c.absent).astype(np.float64) for _, c in chain]
+    links = [_transition(a, b, later - earlier) for (earlier, a), (later, b) in pairwise(chain)]
+    forward = [local[0]]
+    for link, own in zip(links, local[1:], strict=True):
+        forward.append(own + _sum(forward[-1][:, None] + link, 0))
+    backward = [np.zeros_like(local[-1])]
+    for link, own in zip(reversed(links), reversed(local[1:]), strict=True):
+        backward.append(_sum(link + (own + backward[-1])[None, :], 1))
+    result = []
+    for a, b in zip(forward, reversed(backward), strict=True):
+        both = np.exp(a + b - (a + b).max())
+        result.append(both / both.sum())
+    return result
+
+
+def _transition(before: Candidates, after: Candidates, gap: int) -> NDArray[np.float64]:
+    """Logarithm of how likely each step is, (n + 1, m + 1); heavy tails forgive a jump."""
+    n, m = len(before.points), len(after.points)
+    link = np.full((n + 1, m + 1), -ABSENT_CHANGE)
+    step = after.points[None].astype(np.float64) - before.points[:, None]
+    # The heart carries the tip to and fro, so that distance does not grow with time for long.
+    reach = MOTION * min(gap, 4) ** 0.5
+    link[:n, :m] = -2.0 * np.log1p((step**2).sum(-1) / (2.0 * reach**2))
+    link[n, m] = 0.0
+    return link
+
+
+def _sum(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Logarithm of the sum of exponentials."""
+    top = values.max(axis=axis)
+    return np.asarray(top + np.log(np.exp(values - np.expand_dims(top, axis)).sum(axis=axis)))

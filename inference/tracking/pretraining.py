@@ -1,0 +1,226 @@
+r"""FIMAE: masked pretraining of the encoder on unlabelled runs (arXiv 2405.01156).
+
+Ten consecutive frames; on every other one a tube mask hides the same 75% of the patches, on the
+frames in between about 98% are hidden, so that the network has to interpolate them in time. Run as
+
+    python -m inference.tracking.pretraining --config inference/tracking/configs/tiny.toml \
+        --shards shards --output checkpoints/tracker_tiny_pretraining
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from inference.tracking.network import PATCH, Block, Encoder, NetworkOptions
+from inference.tracking.shards import ShardPool
+from inference.tracking.views import normalise
+from inference.training.loop import LoopOptions, read_options, train, worker_rank
+
+MASKS = ("fimae", "tube", "random", "interpolation")
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainingOptions:
+    """What is masked, and how the clips are cut.
+
+    Attributes
+    ----------
+    mask : str
+        "fimae": tubes of ``tube_share`` on every other frame, ``between_share`` in between;
+        "tube": tubes of ``tube_share`` on all frames; "random": ``tube_share`` drawn anew on each
+        frame; "interpolation": every other frame whole, the frames in between hidden.
+    crop : int
+        Side of the clips in view pixels.
+    """
+
+    mask: str = "fimae"
+    tube_share: float = 0.75
+    between_share: float = 0.98
+    frames: int = 10
+    crop: int = 128
+    batch: int = 4
+    decoder_width: int = 96
+    decoder_depth: int = 2
+    workers: int = 0
+
+
+def draw_mask(
+    options: PretrainingOptions, patches: int, random: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return which patches are hidden, (frames, patches); frames of a kind hide equally many."""
+
+    def hide(share: float) -> NDArray[np.bool_]:
+        hidden = np.zeros(patches, bool)
+        hidden[random.permutation(patches)[: round(share * patches)]] = True
+        return hidden
+
+    if options.mask == "random":
+        return np.stack([hide(options.tube_share) for _ in range(options.frames)])
+    if options.mask == "interpolation":
+        between = [i % 2 == 1 for i in range(options.frames)]
+        return np.repeat(np.array(between)[:, None], patches, axis=1)
+    tube = hide(options.tube_share)
+    if options.mask == "tube":
+        return np.repeat(tube[None], options.frames, axis=0)
+    if options.mask == "fimae":
+        return np.stack(
+            [hide(options.between_share) if i % 2 else tube for i in range(options.frames)]
+        )
+    raise ValueError(f"Unknown mask {options.mask!r}: choose one of {', '.join(MASKS)}.")
+
+
+class Pretraining(nn.Module):
+    """Encoder on the visible patches, light decoder on all, loss on the hidden patches' pixels."""
+
+    def __init__(self, network: NetworkOptions, options: PretrainingOptions) -> None:
+        super().__init__()
+        self.encoder = Encoder(network)
+        width = options.decoder_width
+        self.to_decoder = nn.Linear(network.width, width)
+        self.hidden = nn.Parameter(torch.zeros(network.width))
+        self.decoder = nn.ModuleList(Block(width, 4) for _ in range(options.decoder_depth))
+        self.to_pixels = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, PATCH * PATCH))
+
+    def reconstruct(self, clips: Tensor, hidden: Tensor) -> Tensor:
+        """Predict the normalised pixels of all patches.
+
+        Parameters
+        ----------
+        clips : Tensor
+            (B, T, side, side) normalised frames.
+        hidden : Tensor
+            (B, T, patches) bool, equally many hidden in each clip.
+
+        Returns
+        -------
+        Tensor
+            (B, T * patches, PATCH * PATCH).
+        """
+        batch, frames, side, _ = clips.shape
+        count = side // PATCH
+        shown = (~hidden).view(batch * frames, 1, count, count)
+        # Hidden patches are blanked before the stem, whose convolutions would see them otherwise.
+        shown_pixels = F.interpolate(shown.float(), scale_factor=float(PATCH), mode="nearest")
+        pixels = clips.reshape(batch * frames, 1, side, side) * shown_pixels
+        token, _, _ = self.encoder.stem(pixels)
+        origin = torch.zeros(batch * frames, 2, device=clips.device)
+        time = torch.arange(frames, device=clips.device).repeat(batch).float()
+        tokens = self.encoder.embed(token, origin, time).reshape(batch, frames * count**2, -1)
+        place = self.encoder.embed(
+            self.hidden.view(1, -1, 1, 1).expand(batch * frames, -1, count, count), origin, time
+        ).reshape(batch, frames * count**2, -1)
+        order = hidden.view(batch, -1).float().argsort(dim=1, stable=True)
+        seen = order[:, : int((~hidden[0]).sum()), None].expand(-1, -1, tokens.shape[-1])
+        x = tokens.gather(1, seen)
+        for block in self.encoder.blocks:
+            x, _ = block(x)
+        x = place.to(x.dtype).scatter(1, seen, self.encoder.norm(x).to(x.dtype))
+        x = self.to_decoder(x)
+        for block in self.decoder:
+            x, _ = block(x)
+        return self.to_pixels(x)
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Mean squared error over the hidden patches, each patch normalised by itself."""
+        clips, hidden = batch["clips"], batch["hidden"]
+        predicted = self.reconstruct(clips, hidden).float()
+        truth = patch_pixels(clips)
+        error = ((predicted - truth) ** 2).mean(dim=-1)
+        weight = hidden.view(error.shape).float()
+        return (error * weight).sum() / weight.sum(), {}
+
+
+def patch_pixels(clips: Tensor) -> Tensor:
+    """Cut (B, T, side, side) into normalised patches (B, T * patches, PATCH * PATCH)."""
+    patches = F.unfold(clips.flatten(0, 1)[:, None], PATCH, stride=PATCH).transpose(1, 2)
+    patches = patches.reshape(clips.shape[0], -1, PATCH * PATCH)
+    mean, spread = patches.mean(-1, keepdim=True), patches.std(-1, keepdim=True)
+    return (patches - mean) / (spread + 0.1)
+
+
+class Clips(IterableDataset[dict[str, Tensor]]):
+    """Endless clips cut at random from prepared shards."""
+
+    def __init__(self, folders: list[Path], options: PretrainingOptions, seed: int) -> None:
+        self.folders, self.options, self.seed = folders, options, seed
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        worker = torch.utils.data.get_worker_info()
+        random = np.random.default_rng((self.seed, worker_rank()[0], worker.id if worker else 0))
+        pool = ShardPool(self.folders)
+        options = self.options
+        while True:
+            frames = pool.draw(random).frames
+            if len(frames) < options.frames:
+                continue
+            first = random.integers(len(frames) - options.frames + 1)
+            top, left = random.integers(frames.shape[1] - options.crop + 1, size=2)
+            clip = frames[first : first + options.frames].astype(np.float32)
+            views = np.stack([normalise(view) for view in clip])
+            views = views[:, top : top + options.crop, left : left + options.crop]
+            for axis in range(3):
+                if random.random() < 0.5:
+                    views = np.flip(views, axis)
+            yield {
+                "clips": torch.from_numpy(np.ascontiguousarray(views)),
+                "hidden": torch.from_numpy(
+                    draw_mask(options, (options.crop // PATCH) ** 2, random)
+                ),
+            }
+
+
+def reconstruction_picture(task: Pretraining, clip: dict[str, Tensor]) -> NDArray[np.uint8]:
+    """Draw a clip, what of it was shown, and what was made of it, one below the other."""
+    clips, hidden = clip["clips"][None], clip["hidden"][None]
+    side = clips.shape[-1]
+    with torch.inference_mode():
+        predicted = task.reconstruct(clips, hidden).float()
+    patches = F.unfold(clips[0][:, None], PATCH, stride=PATCH).transpose(1, 2)
+    mean, spread = patches.mean(-1, keepdim=True), patches.std(-1, keepdim=True) + 0.1
+    made = predicted.view(patches.shape) * spread + mean
+    shown = torch.where(hidden[0][..., None], torch.full_like(patches, -4.0), patches)
+    made = torch.where(hidden[0][..., None], made, patches)
+    rows = [
+        F.fold(part.transpose(1, 2), side, PATCH, stride=PATCH)[:, 0].permute(1, 0, 2).flatten(1)
+        for part in (patches, shown, made)
+    ]
+    return np.asarray(((torch.cat(rows) + 4.0) / 7.0 * 255.0).clamp(0, 255).byte())
+
+
+def main() -> None:
+    """Pretrain from the command line."""
+    parser = argparse.ArgumentParser(description="Pretrain the tracker's encoder (FIMAE).")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--shards", type=Path, nargs="+", required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--picture", type=Path, help="write a picture of reconstructions")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    network = read_options(NetworkOptions, arguments.config, "network")
+    options = read_options(PretrainingOptions, arguments.config, "pretraining")
+    loop = read_options(LoopOptions, arguments.config, "loop", "pretraining")
+    dataset = Clips(arguments.shards, options, loop.seed)
+    loader = DataLoader(dataset, options.batch, num_workers=options.workers)
+    task = train(Pretraining(network, options), loader, loop, arguments.output)
+    if arguments.picture:
+        picture = reconstruction_picture(task.cpu(), next(iter(dataset)))
+        cv2.imwrite(str(arguments.picture), picture)
+
+
+if __name__ == "__main__":
+    main()
