@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QImage, QPainter
 from PySide6.QtWidgets import QGraphicsView, QWidget
 
@@ -37,6 +37,7 @@ from widgets.viewport import Viewport
 CRISP_ABOVE_ZOOM = 3.0
 """Enlarged more than this, single pixels are shown as squares."""
 ZOOM_STEP = 1.44
+KEEP_PROPORTIONS = Qt.AspectRatioMode.KeepAspectRatio
 
 
 class PictureView(pg.GraphicsView):
@@ -211,7 +212,9 @@ class PictureView(pg.GraphicsView):
         image.fill(QColor(PICTURE_SURROUND))
         painter = QPainter(image)
         self._for_export = True
-        self.render(painter, QRectF(image.rect()), self.viewport().rect())
+        fitted = QRectF(QPointF(), QSizeF(self.size()).scaled(image.size(), KEEP_PROPORTIONS))
+        fitted.moveCenter(QRectF(image.rect()).center())
+        self.render(painter, fitted, self.viewport().rect())
         self._for_export = False
         painter.end()
         return image
@@ -374,7 +377,8 @@ class PictureView(pg.GraphicsView):
         return self._tracks
 
     def _unit(self) -> float:
-        return picture_font(self.font(), self._area()).pixelSize() / 13.0
+        """Return how large marks are drawn; 1 in a small view, more on a large monitor."""
+        return max(1.0, picture_font(self.font(), self._area()).pixelSize() / 13.0)
 
     def close(self) -> bool:
         """Hide the view; pyqtgraph would tear it down for good."""

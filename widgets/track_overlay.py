@@ -11,14 +11,23 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QPolygonF,
+    QTransform,
+)
 
 from widgets.corner_text import draw_text
 
 HALO = QColor(0, 0, 0, 170)
-RING_RADIUS = 11.0
-OTHER_RING_RADIUS = 8.0
-GAP_RADIUS = 5.0
+RING_RADIUS = 12.0
+OTHER_RING_RADIUS = 9.0
+GAP_RADIUS = 6.0
 """Nothing is drawn closer to the point than this: what is tracked stays visible."""
 TRAIL_STEPS = 8
 
@@ -275,11 +284,14 @@ def _paint_marker(
     painter: QPainter, track: TrackOverlay, look: PointLook, center: QPointF, unit: float
 ) -> None:
     radius = RING_RADIUS if track.selected else OTHER_RING_RADIUS
-    path = marker_path(look, radius * unit, GAP_RADIUS * unit).translated(center)
+    at_point = QTransform(unit, 0, 0, unit, center.x(), center.y())
+    path = at_point.map(marker_path(look, radius, GAP_RADIUS))
     width = (2.2 if track.selected else 1.5) * unit
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.strokePath(path, QPen(HALO, width + 2.6 * unit))
-    painter.strokePath(path, QPen(QColor(LOOK_COLORS.get(look, track.color)), width))
+    color = QColor(LOOK_COLORS.get(look, track.color))
+    for pen in (QPen(HALO, width + 2.6 * unit), QPen(color, width)):
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        painter.strokePath(path, pen)
 
 
 def _paint_name(
