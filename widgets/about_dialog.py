@@ -19,6 +19,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+TITLE_SIZE = 1.5
+"""Height of the name beside that of the text."""
+
 
 @dataclass(frozen=True, slots=True)
 class ThirdParty:
@@ -44,7 +47,10 @@ class AboutDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(f"About {name}")
         title = QLabel(name)
-        title.setProperty("role", "title")
+        font = title.font()
+        font.setPointSizeF(font.pointSizeF() * TITLE_SIZE)
+        font.setBold(True)
+        title.setFont(font)
         purpose = QLabel("A reviewing and labelling tool, not a medical device.")
         purpose.setWordWrap(True)
         details = QLabel(f"Version {version}, licence {licence}")

@@ -94,6 +94,7 @@ class DenoisePanel(QWidget):
         self._reason.hide()
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
+        self._progress.setFixedHeight(8)
         self._progress.setAccessibleName("Denoised frames")
         self._cancel = QToolButton()
         self._cancel.setFocusPolicy(Qt.FocusPolicy.NoFocus)

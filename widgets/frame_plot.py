@@ -13,6 +13,11 @@ from widgets.theme import DARK, Theme
 from widgets.timeline import cell_edges, frame_at
 
 
+class _SecondsAxis(pg.AxisItem):
+    def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
+        return [f"{value:.6g} s" for value in values]
+
+
 class FramePlot(pg.PlotWidget):
     """A plot whose x axis is time in s from the first frame; it neither zooms nor pans.
 
@@ -24,7 +29,7 @@ class FramePlot(pg.PlotWidget):
     frame_requested = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(parent, axisItems={"bottom": _SecondsAxis("bottom")})
         self._edges_s = np.array([0.0, 1.0])
         self._times_s = np.zeros(1)
         self._playhead = pg.InfiniteLine(0.0, angle=90)
@@ -57,6 +62,7 @@ class FramePlot(pg.PlotWidget):
         self.setBackground(theme.panel)
         self._playhead.setPen(pg.mkPen(theme.text, width=1))
         for name in ("left", "bottom"):
+            self.getAxis(name).setStyle(hideOverlappingLabels=True)
             self.getAxis(name).setPen(pg.mkPen(theme.border))
             self.getAxis(name).setTextPen(pg.mkPen(theme.muted))
 

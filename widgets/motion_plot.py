@@ -14,7 +14,9 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from widgets.frame_plot import FramePlot
 from widgets.theme import DARK, Theme
 
-AXIS_WIDTH = 44
+AXIS_WIDTH = 40
+HEADROOM = 0.35
+"""Room above the curves for the title, as a part of their height."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,13 +61,13 @@ class MotionPlot(QWidget):
         self._curves: list[tuple[FramePlot, pg.PlotCurveItem]] = []
         self._threshold = pg.InfiniteLine(0.5, angle=0)
         self._confidence.addItem(self._threshold, ignoreBounds=True)
-        self._confidence.setYRange(0.0, 1.0, padding=0.05)
+        self._confidence.setYRange(-0.08, 1.0 + HEADROOM, padding=0)
         self._confidence.getAxis("left").setTicks([[(0.0, "0"), (0.5, "0.5"), (1.0, "1")]])
         self._titles: list[pg.LabelItem] = []
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(1)
-        for plot, stretch in zip(self._plots, (3, 3, 2), strict=True):
+        for plot, stretch in zip(self._plots, (4, 4, 3), strict=True):
             plot.frame_requested.connect(self.frame_requested)
             plot.getAxis("left").setWidth(AXIS_WIDTH)
             plot.getAxis("left").enableAutoSIPrefix(False)
@@ -120,7 +122,8 @@ class MotionPlot(QWidget):
         ]
         for plot in (self._displacement, self._speed):
             tops = [np.nanmax(c.yData, initial=0.0) for p, c in self._curves if p is plot]
-            plot.setYRange(0.0, max([*tops, 1.0]) * 1.1, padding=0)
+            top = max([*tops, 1.0])
+            plot.setYRange(-0.08 * top, (1.0 + HEADROOM) * top, padding=0)
         self._unit = unit
         self._write_titles()
 

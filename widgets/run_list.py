@@ -237,15 +237,14 @@ class _RunDelegate(QStyledItemDelegate):
         painter.setPen(QColor(theme.disabled if run.error else theme.text))
         _draw_line(painter, line.adjusted(0, 0, -height if mark else 0, 0), run.title)
         painter.setPen(QColor(theme.disabled if run.error else theme.muted))
-        quiet = (run.error, "") if run.error else _second_and_third(run)
+        quiet = [run.error] if run.error else [run.angles, run.facts, run.date]
+        quiet = [text for text in quiet if text]
+        if len(quiet) == THUMBNAIL_LINES:
+            facts_and_date = f"{run.facts}, {run.date}"
+            fits = painter.fontMetrics().horizontalAdvance(facts_and_date) <= line.width()
+            quiet = [run.angles, facts_and_date if fits else run.facts]
         for row, text in enumerate(quiet, start=1):
             _draw_line(painter, line.translated(0, row * height), text)
-
-
-def _second_and_third(run: RunRow) -> tuple[str, str]:
-    if run.angles:
-        return run.angles, ", ".join(part for part in (run.facts, run.date) if part)
-    return run.facts, run.date
 
 
 def _draw_line(painter: QPainter, area: QRect, text: str) -> None:

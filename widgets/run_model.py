@@ -173,6 +173,8 @@ class RunModel(QAbstractItemModel):
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Headings and broken runs answer, but only good runs can be selected."""
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
         run = self._node(index).run
         if run is None or run.error:
             return Qt.ItemFlag.ItemIsEnabled

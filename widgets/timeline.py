@@ -304,14 +304,16 @@ class Timeline(QWidget):
 
     def _refresh_picture(self) -> None:
         ratio = self.devicePixelRatioF()
-        if self._stale or self._picture.devicePixelRatio() != ratio:
+        self._stale |= self._picture.devicePixelRatio() != ratio
+        if self._stale:
             self._picture = QPixmap(self.size() * ratio)
             self._picture.setDevicePixelRatio(ratio)
             self._picture.fill(QColor(self._theme.window))
             self._stale_strips = set(self._strips)
             self._progress_stale = True
         if not self.frame_count:
-            self._stale = False
+            self._stale = self._progress_stale = False
+        if not (self._stale or self._progress_stale or self._stale_strips):
             return
         painter = QPainter(self._picture)
         if self._stale:
@@ -412,7 +414,7 @@ class Timeline(QWidget):
         left, right = self._x_of_edge(self._span[0]), self._x_of_edge(self._span[1] + 1)
         color = QColor(self._theme.accent)
         painter.setPen(QPen(color, 1))
-        color.setAlpha(60)
+        color.setAlpha(45)
         painter.setBrush(color)
         painter.drawRect(QRectF(left, 1, max(right - left, 2.0), self.height() - 3))
 

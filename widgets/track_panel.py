@@ -29,7 +29,8 @@ from widgets.key_keeping import EDITING_KEYS, keep_keys
 from widgets.theme import DARK, Theme
 
 EYE, NAME, COUNTS = range(3)
-LIST_ROWS = 4
+LIST_ROWS = (2, 5)
+"""Least and most rows that the list is high; more are scrolled to."""
 
 ACTIONS: tuple[tuple[tuple[str, str, str, str], ...], ...] = (
     (("track_both", "Track both ways from here", "arrow-left-right", "Track both ways"),),
@@ -108,6 +109,7 @@ class TrackPanel(QWidget):
         self._kind.textActivated.connect(self._pick_kind)
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
+        self._progress.setFixedHeight(8)
         self._progress.setAccessibleName("Tracked frames")
         self._progress_text = QLabel()
         self._progress_text.setProperty("role", "muted")
@@ -156,7 +158,6 @@ class TrackPanel(QWidget):
         header.setSectionResizeMode(COUNTS, QHeaderView.ResizeMode.ResizeToContents)
         line = self.fontMetrics().height()
         tracks.setIconSize(QSize(line, line))
-        tracks.setFixedHeight(LIST_ROWS * (line + 12) + 2)
         tracks.itemClicked.connect(self._click)
         tracks.currentItemChanged.connect(self._pick)
         tracks.itemChanged.connect(self._rename)
@@ -212,6 +213,8 @@ class TrackPanel(QWidget):
         for track_id, row in self._rows.items():
             self._fill(self._items[track_id], row)
         self._list.blockSignals(False)
+        rows_shown = min(max(len(rows), LIST_ROWS[0]), LIST_ROWS[1])
+        self._list.setFixedHeight(rows_shown * (self.fontMetrics().height() + 12) + 2)
         self.select_track(selected)
 
     def select_track(self, track_id: str | None) -> None:
@@ -245,8 +248,8 @@ class TrackPanel(QWidget):
         item.setText(NAME, row.name)
         item.setIcon(NAME, _swatch(row.color, self.fontMetrics().height()))
         item.setToolTip(NAME, f"{row.name}, {row.kind}. Double-click to rename.")
-        counts = [str(row.edited)] if row.edited else []
-        item.setText(COUNTS, "  ".join([*counts, *([f"{row.doubtful} ?"] if row.doubtful else [])]))
+        counts = (("✎", row.edited), ("?", row.doubtful))
+        item.setText(COUNTS, "  ".join(f"{mark} {count}" for mark, count in counts if count))
         item.setForeground(COUNTS, QColor(theme.error if row.doubtful else theme.muted))
         item.setToolTip(COUNTS, f"{row.edited} edited, {row.doubtful} doubtful frames")
 
@@ -309,4 +312,7 @@ class _NameDelegate(QStyledItemDelegate):
 def _swatch(color: str, side: int) -> QIcon:
     swatch = QPixmap(side, side)
     swatch.fill(QColor(color))
-    return QIcon(swatch)
+    unchanged = QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        unchanged.addPixmap(swatch, mode)
+    return unchanged
