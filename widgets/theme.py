@@ -90,7 +90,7 @@ PICTURE_SURROUND = "#040506"
 THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
 
 
-def style_sheet(theme: Theme, template: str) -> str:
+def style_sheet(theme: Theme, template: str, icons: str) -> str:
     """Fill ``$name`` placeholders of a style sheet with the theme's colours.
 
     Parameters
@@ -98,6 +98,8 @@ def style_sheet(theme: Theme, template: str) -> str:
     theme : Theme
     template : str
         Text of resources/styles/fluorotrace.qss.
+    icons : str
+        Path of the folder resources/icons, with forward slashes.
 
     Returns
     -------
@@ -109,7 +111,7 @@ def style_sheet(theme: Theme, template: str) -> str:
     KeyError
         If the template names a colour that the theme does not have.
     """
-    return Template(template).substitute(asdict(theme))
+    return Template(template).substitute(asdict(theme), icons=icons)
 
 
 def palette(theme: Theme) -> QPalette:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QIcon, QPalette
 from PySide6.QtWidgets import QWidget
 
 from widgets.icons import icon
 from widgets.theme import DARK, LIGHT, Theme, palette, style_sheet
 
-TEMPLATE = Path(__file__).parents[2] / "resources" / "styles" / "fluorotrace.qss"
+RESOURCES = Path(__file__).parents[2] / "resources"
+TEMPLATE = RESOURCES / "styles" / "fluorotrace.qss"
+ICONS = RESOURCES / "icons"
 
 
 def luminance(color: str) -> float:
@@ -42,8 +45,11 @@ def test_text_meets_wcag_aa_on_every_surface(theme: Theme) -> None:
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=lambda t: t.name)
 def test_shipped_style_sheet_is_filled_and_parsed(qtbot, qtlog, theme: Theme) -> None:
-    sheet = style_sheet(theme, TEMPLATE.read_text("utf-8"))
+    sheet = style_sheet(theme, TEMPLATE.read_text("utf-8"), ICONS.as_posix())
     assert theme.accent in sheet
+    images = re.findall(r'url\("(.+?)"\)', sheet)
+    assert images
+    assert all(Path(image).is_file() for image in images)
     widget = QWidget()
     qtbot.addWidget(widget)
     widget.setStyleSheet(sheet)
@@ -53,7 +59,13 @@ def test_shipped_style_sheet_is_filled_and_parsed(qtbot, qtlog, theme: Theme) ->
 
 def test_template_with_an_unknown_colour_is_refused() -> None:
     with pytest.raises(KeyError):
-        style_sheet(DARK, "QWidget { color: $purple; }")
+        style_sheet(DARK, "QWidget { color: $purple; }", "")
+
+
+def test_program_icon_is_drawn(qtbot) -> None:
+    drawn = QIcon(str(ICONS / "fluorotrace.svg")).pixmap(64, 64).toImage()
+    assert drawn.pixelColor(38, 36).lightness() > 200  # the tip in its cross-hair
+    assert drawn.pixelColor(0, 0).alpha() == 0
 
 
 def test_palette_and_icons_follow_the_theme(qtbot) -> None:
