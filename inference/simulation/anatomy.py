@@ -24,7 +24,7 @@ def _texture_bank() -> tuple[FloatArray, FloatArray]:
     for cells in (6, 12, 24, 48, 96, 192):
         grid = rng.standard_normal((cells, cells), dtype=np.float32)
         octave = cv2.resize(grid, (_BANK_SIZE, _BANK_SIZE), interpolation=cv2.INTER_CUBIC)
-        clouds += octave * np.float32((6 / cells) ** 0.85)
+        clouds += octave * np.float32((6 / cells) ** 0.75)
     clouds = (clouds - clouds.mean()) / clouds.std()
     strands = np.zeros((_BANK_SIZE, _BANK_SIZE), np.float32)
     for width, count, softness in ((6, 120, 4.5), (4, 420, 3.0), (2, 900, 1.6)):
@@ -148,9 +148,15 @@ def _spine(rng: np.random.Generator, canvas: _Canvas, x_mm: float, tilt: float) 
         return np.array([x_mm, 0]) + points @ turn
 
     rows = np.arange(-1.5 * half, 1.5 * half, height / 8)
-    edge = width * (0.56 + 0.05 * np.cos(2 * np.pi * rows / height))  # waisted bodies
-    sides = np.concatenate([np.stack([-edge, rows], 1), np.stack([edge, rows], 1)[::-1]])
+    waists = rng.uniform(0.01, 0.06) * np.cos(2 * np.pi * rows / height)  # waisted bodies
+    edges = []
+    for _ in range(2):
+        uneven = np.interp(rows, rows[::4], 0.02 * rng.standard_normal(len(rows[::4])))
+        edges.append(width * (0.56 + waists + uneven))
+    sides = np.concatenate([np.stack([-edges[0], rows], 1), np.stack([edges[1], rows], 1)[::-1]])
     canvas.area(place(sides), level, soft)
+    if rng.random() < 0.5:  # soft tissue beside the spine fades out on one side
+        canvas.area(place(sides) + np.array([rng.normal(0, 12), 0]), 0.5 * level, 5.0)
     start = -half - rng.uniform(0, height)
     for top in np.arange(start, half, height):
         bottom = top + height * 0.84
@@ -190,25 +196,36 @@ def _ribs(rng: np.random.Generator, canvas: _Canvas, x_mm: float) -> None:
                 canvas.line(edge, 0.9, strength * rng.uniform(0, 0.7), 0.4)
 
 
+def _sternal_wire(rng: np.random.Generator, canvas: _Canvas, centre: NDArray[np.floating]) -> None:
+    """One loop of wire, seen nearly from its edge or face on, with its twisted ends."""
+    angles = np.linspace(0.2, 2 * np.pi - 0.2, 24)
+    tall, wide = rng.uniform(5, 8), rng.uniform(1.0, 5.5)
+    bent = 1 + 0.12 * np.sin(2 * angles + rng.uniform(0, 6))
+    ring = np.stack([tall * np.cos(angles) * bent, wide * np.sin(angles)], 1)
+    twist_at = np.arange(0, 4.5, 0.4)
+    twist = np.stack([tall + twist_at, 0.4 * np.sin(4 * twist_at)], 1)
+    turn = rng.uniform(0, 2 * np.pi)
+    turned = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    level = rng.uniform(0.3, 0.7)
+    canvas.line(centre + ring @ turned, 0.6, level, 0.12)
+    canvas.line(centre + twist @ turned, 0.8, level, 0.12)
+
+
 def _hardware(rng: np.random.Generator, canvas: _Canvas) -> None:
     """Things on and in the chest wall: sternal wires, clips, ECG leads, a pacemaker."""
     half = canvas.size / canvas.scale / 2
-    if rng.random() < 0.15:  # sternal wires
-        x = rng.uniform(-0.4, 0.4) * half
-        for row in np.arange(-half, half, rng.uniform(18, 28)):
-            centre = np.array([x + rng.normal(0, 2), row + rng.normal(0, 2)])
-            angles = np.linspace(0.3, 2 * np.pi - 0.1, 24) + rng.uniform(0, 6)
-            ring = centre + np.stack([rng.uniform(4, 8) * np.cos(angles),
-                                      rng.uniform(5, 8) * np.sin(angles)], 1)  # fmt: skip
-            canvas.line(ring, 0.7, rng.uniform(0.5, 0.9), 0.12)
-            twist = centre + np.array([[0, 6], [1.0, 8], [0.2, 10], [1.2, 12]])
-            canvas.line(twist, 1.1, 0.8, 0.15)
+    if rng.random() < 0.12:  # sternal wires
+        column = rng.uniform(-0.8, 0.8) * half
+        for row in np.arange(-half, half, rng.uniform(24, 36)):
+            _sternal_wire(rng, canvas, np.array([column, row]) + rng.normal(0, 2.5, 2))
     if rng.random() < 0.12:  # surgical clips
         for _ in range(rng.integers(2, 8)):
-            place = rng.uniform(-half, half, 2)
             turn = rng.uniform(0, np.pi)
-            arm = rng.uniform(1.5, 3) * np.array([np.cos(turn), np.sin(turn)])
-            canvas.line(np.stack([place - arm, place + arm]), 0.8, 0.9, 0.1)
+            arm = rng.uniform(1.2, 2.2) * np.array([np.cos(turn), np.sin(turn)])
+            place = rng.uniform(-half, half, 2)
+            for bow in (-0.3, 0.3):
+                middle = place + bow * np.array([-arm[1], arm[0]])
+                canvas.line(np.stack([place - arm, middle, place + arm]), 0.35, 0.6, 0.12)
     for _ in range(rng.integers(0, 3) if rng.random() < 0.45 else 0):  # ECG lead with its snap
         place = rng.uniform(-half, half, 2)
         turns = np.cumsum(0.06 * rng.standard_normal(40)) + rng.uniform(0, 2 * np.pi)
@@ -283,9 +300,9 @@ def _chest(rng: np.random.Generator, size: int, pixels_per_mm: float) -> FloatAr
     half = size / pixels_per_mm / 2
     clouds, strands = _texture_bank()
     markings = _cut(rng, strands, size, pixels_per_mm / 2.7)
-    canvas.attenuation += np.float32(rng.uniform(0.005, 0.026)) * markings
+    canvas.attenuation += np.float32(rng.uniform(0.008, 0.034)) * markings
     patches = _cut(rng, clouds, size, pixels_per_mm / 4.5)
-    canvas.attenuation += np.float32(rng.uniform(0.02, 0.06)) * patches
+    canvas.attenuation += np.float32(rng.uniform(0.025, 0.07)) * patches
     if rng.random() < 0.75:
         angles = np.linspace(0, 2 * np.pi, 80)
         width, height = rng.uniform(0.8, 1.8) * half, rng.uniform(0.7, 1.2) * half

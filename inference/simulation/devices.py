@@ -177,12 +177,12 @@ def catheter_profile(rng: np.random.Generator, count: int, step_mm: float) -> Pr
     soft = rng.uniform(2, 8)
     if rng.random() < 0.6:
         wall_density *= np.where(s < soft, rng.uniform(0.45, 0.9), 1).astype(np.float32)
-    if rng.random() < 0.25:  # radio-opaque ring
+    if rng.random() < 0.16:  # radio-opaque ring
         ring = rng.uniform(0.3, 3.0)
         wall_density += np.where(
-            np.abs(s - ring) < rng.uniform(0.4, 0.8), rng.uniform(0.3, 0.9), 0
+            np.abs(s - ring) < rng.uniform(0.4, 0.8), rng.uniform(0.15, 0.7), 0
         ).astype(np.float32)
-    if rng.random() < 0.3:  # braid
+    if rng.random() < 0.2:  # braid
         wall_density *= (1 + 0.15 * np.sin(2 * np.pi * s / rng.uniform(0.7, 1.2))).astype(
             np.float32
         )

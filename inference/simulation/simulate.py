@@ -208,7 +208,7 @@ def draw_device_over(
     tip_px = rng.uniform((0.1, 0.08), (0.9, 0.75)) * (width, height)
     middle = np.array([width, height]) / 2
     scene = make_scene(rng, scenario, rhythm, tip_px, scale, 1.25 * side, unit, middle, kind)
-    blur = rng.uniform(0.5, 1.0) * max(unit, 0.6)
+    blur = rng.uniform(0.6, 1.2) * max(unit, 0.6)
     strength = np.float32(rng.uniform(0.6, 1.15))
     result = np.empty_like(frames)
     drawn = []
@@ -312,7 +312,7 @@ def _make_scanner(
     opening, burnt_in = _make_edges(rng, size, matrix, crop, plain)
     return Scanner(
         white=float(2**bits - 1),
-        blur_px=rng.uniform(0.45, 0.95) * max(unit, 0.6),
+        blur_px=rng.uniform(0.55, 1.2) * max(unit, 0.6),
         gain=gain,
         level=level,
         curve=curve,

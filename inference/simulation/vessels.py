@@ -76,7 +76,9 @@ class _Grower:
     step_mm: float
     velocity: float  # mm a ms
     side: int  # -1 or 1: where the main vessel bends and most branches leave
-    pieces: list[tuple[FloatArray, FloatArray, FloatArray]] = field(default_factory=list)
+    pieces: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]] = field(
+        default_factory=list
+    )
     buds: list[_Bud] = field(default_factory=list)
 
     def grow(self, bud: _Bud, bow: float, tortuosity: float) -> tuple[FloatArray, _Bud]:
@@ -91,7 +93,14 @@ class _Grower:
             place, width = rng.uniform(0.2, 0.8) * s[-1], rng.uniform(1, 3)
             radii *= 1 - rng.uniform(0.2, 0.6) * np.exp(-0.5 * ((s - place) / width) ** 2)
         delays = bud.delay + s / (self.velocity * (1 - 0.15 * (bud.level % 4)))
-        self.pieces.append((line, radii.astype(np.float32), delays.astype(np.float32)))
+        fill = np.ones_like(s)
+        if bud.inside > 0:  # the parent's lumen is there already
+            fill = np.clip((s - 0.5 * bud.inside) / (0.7 * bud.inside), 0, 1)
+        elif bud.delay == 0:  # contrast thins out and narrows where it flows back to the aorta
+            fill = np.clip(s / 2.5, 0, 1)
+            radii *= 0.4 + 0.6 * np.sqrt(1 - (1 - np.clip(s / 3.5, 0, 1)) ** 2)
+        piece = (line, radii.astype(np.float32), delays.astype(np.float32), fill.astype(np.float32))
+        self.pieces.append(piece)
         if bud.level < 3:
             self._bud(bud.level, line, headings, radii, delays)
         end = _Bud(line[-1], float(headings[-1]), float(radii[-1]), float(delays[-1]), 0, 0)
@@ -135,9 +144,17 @@ class _Grower:
             radius = radii[index] * rng.uniform(0.22, 0.7)
             if radius > 0.13:
                 reach = min(rng.uniform(18, 50) * radius + 4, 0.8 * (length - at) + 25)
-                heading = float(headings[index]) + way * rng.uniform(0.4, 1.25)
+                turn = way * rng.uniform(0.4, 1.25)
+                heading = float(headings[index]) + turn
+                inside = float(radii[index] / np.sin(abs(turn)))
                 bud = _Bud(
-                    line[index], heading, float(radius), float(delays[index]), reach, level + 1
+                    line[index],
+                    heading,
+                    float(radius),
+                    float(delays[index]),
+                    reach,
+                    level + 1,
+                    inside,
                 )
                 self.buds.append(bud)
             at += rng.uniform(0.5, 1.6) * spacing
@@ -151,10 +168,11 @@ class _Bud:
     delay: float  # ms
     length: float  # mm
     level: int  # 0 main, 1 to 3 branches, 4 the left main stem
+    inside: float = 0.0  # mm of its start that lie within the parent, where no blood is added
 
-    def along(self, turn: float, radius: float, length: float) -> _Bud:
-        """Bud of a main vessel that leaves here at ``turn``."""
-        return _Bud(self.start, self.heading + turn, radius, self.delay, length, 0)
+    def along(self, turn: float, radius: float, length: float, inside: float = 0.0) -> _Bud:
+        """Bud of a main vessel that goes on from here at ``turn``."""
+        return _Bud(self.start, self.heading + turn, radius, self.delay, length, 0, inside)
 
 
 def make_tree(
@@ -184,9 +202,11 @@ def make_tree(
     )
     if rng.random() < 0.5:
         stem, end = grower.grow(root, rng.normal(0, 0.2), 0.1)
-        first = end.along(-side * rng.uniform(0.15, 0.6), radius, rng.uniform(80, 120))
+        first = end.along(-side * rng.uniform(0.05, 0.4), radius, rng.uniform(80, 120))
         main, _ = grower.grow(first, side * rng.uniform(-0.2, 0.9), 0.3)
-        second = end.along(side * rng.uniform(0.4, 1.1), radius * 0.85, rng.uniform(60, 100))
+        second = end.along(
+            side * rng.uniform(0.4, 1.1), radius * 0.85, rng.uniform(60, 100), radius
+        )
         grower.grow(second, side * rng.uniform(0.2, 1.3), 0.35)
         main = np.concatenate([stem, main])
     else:
@@ -195,7 +215,7 @@ def make_tree(
     while grower.buds and len(grower.pieces) < 64:
         bud = grower.buds.pop(0)
         grower.grow(bud, rng.normal(0, 0.5), 0.3 + 0.15 * bud.level)
-    parts = [_particles(line, radii, pixels_per_mm) for line, radii, _ in grower.pieces]
+    parts = [_particles(line, radii, fill, pixels_per_mm) for line, radii, _, fill in grower.pieces]
     particles, mass, lateral = (np.concatenate(column) for column in zip(*parts, strict=True))
     across = [
         len(part[1]) // len(piece[0]) for part, piece in zip(parts, grower.pieces, strict=True)
@@ -206,14 +226,14 @@ def make_tree(
         mass=mass,
         side=np.stack([np.sin(2 * lateral), np.cos(2 * lateral)], 1),
         point=np.repeat(np.arange(len(repeats), dtype=np.int32), repeats),
-        delay_ms=np.concatenate([delays for _, _, delays in grower.pieces]),
+        delay_ms=np.concatenate([delays for _, _, delays, _ in grower.pieces]),
         main_path=(main * pixels_per_mm).astype(np.float32),
         stream_phase=float(rng.uniform(0, 6)),
     )
 
 
 def _particles(
-    line: FloatArray, radii: FloatArray, pixels_per_mm: float
+    line: FloatArray, radii: FloatArray, fill: FloatArray, pixels_per_mm: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Fill one vessel: positions (N, 3), mass (N,) and place across the lumen (N,), -1 to 1."""
     pixels = line * np.float32(pixels_per_mm)
@@ -227,7 +247,7 @@ def _particles(
     y = pixels[:, 1:2] + offset * tangent[:, 0:1]
     z = np.broadcast_to(pixels[:, 2:3], x.shape)
     chord_mm = 2 * radii[:, None] * np.sqrt(1 - lateral**2)
-    mass = chord_mm * _STEP_PX * (width / count)[:, None]
+    mass = chord_mm * _STEP_PX * (fill * width / count)[:, None]
     return (
         np.stack([x, y, z], axis=-1).reshape(-1, 3).astype(np.float32),
         mass.ravel().astype(np.float32),

@@ -1,0 +1,177 @@
+"""The simulator: same seed same run, and a truth that the pixels bear out."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from inference.simulation import Injection, Scenario, SimulatedRun, draw_device_over, simulate_run
+
+SCENARIOS = [scenario for scenario in Scenario if scenario is not Scenario.MIXED]
+
+
+def short(seed: int, scenario: Scenario, **options: object) -> SimulatedRun:
+    return simulate_run(seed, scenario, 6, 256, **options)  # type: ignore[arg-type]
+
+
+def test_same_seed_same_run_and_another_seed_another() -> None:
+    first, again, other = (short(seed, Scenario.CONTRAST_OCCLUSION) for seed in (4, 4, 5))
+    np.testing.assert_array_equal(first.frames, again.frames)
+    np.testing.assert_array_equal(first.tip, again.tip)
+    assert not np.array_equal(first.frames, other.frames)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_gives_a_whole_run(scenario: Scenario) -> None:
+    run = short(7, scenario)
+    assert run.frames.shape == run.clean.shape == run.vessel_mask.shape == (6, 256, 256)
+    assert run.clean.dtype == np.float32
+    assert run.frames.dtype == (np.uint8 if run.white == 255 else np.uint16)
+    assert run.frames.min() >= 0 and run.frames.max() <= run.white
+    assert run.tip.shape == run.table_shift.shape == (6, 2)
+    assert len(run.state) == len(run.body) == len(run.frame_times_ms) == 6
+    assert np.all(np.diff(run.frame_times_ms) > 0)
+    assert np.all((run.heart_phase >= 0) & (run.heart_phase < 1))
+    for tip, body in zip(run.tip, run.body, strict=True):
+        np.testing.assert_array_equal(body[-1], tip)
+
+
+def test_mixed_draws_every_scenario() -> None:
+    drawn = {simulate_run(seed, Scenario.MIXED, 1, 64).scenario for seed in range(40)}
+    assert drawn == set(SCENARIOS)
+
+
+def test_noise_is_all_that_separates_frames_from_clean() -> None:
+    quiet = short(3, Scenario.CONTRAST_OCCLUSION, bits=8, noise_sd=1e-6)
+    assert np.abs(quiet.frames - quiet.clean).max() <= 0.5 + 1e-3  # rounding
+    loud = simulate_run(
+        3, Scenario.LOW_DOSE, 12, 256, bits=12, noise_sd=0.08, recursion=0.0, plain=True
+    )
+    noise = loud.frames - loud.clean
+    assert abs(noise.mean()) < 0.02 * noise.std()
+    assert noise.std() == pytest.approx(loud.noise_sd, rel=0.15)
+
+
+def test_the_recursive_filter_correlates_noise_between_frames() -> None:
+    def lag_one(recursion: float) -> float:
+        run = simulate_run(
+            5, Scenario.LOW_DOSE, 8, 192, bits=12, noise_sd=0.06, recursion=recursion, plain=True
+        )
+        noise = run.frames - run.clean
+        return float(np.corrcoef(noise[:-1].ravel(), noise[1:].ravel())[0, 1])
+
+    assert abs(lag_one(0.0)) < 0.03
+    assert lag_one(0.3) == pytest.approx(0.3, abs=0.03)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_drawn_tube_lies_on_the_true_body(seed: int) -> None:
+    ground = np.full((3, 256, 256), 180, np.float32)
+    drawn, truth = draw_device_over(ground, seed, contrast=False, kind="JR", pixels_per_mm=2.5)
+    mask = truth.mask(256, 256)
+    for frame in range(3):
+        shadow = 180 - drawn[frame]
+        along = truth.body[frame]
+        inner = along[np.all((along > 6) & (along < 249), axis=1)]
+        column, row = np.rint(inner).astype(int).T
+        assert len(inner) > 10
+        assert np.median(shadow[row, column]) > 3  # dark on the centre line ...
+        near = cv2.dilate(mask[frame], np.ones((9, 9), np.uint8))
+        assert np.median(shadow[near == 0]) < 0.05  # ... and nothing elsewhere for the most part
+
+
+def test_the_shadow_ends_at_the_tip() -> None:
+    ground = np.full((2, 256, 256), 180, np.float32)
+    for seed in range(30):
+        drawn, truth = draw_device_over(
+            ground, seed, contrast=False, kind="straight", pixels_per_mm=2.5
+        )
+        x, y = truth.tip[0]
+        tube = truth.body[0]
+        way = tube[-1] - tube[-6]
+        length = float(np.linalg.norm(way))
+        if not (30 < x < 226 and 30 < y < 226) or length < 8:  # outside, or seen end-on
+            continue
+        way = way / length
+        steps = np.arange(-8, 9)
+        line = truth.tip[0] + steps[:, None] * way
+        profile = 180 - cv2.remap(
+            drawn[0], line[:, 0].astype(np.float32), line[:, 1].astype(np.float32), 1
+        )
+        profile = profile.ravel()
+        half = 0.5 * profile[:5].mean()
+        assert profile[11:].max() < half  # 3 px beyond the tip nothing is left
+        assert profile[:5].min() > half
+        return
+    pytest.fail("no drawn tip lay inside the picture")
+
+
+def test_an_injection_hides_the_tip_and_washes_out() -> None:
+    injection = Injection(start_ms=500, duration_ms=700, strength_mgi=350, washout_ms=150)
+    hidden = 0
+    for seed in range(6):
+        run = simulate_run(
+            seed, Scenario.CONTRAST_OCCLUSION, 40, 192,
+            injection=injection, frames_per_second=15, tip=(0.5, 0.4), kind="JR",
+        )  # fmt: skip
+        assert run.vessel_mask[:6].max() == 0
+        assert run.vessel_mask[12:20].any()
+        assert run.contrast_mgi.max() == pytest.approx(350, rel=0.05)
+        assert run.contrast_mgi[-1] < 5
+        assert set(run.state[:6]) <= {"visible", "absent"}
+        hidden += "occluded" in run.state[8:22]
+    assert hidden >= 3
+
+
+def test_contrast_darkens_the_vessels() -> None:
+    injection = Injection(start_ms=200, duration_ms=2000, strength_mgi=350, washout_ms=300)
+    run = simulate_run(
+        11, Scenario.CONTRAST_OCCLUSION, 20, 256,
+        injection=injection, bits=8, frames_per_second=15, plain=True, noise_sd=0.01,
+    )  # fmt: skip
+    vessels = cv2.erode(run.vessel_mask[15], np.ones((3, 3), np.uint8)) > 0
+    assert vessels.sum() > 200
+    assert (run.clean[15] - run.clean[0])[vessels].mean() < -4
+
+
+def test_states_agree_with_positions() -> None:
+    for seed in range(12):
+        run = short(seed, Scenario.PANNING)
+        for (x, y), state in zip(run.tip, run.state, strict=True):
+            inside = 0 <= round(float(x)) < 256 and 0 <= round(float(y)) < 256
+            if state != "absent":
+                assert inside
+
+
+def test_panning_moves_the_tip_with_the_table() -> None:
+    run = simulate_run(2, Scenario.PANNING, 20, 256)
+    assert np.linalg.norm(run.table_shift[-1]) > 10
+    travel = run.tip[-1] - run.tip[0]
+    assert travel @ run.table_shift[-1] > 0
+
+
+def test_a_crop_of_a_larger_matrix_holds_the_tip() -> None:
+    for seed in range(8):
+        run = simulate_run(seed, Scenario.FLUOROSCOPY, 2, 192, matrix=512)
+        assert run.frames.shape == (2, 192, 192)
+        assert np.all((run.tip > -60) & (run.tip < 252))
+
+
+def test_drawing_over_real_frames_leaves_them_alone_elsewhere() -> None:
+    rng = np.random.default_rng(0)
+    frames = rng.integers(60, 200, (4, 200, 240), dtype=np.uint8)
+    before = frames.copy()
+    drawn, truth = draw_device_over(frames, 3, contrast=False, kind="JL")
+    np.testing.assert_array_equal(frames, before)
+    assert drawn.dtype == np.uint8 and drawn.shape == frames.shape
+    untouched = (drawn == frames).mean()
+    assert 0.5 < untouched < 1.0
+    assert truth.tip.shape == (4, 2)
+    assert np.ptp(truth.tip, axis=0).max() > 0.5
+
+
+def test_every_device_has_its_own_mask() -> None:
+    run = short(1, Scenario.DEVICE_OCCLUSION)
+    assert len(run.devices) >= 2
+    assert run.device_mask(all_devices=True).sum() >= run.device_mask().sum() > 0
