@@ -7,7 +7,7 @@ from enum import Enum, auto
 from math import hypot
 
 from PySide6.QtCore import QEvent, QPointF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
 from widgets.compare import Tile, ViewMode
@@ -276,6 +276,8 @@ class CineView(PictureView):
             zoom = self._view.zoom * WHEEL_ZOOM ** (delta / WHEEL_NOTCH)
             self._zoom_about(self._tile_at(position), position, zoom)
             return
+        if self._gesture is not None:
+            return  # what is held belongs to the frame on which it was taken
         self._wheel_rest -= delta
         steps = int(self._wheel_rest / WHEEL_NOTCH)
         if steps:
@@ -323,6 +325,12 @@ class CineView(PictureView):
             self.viewport().update()
         else:
             event.ignore()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Let the loupe go; its key will be released elsewhere."""
+        super().focusOutEvent(event)
+        self._loupe_held = False
+        self.viewport().update()
 
     def leaveEvent(self, event: QEvent) -> None:
         """Take the mouse's marks off the picture."""

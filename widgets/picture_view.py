@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -63,6 +64,7 @@ class PictureView(pg.GraphicsView):
             self.addItem(item)
 
         self._pictures: FramePictures | None = None
+        self._shape: tuple[int, ...] = ()
         self._names = PictureNames()
         self._mode = ViewMode.ORIGINAL
         self._view = Viewport()
@@ -93,11 +95,11 @@ class PictureView(pg.GraphicsView):
 
     def set_frame(self, pictures: FramePictures | None) -> None:
         """Show a frame; None empties the view. A picture of another size is fitted."""
-        old = self._pictures
         self._pictures = pictures
-        if pictures is not None and (old is None or old.original.shape != pictures.original.shape):
+        if pictures is not None and pictures.original.shape != self._shape:
+            self._shape = pictures.original.shape
             self._fitted = True
-            self._fit_again()
+        self._fit_again()
         self._refresh()
 
     def set_mode(self, mode: ViewMode) -> None:
@@ -258,7 +260,7 @@ class PictureView(pg.GraphicsView):
 
     def _look(self, view: Viewport) -> None:
         zoomed = view.zoom != self._view.zoom
-        self._view = view
+        self._view = replace(view, pixel_ratio=self.devicePixelRatioF())
         if zoomed:
             self.zoom_changed.emit(self.zoom_percent)
 

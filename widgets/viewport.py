@@ -21,11 +21,14 @@ class Viewport:
         Screen units (logical pixels) that an image pixel takes up.
     center_x, center_y : float
         Image point in the middle of each pane, pixels with centres at integers.
+    pixel_ratio : float
+        Device pixels to a unit of the screen.
     """
 
     zoom: float = 1.0
     center_x: float = 0.0
     center_y: float = 0.0
+    pixel_ratio: float = 1.0
 
     @classmethod
     def fitted(cls, columns: int, rows: int, pane: QRectF) -> Viewport:
@@ -51,9 +54,14 @@ class Viewport:
     def zoomed(self, pane: QRectF, position: QPointF, zoom: float) -> Viewport:
         """Return this viewport at another zoom; what lies at ``position`` stays there."""
         zoom = _bounded(zoom)
-        x, y = self.to_image(pane, position)
-        offset = position - pane.center()
-        return Viewport(zoom, x - offset.x() / zoom, y - offset.y() / zoom)
+        # from the centre itself, not from the rounded origin: the error would grow step by step
+        offset = (position - pane.center()) * (1 / self.zoom - 1 / zoom)
+        return replace(
+            self,
+            zoom=zoom,
+            center_x=self.center_x + offset.x(),
+            center_y=self.center_y + offset.y(),
+        )
 
     def moved(self, dx: float, dy: float, columns: int, rows: int) -> Viewport:
         """Return this viewport with the picture moved on the screen; its middle stays on it."""
@@ -66,14 +74,14 @@ class Viewport:
     def _origin(self, pane: QRectF) -> QPointF:
         """Screen position of image point (0, 0).
 
-        The corner of the first pixel lies on whole screen pixels, so that at 1:1 each image pixel
-        is one screen pixel and not a mixture of two.
+        The corner of the first pixel lies on whole device pixels, so that at 1:1 each image pixel
+        is one device pixel and not a mixture of two.
         """
-        half = self.zoom / 2
+        half, ratio = self.zoom / 2, self.pixel_ratio
         middle = pane.center()
         return QPointF(
-            round(middle.x() - self.center_x * self.zoom - half) + half,
-            round(middle.y() - self.center_y * self.zoom - half) + half,
+            round((middle.x() - self.center_x * self.zoom - half) * ratio) / ratio + half,
+            round((middle.y() - self.center_y * self.zoom - half) * ratio) / ratio + half,
         )
 
 

@@ -195,7 +195,27 @@ def test_right_drag_changes_the_window_and_nothing_else(view) -> None:
     assert view.image_point(QPointF(100, 100)) == before
 
 
+def test_zoom_and_place_outlast_a_frame_that_cannot_be_shown(view) -> None:
+    view.zoom_to(700)
+    before = view.image_point(QPointF(100, 100))
+    view.set_frame(None)
+    view.set_frame(FramePictures(np.zeros((200, 240), np.uint8)))
+    assert view.image_point(QPointF(100, 100)) == before
+    view.set_frame(FramePictures(np.zeros((512, 512), np.uint8)))
+    assert view.zoom_percent == pytest.approx(100 * 480 / 512)
+
+
 # Points
+
+
+def test_frames_do_not_change_under_a_held_point(view) -> None:
+    view.set_tracks((track(),))
+    steps = recorded(view.wheel_stepped)
+    grip = view.mouse_position(100, 80)
+    press(view, grip)
+    wheel(view, grip, 1)
+    release(view, grip)
+    assert steps == []
 
 
 def test_dragging_the_selected_point_moves_it_by_the_way_of_the_mouse(view) -> None:
