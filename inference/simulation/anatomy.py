@@ -148,7 +148,7 @@ def _spine(rng: np.random.Generator, canvas: _Canvas, x_mm: float, tilt: float) 
         return np.array([x_mm, 0]) + points @ turn
 
     rows = np.arange(-1.5 * half, 1.5 * half, height / 8)
-    waists = rng.uniform(0.01, 0.06) * np.cos(2 * np.pi * rows / height)  # waisted bodies
+    waists = rng.uniform(0.01, 0.045) * np.cos(2 * np.pi * rows / height)  # waisted bodies
     edges = []
     for _ in range(2):
         uneven = np.interp(rows, rows[::4], 0.02 * rng.standard_normal(len(rows[::4])))

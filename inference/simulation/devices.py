@@ -93,22 +93,29 @@ class Device:
         walls show darker than the lumen, foreshortened stretches darken, and a bend seen end-on
         becomes a ring.
         """
-        profile, scale = self.profile, self.pixels_per_mm
+        scale = self.pixels_per_mm
         tangent = np.gradient(line, axis=0)
         step = np.linalg.norm(tangent, axis=1) + 1e-6
         tangent /= step[:, None]
+        height, width = image.shape
+        near = np.all((line[:, :2] > -16) & (line[:, :2] < (width + 16, height + 16)), axis=1)
+        if not near.any():
+            return
+        line, tangent, step = line[near], tangent[near], step[near]
+        radius_mm, wall_mm = self.profile.radius_mm[near], self.profile.wall_mm[near]
+        wall_per_mm, lumen_per_mm = self.profile.wall_per_mm[near], self.profile.lumen_per_mm[near]
         in_plane = np.hypot(tangent[:, 0], tangent[:, 1])
         along = tangent[:, :2] / np.maximum(in_plane, 0.05)[:, None]
         across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-        radius = profile.radius_mm * scale
+        radius = radius_mm * scale
         count = max(3, int(np.ceil(2 * float(radius.max()) / 0.6)))
         lateral = ((np.arange(count) + 0.5) / count * 2 - 1).astype(np.float32)  # (-1, 1)
         offset = radius[:, None] * lateral
         outer = np.sqrt(np.maximum(radius[:, None] ** 2 - offset**2, 0))
-        inner_radius = (profile.radius_mm - profile.wall_mm) * scale
+        inner_radius = (radius_mm - wall_mm) * scale
         inner = np.sqrt(np.maximum(inner_radius[:, None] ** 2 - offset**2, 0))
-        filling = profile.lumen_per_mm + (contrast_per_mm if profile.fills else 0.0)
-        chord = 2 * ((outer - inner) * profile.wall_per_mm[:, None] + inner * filling[:, None])
+        filling = lumen_per_mm + (contrast_per_mm if self.profile.fills else 0.0)
+        chord = 2 * ((outer - inner) * wall_per_mm[:, None] + inner * filling[:, None])
         mass = chord / scale * (step * 2 * radius / count)[:, None]
         # A slab tilted out of the plane spreads along the axis: golden-ratio steps fill its disc.
         turn = np.arange(mass.size, dtype=np.float64).reshape(mass.shape) * 0.6180339887

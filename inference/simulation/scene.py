@@ -183,9 +183,9 @@ def make_scene(
             # The other device's middle, not its tip, lies over the main tip.
             other_kind = str(rng.choice(("pigtail", "straight", "multipurpose", "JR")))
             if rng.random() < 0.5:
-                other = make_lead(rng, "straight", place, pixels_per_mm, 2 * reach_px, unit)
+                other = make_lead(rng, "straight", place, pixels_per_mm, reach_px, unit)
             else:
-                other = make_catheter(rng, other_kind, place, pixels_per_mm, 2 * reach_px, unit)
+                other = make_catheter(rng, other_kind, place, pixels_per_mm, reach_px, unit)
             if crossing:
                 middle = other.line[int(rng.uniform(0, 120) * unit / STEP_PX)]
                 other.line[:, :2] += (

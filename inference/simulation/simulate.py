@@ -105,7 +105,7 @@ def simulate_run(
         table_px = rng.uniform(25, 130) * unit
     rhythm = make_rhythm(rng, frame_count, frames_per_second, table_px, rng.random() < 0.5)
     scene = make_scene(
-        rng, scenario, rhythm, tip_px - crop, pixels_per_mm, 1.25 * matrix, unit,
+        rng, scenario, rhythm, tip_px - crop, pixels_per_mm, 2.0 * matrix, unit,
         towards=matrix * np.array([0.5, 0.55]) - crop, kind=kind, injection=injection,
     )  # fmt: skip
     reach = float(np.abs(rhythm.table_shift).max()) + float(np.abs(scene.field.breath_shift).max())
@@ -207,7 +207,7 @@ def draw_device_over(
     rhythm = make_rhythm(rng, frame_count, frames_per_second, table_px, rng.random() < 0.5)
     tip_px = rng.uniform((0.1, 0.08), (0.9, 0.75)) * (width, height)
     middle = np.array([width, height]) / 2
-    scene = make_scene(rng, scenario, rhythm, tip_px, scale, 1.25 * side, unit, middle, kind)
+    scene = make_scene(rng, scenario, rhythm, tip_px, scale, 2.0 * side, unit, middle, kind)
     blur = rng.uniform(0.6, 1.2) * max(unit, 0.6)
     strength = np.float32(rng.uniform(0.6, 1.15))
     result = np.empty_like(frames)
