@@ -95,7 +95,7 @@ class TrackOverlay:
     future: NDArray[np.floating] = field(default_factory=_no_trail)
 
 
-Mapping = Callable[[float, float], QPointF]
+ToScreen = Callable[[float, float], QPointF]
 
 
 def anchor(track: TrackOverlay) -> tuple[float, float] | None:
@@ -114,7 +114,7 @@ def anchor(track: TrackOverlay) -> tuple[float, float] | None:
 def paint_tracks(
     painter: QPainter,
     tracks: Sequence[TrackOverlay],
-    to_screen: Mapping,
+    to_screen: ToScreen,
     region: QRectF,
     avoid: Sequence[QRectF],
     unit: float,
@@ -171,7 +171,7 @@ def _without_tip(region: QRectF, center: QPointF, unit: float) -> QPainterPath:
     return path
 
 
-def _paint_trail(painter: QPainter, track: TrackOverlay, to_screen: Mapping, unit: float) -> None:
+def _paint_trail(painter: QPainter, track: TrackOverlay, to_screen: ToScreen, unit: float) -> None:
     place = [anchor(track)] if track.point and track.point.look is not PointLook.ABSENT else []
     here = np.array([p for p in place if p is not None]).reshape(-1, 2)
     width = (2.0 if track.selected else 1.4) * unit
@@ -188,7 +188,7 @@ def _paint_trail(painter: QPainter, track: TrackOverlay, to_screen: Mapping, uni
         _stroke(painter, past[first:last], color, width)
 
 
-def _lines(points: NDArray[np.floating], to_screen: Mapping) -> list[tuple[QPointF, QPointF]]:
+def _lines(points: NDArray[np.floating], to_screen: ToScreen) -> list[tuple[QPointF, QPointF]]:
     """Return the pieces between neighbouring points that are both known."""
     known = np.isfinite(points).all(axis=1)
     pairs = zip(points, known, strict=True)
