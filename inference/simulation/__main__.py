@@ -48,6 +48,7 @@ def _write_run(options: argparse.Namespace) -> None:
         bits=options.bits,
         frames_per_second=options.rate,
         noise_sd=options.noise,
+        linear=None if options.tone is None else options.tone == "linear",
         kind=options.kind,
         tip=options.tip,
         injection=injection,
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     dicom.add_argument("--bits", type=int, choices=range(8, 17), metavar="8..16", default=8)
     dicom.add_argument("--rate", type=float, default=15.0, help="frames a second (default 15)")
     dicom.add_argument("--noise", type=float, help="noise of the log signal, such as 0.03")
+    dicom.add_argument("--tone", choices=("log", "linear"), help="drawn when left out")
     dicom.add_argument("--kind", help="shape of the catheter: JR, JL, XB, pigtail, ...")
     dicom.add_argument("--tip", type=float, nargs=2, metavar=("X", "Y"), help="as shares of 1")
     dicom.add_argument(
