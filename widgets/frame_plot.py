@@ -9,8 +9,11 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QGraphicsItem, QWidget
 
+from widgets.frame_axis import cell_edges, frame_at
 from widgets.theme import DARK, Theme
-from widgets.timeline import cell_edges, frame_at
+
+LEFT_TICK_DENSITY = 0.6
+"""These plots are low: fewer labels than pyqtgraph would write."""
 
 
 class _SecondsAxis(pg.AxisItem):
@@ -38,6 +41,7 @@ class FramePlot(pg.PlotWidget):
         self.setMouseEnabled(False, False)
         self.setMenuEnabled(False)
         self.hideButtons()
+        self.getAxis("left").setTickDensity(LEFT_TICK_DENSITY)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.set_theme(DARK)
 

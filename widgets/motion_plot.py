@@ -61,7 +61,7 @@ class MotionPlot(QWidget):
         self._curves: list[tuple[FramePlot, pg.PlotCurveItem]] = []
         self._threshold = pg.InfiniteLine(0.5, angle=0)
         self._confidence.addItem(self._threshold, ignoreBounds=True)
-        self._confidence.setYRange(-0.08, 1.0 + HEADROOM, padding=0)
+        self._confidence.setYRange(-0.2, 1.0 + HEADROOM, padding=0)
         self._confidence.getAxis("left").setTicks([[(0.0, "0"), (0.5, "0.5"), (1.0, "1")]])
         self._titles: list[pg.LabelItem] = []
         layout = QVBoxLayout(self)

@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QFont,
     QImage,
+    QKeyEvent,
     QPainter,
 )
 from PySide6.QtWidgets import (
@@ -33,6 +34,7 @@ from widgets.theme import DARK, PICTURE_SURROUND, Theme
 
 MARGIN = 6
 THUMBNAIL_LINES = 3
+CHOOSING_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 STATE_MARKS = {LabelState.NONE: "", LabelState.IN_PROGRESS: "◐", LabelState.REVIEWED: "✓"}
 
 
@@ -63,7 +65,7 @@ class RunList(QWidget):
         self._filter.textChanged.connect(self._filter_rows)
         keep_keys(self._filter, EDITING_KEYS)
         self._delegate = _RunDelegate(self)
-        self._view = QTreeView()
+        self._view = _RunView()
         self._view.setModel(self._proxy)
         self._view.setItemDelegate(self._delegate)
         self._view.setHeaderHidden(True)
@@ -75,8 +77,8 @@ class RunList(QWidget):
         self._view.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
         self._view.setAccessibleName("Runs")
         self._view.clicked.connect(self._activate)
-        self._view.activated.connect(self._activate)
-        keep_keys(self._view, (Qt.Key.Key_Return, Qt.Key.Key_Enter))
+        self._view.chosen.connect(self._activate)
+        keep_keys(self._view, CHOOSING_KEYS)
         self._proxy.rowsInserted.connect(self._expand)
         self._hint = QLabel("Drop files or a folder here, or open one with the File menu.")
         self._hint.setWordWrap(True)
@@ -179,6 +181,18 @@ class RunList(QWidget):
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
         self.paths_dropped.emit(paths)
+
+
+class _RunView(QTreeView):
+    """Tells what is chosen by key; Qt's ``activated`` would tell a double click as well."""
+
+    chosen = Signal(QModelIndex)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in CHOOSING_KEYS:
+            self.chosen.emit(self.currentIndex())
+        else:
+            super().keyPressEvent(event)
 
 
 class _RunDelegate(QStyledItemDelegate):

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -131,16 +131,25 @@ class SettingsDialog(QDialog):
         folder = QHBoxLayout()
         folder.addWidget(self._folder, 1)
         folder.addWidget(self._browse)
-        form = QFormLayout()
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("&Theme", self._theme)
-        form.addRow("&Compute with", self._device)
-        form.addRow("&Memory for frames", self._memory)
-        form.addRow("&Labels are kept", self._place)
-        form.addRow("", folder)
-        form.addRow("Tr&ail", self._trail)
-        form.addRow("&Runs without times", self._rate)
-        form.addRow("", self._patient)
+        form = QGridLayout()
+        form.setColumnStretch(1, 1)
+        fields = {
+            "&Theme": self._theme,
+            "&Compute with": self._device,
+            "&Memory for frames": self._memory,
+            "&Labels are kept": self._place,
+            "Tr&ail": self._trail,
+            "&Runs without times": self._rate,
+        }
+        for text, field in fields.items():
+            label = QLabel(text)
+            label.setBuddy(field)
+            row = form.rowCount()
+            form.addWidget(label, row, 0)
+            form.addWidget(field, row, 1)
+            if field is self._place:
+                form.addLayout(folder, row + 1, 1)
+        form.addWidget(self._patient, form.rowCount(), 1)
         note = QLabel("Memory and frame rate take effect when the next run is opened.")
         note.setProperty("role", "muted")
         note.setWordWrap(True)

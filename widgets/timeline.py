@@ -22,6 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from widgets.frame_axis import FrameAxis
 from widgets.theme import DARK, Theme
 from widgets.track_strip import STATE_TEXT, FrameState, TrackStrip, strip_pixels
 
@@ -32,22 +33,6 @@ STRIP_HEIGHT = 7
 SELECTED_STRIP_HEIGHT = 14
 STRIP_GAP = 2
 PLAYHEAD_REACH = 6
-TICK_SPACING = 70
-
-
-def cell_edges(times: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the T + 1 borders of cells around T growing positions, half-way between them."""
-    if len(times) < 2:
-        return np.array([times[0] - 0.5, times[0] + 0.5])
-    between = (times[1:] + times[:-1]) / 2.0
-    first = times[0] - (between[0] - times[0])
-    last = times[-1] + (times[-1] - between[-1])
-    return np.concatenate(([first], between, [last]))
-
-
-def frame_at(edges: NDArray[np.float64], position: float) -> int:
-    """Return the cell that ``position`` falls into, the nearest one outside of all."""
-    return int(np.clip(np.searchsorted(edges, position, side="right") - 1, 0, len(edges) - 2))
 
 
 class Timeline(QWidget):
@@ -69,7 +54,7 @@ class Timeline(QWidget):
         self._theme = DARK
         self._times_ms = np.zeros(0)
         self._by_time = True
-        self._edges = np.zeros(0)
+        self._axis = FrameAxis(np.zeros(1), True, GUTTER_LEFT, 1.0)
         self._frame = 0
         self._strips: dict[str, TrackStrip] = {}
         self._selected: str | None = None
@@ -221,26 +206,8 @@ class Timeline(QWidget):
     def _span_width(self) -> int:
         return max(self.width() - GUTTER_LEFT - GUTTER_RIGHT, 1)
 
-    def _x_of_edge(self, index: int) -> float:
-        return GUTTER_LEFT + float(self._edges[index]) * self._span_width()
-
-    def _x_of_frame(self, index: int) -> float:
-        return (self._x_of_edge(index) + self._x_of_edge(index + 1)) / 2.0
-
-    def _x_of_time(self, time_ms: float) -> float:
-        index = float(np.interp(time_ms, self._times_ms, np.arange(self.frame_count)))
-        below = min(int(index), self.frame_count - 1)
-        above = min(below + 1, self.frame_count - 1)
-        left, right = self._x_of_frame(below), self._x_of_frame(above)
-        return left + (index - below) * (right - left)
-
-    def _frame_at(self, x: float) -> int:
-        return frame_at(self._edges, (x - GUTTER_LEFT) / self._span_width())
-
     def _playhead_area(self) -> QRect:
-        if not self.frame_count:
-            return QRect()
-        x = round(self._x_of_frame(self._frame))
+        x = round(self._axis.x_of_frame(self._frame))
         return QRect(x - PLAYHEAD_REACH, 0, 2 * PLAYHEAD_REACH + 1, self.height())
 
     def sizeHint(self) -> QSize:
@@ -256,12 +223,7 @@ class Timeline(QWidget):
 
     def _lay_out(self) -> None:
         if self.frame_count:
-            positions = (
-                self._times_ms if self._by_time else np.arange(self.frame_count, dtype=float)
-            )
-            edges = cell_edges(positions)
-            self._edges = (edges - edges[0]) / (edges[-1] - edges[0])
-        self.updateGeometry()
+            self._axis = FrameAxis(self._times_ms, self._by_time, GUTTER_LEFT, self._span_width())
         self._redraw()
 
     def _redraw(self) -> None:
@@ -283,7 +245,7 @@ class Timeline(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Draw anew for the new width."""
-        self._redraw()
+        self._lay_out()
         super().resizeEvent(event)
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -328,7 +290,7 @@ class Timeline(QWidget):
 
     def _draw_ruler(self, painter: QPainter) -> None:
         base = self._ruler_height() - 2
-        for position, label in self._ticks():
+        for position, label in self._axis.ticks():
             painter.setPen(QColor(self._theme.border))
             painter.drawLine(QPointF(position, base - 4), QPointF(position, base))
             painter.setPen(QColor(self._theme.muted))
@@ -340,29 +302,11 @@ class Timeline(QWidget):
         painter.setBrush(QColor(self._theme.error))
         for time_ms in self._r_wave_times_ms:
             if self._times_ms[0] <= time_ms <= self._times_ms[-1]:
-                x = self._x_of_time(time_ms)
+                x = self._axis.x_of_time(time_ms)
                 painter.drawPolygon(
                     QPolygonF([QPointF(x - 3, base), QPointF(x, base - 6), QPointF(x + 3, base)])
                 )
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-
-    def _ticks(self) -> list[tuple[float, str]]:
-        """Return the ruler's (x, label) at round times or frame numbers."""
-        count = max(self._span_width() // TICK_SPACING, 1)
-        if self._by_time:
-            length_s = float(self._times_ms[-1] - self._times_ms[0]) / 1000.0
-            if length_s <= 0:
-                return [(self._x_of_frame(0), "0 s")]
-            step = _round_step(length_s / count)
-            marks = np.arange(0.0, length_s + step * 1e-6, step)
-            return [(self._x_of_time(float(s) * 1000.0), f"{s:.6g} s") for s in marks]
-        step = max(round(_round_step(self.frame_count / count)), 1)
-        numbers = (
-            [1, *range(step, self.frame_count + 1, step)]
-            if step > 1
-            else range(1, self.frame_count + 1)
-        )
-        return [(self._x_of_frame(n - 1), str(n)) for n in numbers]
 
     def _draw_progress(self, painter: QPainter, ratio: float) -> None:
         groove = QColor(self._theme.raised)
@@ -372,8 +316,7 @@ class Timeline(QWidget):
         )
         for row, (done, color) in enumerate(rows):
             top = self._ruler_height() + row * (PROGRESS_HEIGHT + 1)
-            columns = self._columns(ratio)
-            shown = np.minimum.reduceat(done, columns)
+            shown = np.minimum.reduceat(done, self._columns(ratio))
             pixels = np.where(shown, np.uint32(color.rgb()), np.uint32(groove.rgb()))
             height = max(round(PROGRESS_HEIGHT * ratio), 1)
             self._draw_pixels(
@@ -382,9 +325,7 @@ class Timeline(QWidget):
 
     def _columns(self, ratio: float) -> NDArray[np.intp]:
         """Return the first frame under each device-pixel column."""
-        width = max(round(self._span_width() * ratio), 1)
-        starts = np.searchsorted(self._edges, np.arange(width) / width, side="right") - 1
-        return np.clip(starts, 0, self.frame_count - 1)
+        return self._axis.first_frames(max(round(self._span_width() * ratio), 1))
 
     def _draw_strip(self, painter: QPainter, strip: TrackStrip, ratio: float) -> None:
         area = self._strip_area(strip.track_id)
@@ -411,7 +352,7 @@ class Timeline(QWidget):
 
     def _draw_span(self, painter: QPainter) -> None:
         assert self._span is not None
-        left, right = self._x_of_edge(self._span[0]), self._x_of_edge(self._span[1] + 1)
+        left, right = self._axis.x_range(*self._span)
         color = QColor(self._theme.accent)
         painter.setPen(QPen(color, 1))
         color.setAlpha(45)
@@ -419,7 +360,7 @@ class Timeline(QWidget):
         painter.drawRect(QRectF(left, 1, max(right - left, 2.0), self.height() - 3))
 
     def _draw_playhead(self, painter: QPainter) -> None:
-        x = self._x_of_frame(self._frame)
+        x = self._axis.x_of_frame(self._frame)
         color = QColor(self._theme.text)
         top = self._ruler_height() - 2
         painter.setPen(QPen(color, 1.5))
@@ -437,7 +378,7 @@ class Timeline(QWidget):
         """Go to the frame, pick its track, or begin a span."""
         if event.button() != Qt.MouseButton.LeftButton or not self.frame_count:
             return
-        frame = self._frame_at(event.position().x())
+        frame = self._axis.frame_at(event.position().x())
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self._span_from = frame
             self.set_span((frame, frame))
@@ -455,7 +396,7 @@ class Timeline(QWidget):
             if QToolTip.isVisible():
                 self._show_tooltip(event.position().toPoint())
             return
-        frame = self._frame_at(event.position().x())
+        frame = self._axis.frame_at(event.position().x())
         if self._span_from is not None:
             self.set_span((min(self._span_from, frame), max(self._span_from, frame)))
         elif frame != self._frame:
@@ -488,7 +429,7 @@ class Timeline(QWidget):
         """Say what is under ``position``: frame number from 1, time, and the track's state."""
         if not self.frame_count:
             return ""
-        frame = self._frame_at(position.x())
+        frame = self._axis.frame_at(position.x())
         text = f"Frame {frame + 1} of {self.frame_count}, {self._times_ms[frame] / 1000.0:.3f} s"
         track_id = self._track_at(position.y())
         if track_id is None:
@@ -497,9 +438,3 @@ class Timeline(QWidget):
         text += f"\n{strip.name}: {STATE_TEXT[FrameState(int(strip.states[frame]))]}"
         confidence = float(strip.confidence[frame])
         return text if np.isnan(confidence) else f"{text}, confidence {confidence:.2f}"
-
-
-def _round_step(least: float) -> float:
-    """Return the smallest of 1, 2, 5 x 10^n that is not below ``least``."""
-    power = 10.0 ** np.floor(np.log10(least))
-    return float(next(m * power for m in (1.0, 2.0, 5.0, 10.0) if m * power >= least * (1 - 1e-9)))

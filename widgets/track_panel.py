@@ -214,7 +214,8 @@ class TrackPanel(QWidget):
             self._fill(self._items[track_id], row)
         self._list.blockSignals(False)
         rows_shown = min(max(len(rows), LIST_ROWS[0]), LIST_ROWS[1])
-        self._list.setFixedHeight(rows_shown * (self.fontMetrics().height() + 12) + 2)
+        row_height = max(self._list.sizeHintForRow(0), self.fontMetrics().height())
+        self._list.setFixedHeight(rows_shown * row_height + 4)
         self.select_track(selected)
 
     def select_track(self, track_id: str | None) -> None:

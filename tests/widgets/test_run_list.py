@@ -82,6 +82,17 @@ def test_clicking_a_run_activates_it_and_a_broken_one_says_why(runs, qtbot):
     assert tip == "This file is cut off: get it again."
 
 
+def test_a_double_click_opens_the_run_once(runs, qtbot):
+    runs.set_rows([row("1")])
+    told = []
+    runs.run_activated.connect(told.append)
+    click(runs, qtbot, "1")
+    index = runs._proxy.mapFromSource(runs._model.index_of("1"))
+    place = runs._view.visualRect(index).center()
+    qtbot.mouseDClick(runs._view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert told == ["1"]
+
+
 def test_return_in_the_list_activates_the_current_run(runs, qtbot):
     runs.set_rows([row("1"), row("2")])
     runs.set_current("2")

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
+from widgets.frame_axis import cell_edges, frame_at
 from widgets.theme import DARK, LIGHT
-from widgets.timeline import Timeline, cell_edges, frame_at
+from widgets.timeline import Timeline
 from widgets.track_strip import FrameState, TrackStrip, strip_pixels
 
 FRAMES = 50
@@ -35,7 +36,7 @@ def timeline(qtbot):
 def at(timeline, frame, track_id=None):
     """Where the mouse goes for this frame: on a track's strip, else on the ruler."""
     y = 5 if track_id is None else timeline._strip_area(track_id).center().y()
-    return QPoint(round(timeline._x_of_frame(frame)), y)
+    return QPoint(round(timeline._axis.x_of_frame(frame)), y)
 
 
 def test_click_on_a_strip_goes_to_the_frame_and_picks_the_track(timeline, qtbot):
@@ -78,10 +79,10 @@ def test_shift_drag_marks_a_span_either_way_and_leaves_the_playhead(timeline, qt
 
 def test_uneven_frame_times_are_spaced_by_time_or_by_number(timeline):
     timeline.set_frames(np.array([0.0, 100.0, 200.0, 1000.0]))
-    gaps = np.diff([timeline._x_of_frame(i) for i in range(4)])
+    gaps = np.diff([timeline._axis.x_of_frame(i) for i in range(4)])
     assert gaps[2] > 3 * gaps[0]
     timeline.set_by_time(False)
-    assert np.ptp(np.diff([timeline._x_of_frame(i) for i in range(4)])) < 1e-6
+    assert np.ptp(np.diff([timeline._axis.x_of_frame(i) for i in range(4)])) < 1e-6
 
 
 def test_a_single_frame_and_no_frames_can_be_drawn_and_clicked(qtbot):
