@@ -78,7 +78,7 @@ def test_a_folder_that_is_not_there_is_one_sentence(
 def test_the_built_in_sample_is_what_the_demo_needs() -> None:
     sample = files("resources") / "sample"
     path = Path(str(sample / "demo.dcm"))
-    assert path.stat().st_size <= 6 * 2**20
+    assert path.stat().st_size <= 6_000_000
     dataset = pydicom.dcmread(path)
     truth = json.loads((sample / "demo_truth.json").read_text())
     states = [tip["state"] for tip in truth["tips"]]
