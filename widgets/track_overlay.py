@@ -45,8 +45,8 @@ class PointLook(StrEnum):
 
 LOOK_COLORS = {
     PointLook.CLICKED: "#ffffff",
-    PointLook.OCCLUDED: "#a78bfa",
-    PointLook.ABSENT: "#aab2bc",
+    PointLook.OCCLUDED: "#b9a2ff",
+    PointLook.ABSENT: "#d3d8de",
     PointLook.DOUBTFUL: "#ff5d5d",
 }
 """Tracked and interpolated points have the track's colour."""
@@ -257,7 +257,7 @@ def marker_path(look: PointLook, radius: float, gap: float) -> QPainterPath:
             path.moveTo(gap + 1.0, 0)
             path.lineTo(radius + 6.0, 0)
         case PointLook.ABSENT:
-            _add_ticks(path, gap + 1.0, radius, 45.0)
+            _add_ticks(path, gap + 2.0, radius + 6.0, 45.0)
         case PointLook.DOUBTFUL:
             reach = radius * 1.5
             angles = np.radians([-90.0, 30.0, 150.0, -90.0])
