@@ -32,8 +32,7 @@ class MovieWriter:
 
     H.264 by the first of these that this computer has: Cisco's OpenH264 (BSD), the encoder of
     macOS, the encoder of Windows, x264 (GPL; in the FFmpeg that PyAV's wheels bring); else MPEG-4
-    part 2. The file appears when it is complete: use as a context manager, an exception leaves
-    nothing behind.
+    part 2. The file appears at `close`; as a context manager it is left out after an exception.
 
     Parameters
     ----------
@@ -74,7 +73,7 @@ class MovieWriter:
         self._stream = stream
         _configure(stream.codec_context, self.encoder, even, rate)
 
-    def add(self, picture: NDArray[np.uint8]) -> None:
+    def write(self, picture: NDArray[np.uint8]) -> None:
         """Write the next frame.
 
         Parameters
@@ -97,6 +96,21 @@ class MovieWriter:
         self._written += 1
         self._container.mux(self._stream.encode(frame))
 
+    def close(self) -> None:
+        """Complete the file and put it in its place."""
+        try:
+            if self._written:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+            self._draft.replace(self._path)
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Give up; what was at the path before stays. Nothing happens after `close`."""
+        self._container.close()
+        self._draft.unlink(missing_ok=True)
+
     def __enter__(self) -> MovieWriter:
         return self
 
@@ -106,14 +120,10 @@ class MovieWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            if kind is None and self._written:
-                self._container.mux(self._stream.encode(None))
-            self._container.close()
-            if kind is None:
-                self._draft.replace(self._path)
-        finally:
-            self._draft.unlink(missing_ok=True)
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
 
 
 def _best_encoder(size: tuple[int, int], rate: Fraction) -> str:

@@ -24,7 +24,7 @@ def record(path, times=TIMES_MS, height=96, width=128, colour=False):
     with MovieWriter(path, times, (width, height)) as movie:
         for number in range(len(times)):
             grey = picture(number, height, width)
-            movie.add(np.stack([grey, grey // 2, grey], axis=2) if colour else grey)
+            movie.write(np.stack([grey, grey // 2, grey], axis=2) if colour else grey)
     return movie
 
 
@@ -78,7 +78,7 @@ def test_a_movie_that_is_broken_off_leaves_the_old_one(tmp_path):
     path = tmp_path / "movie.mp4"
     path.write_bytes(b"old")
     with pytest.raises(KeyboardInterrupt), MovieWriter(path, TIMES_MS, (128, 96)) as movie:
-        movie.add(picture(0))
+        movie.write(picture(0))
         raise KeyboardInterrupt
     assert path.read_bytes() == b"old"
     assert len(list(tmp_path.iterdir())) == 1
@@ -96,5 +96,5 @@ def test_a_picture_of_another_size_is_refused(tmp_path):
         pytest.raises(ValueError, match="does not fit"),
         MovieWriter(path, (0,), (128, 96)) as movie,
     ):
-        movie.add(picture(0, 50, 50))
+        movie.write(picture(0, 50, 50))
     assert not path.exists()
