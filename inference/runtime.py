@@ -81,17 +81,23 @@ def _is_usable(device: str) -> bool:
 
 
 def weights_path(name: str, suffix: str) -> Path:
-    """Return where a shipped network's file lies.
+    """Return where a network's file lies.
+
+    Parameters
+    ----------
+    name : str
+        Of a shipped network, or the path of another one without its ending.
 
     Raises
     ------
     WeightsMissingError
         When it is not there.
     """
-    path = Path(str(resources.files("resources").joinpath("weights", name + suffix)))
+    shipped = Path(str(resources.files("resources").joinpath("weights", name + suffix)))
+    path = Path(name + suffix) if "/" in name or "\\" in name else shipped
     if not path.is_file():
         raise WeightsMissingError(
-            f"The network {name} is missing from this installation. Install Fluorotrace again."
+            f"The network {path.name} is not at {path.parent}. Install Fluorotrace again."
         )
     return path
 
@@ -190,7 +196,7 @@ def load_network(
     Parameters
     ----------
     name : str
-        As in resources/weights, such as "tracker_tiny".
+        As in resources/weights, such as "tracker_tiny", or a path without its ending.
     device : {"auto", "cuda", "mps", "cpu"}
     build : callable
         Makes the torch module from the weights' metadata; called on GPUs only. The module takes

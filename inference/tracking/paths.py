@@ -74,9 +74,9 @@ def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]
 
 
 def _refine(grid: NDArray[np.float32], row: int, column: int) -> tuple[float, float]:
-    """Centroid (x, y) of the 5x5 cells around a peak."""
-    top, left = max(0, row - 2), max(0, column - 2)
-    near = grid[top : row + 3, left : column + 3]
+    """Centroid (x, y) of the 7x7 cells around a peak."""
+    top, left = max(0, row - 3), max(0, column - 3)
+    near = grid[top : row + 4, left : column + 4]
     total = float(near.sum())
     if total <= 0.0:
         return float(column), float(row)

@@ -28,10 +28,10 @@ log = logging.getLogger(__name__)
 TRAINING_PATIENTS = ("P2", "P3", "P5")
 
 
-def prepare_real(data: Path, output: Path) -> None:
+def prepare_real(data: Path, output: Path, side: int) -> None:
     """Write the labelled training runs, and all runs without labels for pretraining."""
     for run in read_labelled_runs(data, "training"):
-        shard = make_shard(run.frames, run.tips, run.states, None, real=True)
+        shard = make_shard(run.frames, run.tips, run.states, None, real=True, side=side)
         write_shard(output / "labelled" / f"{run.name}.npz", shard)
     folders = sorted((data / "angiodata").iterdir())
     runs = [(folder.name, read_image_folder(folder)) for folder in folders]
@@ -39,11 +39,11 @@ def prepare_real(data: Path, output: Path) -> None:
     for name, frames in runs:
         tips = np.full((len(frames), 2), np.nan)
         states = np.full(len(frames), STATES.index("unknown"), np.uint8)
-        shard = make_shard(frames, tips, states, None, real=True)
+        shard = make_shard(frames, tips, states, None, real=True, side=side)
         write_shard(output / "unlabelled" / f"{name}.npz", shard)
 
 
-def prepare_simulated(seeds: range, frames: int, output: Path) -> None:
+def prepare_simulated(seeds: range, frames: int, output: Path, side: int) -> None:
     """Write a simulated run for each seed, one shard for each device that is worth tracking."""
     for seed in seeds:
         if any(output.glob(f"{seed:06d}_*.npz")):
@@ -51,11 +51,11 @@ def prepare_simulated(seeds: range, frames: int, output: Path) -> None:
         run = simulate_run(seed, frame_count=frames)
         for index, device in enumerate(run.devices):
             path = output / f"{seed:06d}_{index}.npz"
-            _write_device(path, run.frames, device, only=index == 0)
+            _write_device(path, run.frames, device, side, only=index == 0)
         log.info("simulated run %d", seed)
 
 
-def prepare_drawn(seeds: range, frames: int, data: Path, output: Path) -> None:
+def prepare_drawn(seeds: range, frames: int, data: Path, output: Path, side: int) -> None:
     """Draw a catheter over a stretch of a real run for each seed."""
     folders = sorted(f for f in (data / "angiodata").iterdir() if f.name[:2] in TRAINING_PATIENTS)
     runs = [read_image_folder(folder) for folder in folders]
@@ -67,18 +67,19 @@ def prepare_drawn(seeds: range, frames: int, data: Path, output: Path) -> None:
         run = runs[int(random.integers(len(runs)))]
         first = int(random.integers(max(1, len(run) - frames + 1)))
         drawn, device = draw_device_over(run[first : first + frames], seed)
-        _write_device(path, drawn, device, only=False)
+        _write_device(path, drawn, device, side, only=False)
         log.info("drawn run %d", seed)
 
 
 def _write_device(
-    path: Path, frames: NDArray[np.generic], device: DeviceTruth, *, only: bool
+    path: Path, frames: NDArray[np.generic], device: DeviceTruth, side: int, *, only: bool
 ) -> None:
     states: NDArray[np.uint8] = np.array([STATES.index(s) for s in device.state], np.uint8)
     if (states == STATES.index("visible")).sum() < 3:
         return
     body = device.mask(*frames.shape[1:]).astype(bool)
-    write_shard(path, make_shard(frames, device.tip, states, body, real=False, only=only))
+    shard = make_shard(frames, device.tip, states, body, real=False, only=only, side=side)
+    write_shard(path, shard)
 
 
 def main() -> None:
@@ -96,16 +97,18 @@ def main() -> None:
         made.add_argument("--output", type=Path, required=True)
         if name == "drawn":
             made.add_argument("--data", type=Path, default=Path("../shared/data"))
+    for command in commands.choices.values():
+        command.add_argument("--side", type=int, default=256, help="as the network's view")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if arguments.command == "real":
-        prepare_real(arguments.data, arguments.output)
+        prepare_real(arguments.data, arguments.output, arguments.side)
         return
     seeds = range(arguments.seed, arguments.seed + arguments.count)
     if arguments.command == "simulated":
-        prepare_simulated(seeds, arguments.frames, arguments.output)
+        prepare_simulated(seeds, arguments.frames, arguments.output, arguments.side)
     else:
-        prepare_drawn(seeds, arguments.frames, arguments.data, arguments.output)
+        prepare_drawn(seeds, arguments.frames, arguments.data, arguments.output, arguments.side)
 
 
 if __name__ == "__main__":

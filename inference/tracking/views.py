@@ -47,10 +47,9 @@ def shrink(pixels: NDArray[np.generic], side: int) -> NDArray[np.float32]:
     """Scale a (rows, columns) picture into a (side, side) view; what it leaves is its median."""
     geometry = ViewGeometry(pixels.shape[0], pixels.shape[1], side)
     rows, columns = geometry.shape
-    kept = (
-        pixels if pixels.dtype in (np.uint8, np.uint16, np.float32) else pixels.astype(np.float32)
-    )
-    small = cv2.resize(kept, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32)
+    # Scaling in floating point keeps what averaging gains over 8 bits.
+    whole = pixels.astype(np.float32)
+    small = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA)
     if (rows, columns) == (side, side):
         return small
     view = np.full((side, side), np.median(small), np.float32)

@@ -1,0 +1,331 @@
+"""The denoiser beside its peers: simulated runs, a phantom's real noise, clinical runs.
+
+python -m inference.benchmarks denoising [--quick] [--ours-only] [--part PART] [--data FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from inference.benchmarks import denoising_scores as scores
+from inference.benchmarks.denoising_peers import Denoise, available_peers
+from inference.denoising import DenoisedFrame, Denoiser, DenoiseRequest, load_denoiser
+from inference.denoising.noise import NoiseModel, estimate_noise
+from inference.denoising.samples import read_run
+from inference.frames import FrameSequence
+from inference.simulation import Scenario, simulate_run
+
+TEST_SEED = 910_000
+"""First seed of the simulated test set; the training's runs have seeds from 50,000 on."""
+SIMULATED_NOISE = (0.02, 0.04, 0.06)
+PAN_CROP_PX = 64
+PHANTOM = {"cine": ("IM5", "IM6"), "fluoro": ("IM1", "IM2")}
+CLINICAL = ("angiodata/P1_C1", "angiodata/P4_C5", "rubo/0002.DCM")
+CLINICAL_FRAMES = 16
+LOWERED_DEVIATION = 8.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """One run to score; ``truth`` (T, H, W) is None where nobody knows it."""
+
+    name: str
+    frames: NDArray[np.generic]
+    white: float
+    truth: NDArray[np.float32] | None = None
+    devices: NDArray[np.uint8] | None = None  # (T, H, W), 1 on devices
+    bodies: tuple[NDArray[np.float32], ...] = ()
+
+
+@dataclass(slots=True)
+class Result:
+    """Figures of one denoiser, gathered over scenes."""
+
+    figures: dict[str, list[float]] = field(default_factory=dict)
+    frames: int = 0
+    seconds: float = 0.0
+
+    def add(self, name: str, value: float) -> None:
+        """Keep a figure that is defined."""
+        if np.isfinite(value):
+            self.figures.setdefault(name, []).append(value)
+
+    def mean(self, name: str, digits: int) -> str:
+        """Return the mean of a figure, "-" where there is none."""
+        values = self.figures.get(name)
+        return f"{np.mean(values):.{digits}f}" if values else "-"
+
+
+def ours(
+    denoiser: Denoiser, frames: NDArray[np.generic], white: float, causal: bool
+) -> NDArray[np.float32]:
+    """Denoise a whole run."""
+    count, rows, columns = frames.shape
+    sequence = FrameSequence(lambda k: frames[k], count, rows, columns, white)
+    out = np.empty(frames.shape, np.float32)
+
+    def keep(done: DenoisedFrame) -> None:
+        out[done.frame] = done.pixels
+
+    denoiser.denoise(
+        sequence, DenoiseRequest(tuple(range(len(frames))), causal), lambda: False, keep
+    )
+    return out
+
+
+def our_modes(denoiser: Denoiser) -> dict[str, Denoise]:
+    """Return the modes of the shipped student; "single" sees one frame at a time."""
+
+    def single(frames: NDArray[np.generic], noise: NoiseModel) -> NDArray[np.float32]:
+        return np.stack([denoiser.denoise_still(frame, noise) for frame in frames])
+
+    return {
+        "ours, single frame": single,
+        "ours, causal": lambda frames, noise: ours(denoiser, frames, noise.white, True),
+        "ours, centred": lambda frames, noise: ours(denoiser, frames, noise.white, False),
+    }
+
+
+def simulated_scenes(count: int) -> Iterator[Scene]:
+    """Make low-dose runs with motion whose truth is known, the scenarios in turn."""
+    kinds = [s for s in Scenario if s is not Scenario.MIXED]
+    for k in range(count):
+        run = simulate_run(
+            TEST_SEED + k, kinds[k % len(kinds)], 16, noise_sd=SIMULATED_NOISE[k % 3]
+        )
+        bodies = tuple(run.body)
+        yield Scene(
+            run.scenario.value, run.frames, run.white, run.clean, run.device_mask(True), bodies
+        )
+
+
+def pan_path(count: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return a table path in whole pixels, (count, 2) as (y, x), within the margin."""
+    rng = np.random.default_rng(seed)
+    reach = PAN_CROP_PX // 2
+    path, speed = np.zeros((count, 2), np.int64), np.array([3, -2])
+    for k in range(1, count):
+        path[k] = path[k - 1] + speed + rng.integers(-1, 2, 2)
+        speed = np.where(np.abs(path[k]) > reach - 4, -speed, speed)
+        path[k] = np.clip(path[k], -reach, reach)
+    return path
+
+
+def phantom_scenes(data: Path, names: Sequence[str], panned: bool) -> Iterator[Scene]:
+    """Take the phantom's real noise, at rest or panned; truth is the mean of the other frames."""
+    for name in names:
+        frames = np.asarray(read_run(data / "phantom_vukicevic" / f"{name}.dcm"))
+        if name in PHANTOM["fluoro"]:
+            frames = frames[1:]
+        count = len(frames)
+        exact = frames.astype(np.float64)
+        truth = ((exact.sum(0) - exact) / (count - 1)).astype(np.float32)
+        if panned:
+            reach, size = PAN_CROP_PX // 2, frames.shape[1] - PAN_CROP_PX
+            cuts = [
+                np.s_[reach + y : reach + y + size, reach + x : reach + x + size]
+                for y, x in pan_path(count)
+            ]
+            frames = np.stack([f[c] for f, c in zip(frames, cuts, strict=True)])
+            truth = np.stack([f[c] for f, c in zip(truth, cuts, strict=True)])
+        yield Scene(name, frames, 255.0, truth)
+
+
+def clinical_scenes(data: Path, lowered: bool) -> Iterator[Scene]:
+    """Take clinical runs as recorded, or with their dose lowered and the recording as truth."""
+    rng = np.random.default_rng(5)
+    for name in CLINICAL:
+        frames = np.asarray(read_run(data / name))[:CLINICAL_FRAMES]
+        if not lowered:
+            yield Scene(name, frames, 255.0)
+            continue
+        truth = frames.astype(np.float32)
+        deviation = LOWERED_DEVIATION * np.sqrt(np.maximum(truth, 8.0) / 128.0)
+        kernel = cv2.getGaussianKernel(3, 0.6) @ cv2.getGaussianKernel(3, 0.6).T
+        white = rng.standard_normal(truth.shape, dtype=np.float32)
+        noise = np.stack([cv2.filter2D(w, -1, kernel / np.sqrt((kernel**2).sum())) for w in white])
+        noisy = np.clip(np.rint(truth + deviation * noise), 0, 255).astype(np.uint8)
+        yield Scene(name, noisy, 255.0, truth)
+
+
+def score(result: Result, scene: Scene, noise: NoiseModel, denoise: Denoise) -> None:
+    """Run one denoiser over one scene and add up its figures."""
+    started = time.perf_counter()
+    out = denoise(scene.frames, noise)
+    result.seconds += time.perf_counter() - started
+    result.frames += len(out)
+    taken = scene.frames.astype(np.float32) - out
+    if scene.truth is None:
+        flat = flat_areas(scene.frames)
+        rough = [scores.structure_of(f)[flat] for f in out]
+        result.add("flat", float(np.mean([r.std() for r in rough])))
+        result.add("edge", scores.edge_correlation(list(taken), list(out)))
+        return
+    truth, white = scene.truth, scene.white
+    for image, wanted in zip(out, truth, strict=True):
+        result.add("psnr", scores.psnr(image, wanted, white))
+        result.add("ssim", scores.ssim(image, wanted, white))
+    pure = scores.autocorrelation_of(list(scene.frames.astype(np.float32) - truth))
+    if taken.any():
+        left = scores.autocorrelation_of(list(taken))
+        result.add("autocorrelation", float(np.abs(left - pure).max()))
+        result.add("edge", scores.edge_correlation(list(taken), list(truth)))
+    if scene.devices is None:
+        return
+    masks = scene.devices.astype(bool)
+    contrast = max(float(np.nanmean(_contrasts(truth, masks))), 1e-6)
+    for k, (image, wanted) in enumerate(zip(out, truth, strict=True)):
+        result.add("cnr", scores.contrast_to_noise(image, wanted, masks[k]))
+        if k:
+            energy, darkness = scores.trail(image, wanted, list(masks[:k]), masks[k])
+            result.add("trail", energy / contrast**2)
+            result.add("shadow", 100.0 * darkness / contrast)
+    across = [scores.profiles(f, b) for f, b in zip(out, scene.bodies, strict=True)]
+    true_across = [scores.profiles(f, b) for f, b in zip(truth, scene.bodies, strict=True)]
+    width = scores.edge_width(np.concatenate(across).mean(axis=0))
+    true_width = scores.edge_width(np.concatenate(true_across).mean(axis=0))
+    result.add("width", width / true_width)
+
+
+def _contrasts(truth: NDArray[np.float32], masks: NDArray[np.bool_]) -> list[float]:
+    found = []
+    for frame, mask in zip(truth, masks, strict=True):
+        ring = cv2.dilate(mask.astype(np.uint8), np.ones((15, 15), np.uint8)).astype(bool) & ~mask
+        if mask.any() and ring.any():
+            found.append(float(frame[ring].mean() - frame[mask].mean()))
+    return found
+
+
+def flat_areas(frames: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Return the tenth of the picture with the least structure and motion."""
+    mean = frames.astype(np.float32).mean(axis=0)
+    smooth = cv2.GaussianBlur(mean, (0, 0), 2.0)
+    steep = np.hypot(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    steep = cv2.blur(
+        steep + np.where((mean < 10) | (mean > 245), 1e3, 0).astype(np.float32), (15, 15)
+    )
+    return np.asarray(steep <= np.quantile(steep, 0.1))
+
+
+def compare(
+    console: Console, title: str, scenes: Sequence[Scene], denoisers: dict[str, Denoise]
+) -> None:
+    """Score all denoisers on the same scenes and print one table."""
+    results = {name: Result() for name in denoisers}
+    for scene in scenes:
+        noise = estimate_noise(scene.frames.__getitem__, len(scene.frames), scene.white)
+        for name, denoise in denoisers.items():
+            score(results[name], scene, noise, denoise)
+    columns: list[tuple[str, str, int]] = [("psnr", "PSNR dB", 2), ("ssim", "SSIM", 4)]
+    if scenes[0].devices is not None:
+        columns += [("cnr", "device CNR", 2), ("width", "edge width / truth", 3)]
+        columns += [("trail", "trail energy", 5), ("shadow", "shadow %", 2)]
+    if scenes[0].truth is None:
+        columns = [("flat", "SD in flat areas", 3)]
+    else:
+        columns.append(("autocorrelation", "residual autocorr. off", 3))
+    columns.append(("edge", "edge corr.", 4))
+    table = Table(
+        title=f"{title} ({len(scenes)} runs, {sum(len(s.frames) for s in scenes)} frames)"
+    )
+    table.add_column("denoiser", no_wrap=True)
+    for _, head, _ in columns:
+        table.add_column(head, justify="right")
+    table.add_column("fps", justify="right")
+    for name, result in results.items():
+        table.add_row(
+            name,
+            *(result.mean(key, digits) for key, _, digits in columns),
+            f"{result.frames / max(result.seconds, 1e-9):.1f}",
+        )
+    console.print(table)
+
+
+def measure_speed(console: Console, denoiser: Denoiser) -> None:
+    """Print frames a second and peak memory, end to end from decoded frames."""
+    for size in (512, 1024):
+        run = simulate_run(TEST_SEED + 77, Scenario.LOW_DOSE, 32, size, noise_sd=0.05, bits=10)
+        ours(denoiser, run.frames[:6], run.white, False)
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        started = time.perf_counter()
+        ours(denoiser, run.frames, run.white, False)
+        seconds = time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_SELF)
+        busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        console.print(
+            f"{size}x{size}: {len(run.frames) / seconds:.1f} frames/s on {denoiser.device_name}, "
+            f"noise measured within; {1e3 * busy / len(run.frames):.0f} ms of processor time a "
+            f"frame; peak memory of the program {after.ru_maxrss / 1024:.0f} MiB"
+        )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m inference.benchmarks denoising")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--runs", type=int, default=10, help="simulated runs")
+    parser.add_argument("--quick", action="store_true", help="without the slow peers")
+    parser.add_argument("--ours-only", action="store_true")
+    parser.add_argument("--part", choices=("simulated", "phantom", "clinical", "speed"))
+    parser.add_argument(
+        "--weights", default="denoiser_student", help="name, or path without ending"
+    )
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int)
+    chosen = parser.parse_args(arguments)
+    console = Console(file=sys.stdout, width=170)
+    denoiser = load_denoiser(chosen.device, name=chosen.weights, threads=chosen.threads)
+    if chosen.threads:
+        cv2.setNumThreads(chosen.threads)
+    denoisers = available_peers(slow=not chosen.quick)
+    if chosen.ours_only:
+        denoisers = {"noisy": denoisers["noisy"]}
+    denoisers |= our_modes(denoiser)
+    parts: dict[str, Callable[[], None]] = {
+        "speed": partial(measure_speed, console, denoiser),
+        "simulated": lambda: compare(
+            console, "Simulated low-dose runs", list(simulated_scenes(chosen.runs)), denoisers
+        ),
+        "phantom": lambda: _phantom(console, chosen.data, denoisers),
+        "clinical": lambda: _clinical(console, chosen.data, denoisers),
+    }
+    for name, part in parts.items():
+        if chosen.part in (None, name):
+            if name in ("phantom", "clinical") and not chosen.data.is_dir():
+                console.print(f"{name} runs left out: {chosen.data} is not there")
+            else:
+                part()
+
+
+def _phantom(console: Console, data: Path, denoisers: dict[str, Denoise]) -> None:
+    for kind, names in PHANTOM.items():
+        for panned in (True, False):
+            title = f"Phantom {kind} ({', '.join(names)}), {'panned' if panned else 'at rest'}"
+            compare(console, title, list(phantom_scenes(data, names, panned)), denoisers)
+
+
+def _clinical(console: Console, data: Path, denoisers: dict[str, Denoise]) -> None:
+    compare(console, "Clinical runs, dose lowered", list(clinical_scenes(data, True)), denoisers)
+    compare(
+        console,
+        "Clinical runs as recorded, no truth",
+        list(clinical_scenes(data, False)),
+        denoisers,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,341 @@
+"""The tracker beside its peers, on simulated runs and on runs labelled by hand.
+
+python -m inference.benchmarks tracking [--limit RUNS] [--data FOLDER] [--peers FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import rankdata
+
+from inference.benchmarks.peers import (
+    Follow,
+    lucas_kanade,
+    multiple_instance,
+    nano_tracker,
+    template_matching,
+)
+from inference.frames import FrameSequence
+from inference.simulation import Scenario, simulate_run
+from inference.tracking.labelled import LabelledRun, read_labelled_runs
+from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+from inference.tracking.shards import STATES
+from inference.tracking.tracker import Tracker, load_tracker
+
+TEST_SEED = 900_000
+"""First seed of the simulated test set; training uses seeds below 100,000."""
+SCENARIOS = (
+    Scenario.FLUOROSCOPY,
+    Scenario.CONTRAST_OCCLUSION,
+    Scenario.DEVICE_OCCLUSION,
+    Scenario.PANNING,
+    Scenario.LOW_DOSE,
+)
+OURS = "Fluorotrace"
+WRONG_BEYOND = 5.0
+CORRECT_BEYOND = 4.0
+VISIBLE, OCCLUDED = STATES.index("visible"), STATES.index("occluded")
+
+Complete = Callable[[LabelledRun, tuple[Anchor, ...]], NDArray[np.float64]]
+"""Fills a run from anchors, (T, 2)."""
+
+
+@dataclass(slots=True)
+class Errors:
+    """Errors of one tracker in pixels at 512, gathered over runs."""
+
+    name: str
+    visible: list[float] = field(default_factory=list)
+    occluded: list[float] = field(default_factory=list)
+    confidence: list[float] = field(default_factory=list)
+    wrong: list[bool] = field(default_factory=list)
+    frames: int = 0
+    seconds: float = 0.0
+
+    def add(
+        self,
+        run: LabelledRun,
+        first: int,
+        tips: NDArray[np.float64],
+        confidence: NDArray[np.float64] | None = None,
+    ) -> None:
+        """Score every frame that holds a tip but the clicked one."""
+        scale = 512.0 / max(run.frames.shape[1:])
+        for frame, state in enumerate(run.states):
+            if frame == first or state not in (VISIBLE, OCCLUDED):
+                continue
+            error = float(np.hypot(*(tips[frame] - run.tips[frame]))) * scale
+            (self.visible if state == VISIBLE else self.occluded).append(error)
+            if confidence is not None:
+                self.confidence.append(float(confidence[frame]))
+                self.wrong.append(error > WRONG_BEYOND)
+
+
+def area_under_curve(scores: Sequence[float], positive: Sequence[bool]) -> float:
+    """Return the chance that a positive scores higher than a negative (0.5 for guessing)."""
+    marked = np.asarray(positive, bool)
+    count = int(marked.sum())
+    if count == 0 or count == len(marked):
+        return float("nan")
+    ranks = rankdata(scores)
+    above = ranks[marked].sum() - count * (count + 1) / 2
+    return float(above / (count * (len(marked) - count)))
+
+
+def sequence_of(frames: NDArray[np.generic]) -> FrameSequence:
+    """Wrap decoded frames for the tracker."""
+    count, rows, columns = frames.shape
+    return FrameSequence(lambda index: frames[index], count, rows, columns)
+
+
+def track_all(
+    tracker: Tracker, frames: NDArray[np.generic], anchors: tuple[Anchor, ...]
+) -> dict[int, TrackedPoint]:
+    """Track a whole run; anchored frames are not among the answers."""
+    points: dict[int, TrackedPoint] = {}
+    tracker.track(
+        sequence_of(frames),
+        TrackRequest(anchors, 0, len(frames) - 1),
+        lambda: False,
+        lambda told: points.update({point.frame: point for point in told}),
+    )
+    return points
+
+
+def ours(
+    tracker: Tracker, run: LabelledRun, anchors: tuple[Anchor, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return our tips (T, 2) and confidences; an absent answer keeps the last tip seen."""
+    points = track_all(tracker, run.frames, anchors)
+    tips = np.full((len(run.frames), 2), np.nan)
+    confidence = np.ones(len(run.frames))
+    for anchor in anchors:
+        if anchor.x is not None and anchor.y is not None:
+            tips[anchor.frame] = anchor.x, anchor.y
+    for frame, point in points.items():
+        confidence[frame] = point.confidence if point.x is not None else 0.0
+        if point.x is not None and point.y is not None:
+            tips[frame] = point.x, point.y
+    return _fill(tips), confidence
+
+
+def _fill(tips: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give frames without a tip that of the nearest frame with one."""
+    known = np.flatnonzero(np.isfinite(tips[:, 0]))
+    nearest = known[np.abs(np.arange(len(tips))[:, None] - known).argmin(axis=1)]
+    return np.asarray(tips[nearest])
+
+
+def first_click(run: LabelledRun) -> int:
+    """Return the first frame on which the tip is seen."""
+    return int(np.flatnonzero(run.states == VISIBLE)[0])
+
+
+def both_ways(follow: Follow, run: LabelledRun, first: int) -> NDArray[np.float64]:
+    """Follow forward and backward from the clicked frame."""
+    start = (float(run.tips[first, 0]), float(run.tips[first, 1]))
+    tips = np.empty((len(run.frames), 2))
+    tips[first:] = follow(run.frames[first:], start)
+    tips[: first + 1] = follow(run.frames[first::-1], start)[::-1]
+    return tips
+
+
+def simulated_runs(count: int, frame_count: int = 30) -> list[LabelledRun]:
+    """Make the simulated test set: ``count`` runs, the scenarios in turn, as 8-bit pictures."""
+    runs = []
+    for number in range(count):
+        scenario = SCENARIOS[number % len(SCENARIOS)]
+        run = simulate_run(TEST_SEED + number, scenario, frame_count)
+        states = np.array([STATES.index(state) for state in run.state], np.uint8)
+        if not (states == VISIBLE).any():
+            continue
+        low, high = np.percentile(run.frames[:, ::4, ::4].astype(np.float32), (0.1, 99.9))
+        grey = (run.frames.astype(np.float32) - low) * (255.0 / max(high - low, 1.0))
+        frames = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+        runs.append(LabelledRun(scenario.value, frames, run.tip.astype(np.float64), states))
+    return runs
+
+
+def compare(
+    runs: list[LabelledRun], tracker: Tracker, peers: dict[str, Follow]
+) -> dict[str, list[Errors]]:
+    """Score our tracker and its peers on the same clicks; by the name of the run, then tracker."""
+    groups: dict[str, list[Errors]] = {}
+    for run in runs:
+        scores = groups.setdefault(run.name, [Errors(name) for name in (OURS, *peers)])
+        first = first_click(run)
+        x, y = run.tips[first]
+        started = time.perf_counter()
+        tips, confidence = ours(tracker, run, (Anchor(first, float(x), float(y)),))
+        scores[0].seconds += time.perf_counter() - started
+        scores[0].add(run, first, tips, confidence)
+        for score, follow in zip(scores[1:], peers.values(), strict=True):
+            started = time.perf_counter()
+            tips = both_ways(follow, run, first)
+            score.seconds += time.perf_counter() - started
+            score.add(run, first, tips)
+        for score in scores:
+            score.frames += len(run.frames)
+    return groups
+
+
+def pool(groups: dict[str, list[Errors]]) -> list[Errors]:
+    """Put the scores of all groups together, tracker by tracker."""
+    pooled = [Errors(score.name) for score in next(iter(groups.values()))]
+    for scores in groups.values():
+        for whole, part in zip(pooled, scores, strict=True):
+            whole.visible += part.visible
+            whole.occluded += part.occluded
+            whole.confidence += part.confidence
+            whole.wrong += part.wrong
+            whole.frames += part.frames
+            whole.seconds += part.seconds
+    return pooled
+
+
+def corrections(run: LabelledRun, complete: Complete) -> int:
+    """Count the corrections until every frame is near its label.
+
+    A simulated annotator clicks the first visible tip, then corrects the worst frame and has the
+    rest tracked again, until no frame is off by more than ``CORRECT_BEYOND``. The first click does
+    not count.
+    """
+    scale = 512.0 / max(run.frames.shape[1:])
+    scored = np.isin(run.states, (VISIBLE, OCCLUDED))
+    placed = [first_click(run)]
+    while True:
+        anchors = tuple(Anchor(f, float(run.tips[f, 0]), float(run.tips[f, 1])) for f in placed)
+        tips = complete(run, anchors)
+        errors = np.where(scored, np.hypot(*(tips - run.tips).T) * scale, 0.0)
+        worst = int(errors.argmax())
+        if errors[worst] <= CORRECT_BEYOND:
+            return len(placed) - 1
+        placed.append(worst)
+
+
+def interpolate(run: LabelledRun, anchors: tuple[Anchor, ...]) -> NDArray[np.float64]:
+    """Straight lines between anchors: what an annotator has without any tracker."""
+    placed = sorted((a.frame, a.x, a.y) for a in anchors if a.x is not None and a.y is not None)
+    frames, xs, ys = (np.array(part) for part in zip(*placed, strict=True))
+    every = np.arange(len(run.frames))
+    return np.stack([np.interp(every, frames, xs), np.interp(every, frames, ys)], axis=1)
+
+
+def _row(score: Errors) -> list[str]:
+    def part(errors: list[float], limits: tuple[int, ...]) -> list[str]:
+        values = np.array(errors)
+        if not len(values):
+            return ["-"] * (len(limits) + 5)
+        shares = [f"{100 * (values <= limit).mean():.1f}" for limit in limits]
+        return [
+            *shares,
+            f"{np.median(values):.1f}",
+            f"{values.mean():.1f}",
+            f"{values.std():.1f}",
+            f"{np.percentile(values, 95):.1f}",
+            f"{values.max():.0f}",
+        ]
+
+    auroc = "-"
+    if score.confidence:
+        auroc = f"{area_under_curve([-c for c in score.confidence], score.wrong):.3f}"
+    return [
+        score.name,
+        *part(score.visible, (4, 8, 12)),
+        *part(score.occluded, (8, 12)),
+        auroc,
+        f"{score.frames / max(score.seconds, 1e-9):.0f}",
+    ]
+
+
+def print_scores(console: Console, title: str, groups: dict[str, list[Errors]]) -> None:
+    """Print one table: all runs first, then group by group; pixels at 512, shares in percent."""
+    table = Table(title=title)
+    heads = ["runs", "tracker", "v<=4", "v<=8", "v<=12", "v med", "v mean", "v SD", "v p95"]
+    heads += ["v max", "o<=8", "o<=12", "o med", "o mean", "o SD", "o p95", "o max"]
+    heads += ["AUROC", "fps"]
+    for head in heads:
+        left = head in ("runs", "tracker")
+        table.add_column(head, justify="left" if left else "right", no_wrap=True)
+    for name, scores in {"all": pool(groups), **groups}.items():
+        for score in scores:
+            table.add_row(name, *_row(score))
+        table.add_section()
+    seen = pool(groups)[0]
+    table.caption = f"{len(seen.visible)} visible (v), {len(seen.occluded)} occluded (o) frames"
+    console.print(table)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(prog="python -m inference.benchmarks tracking")
+    parser.add_argument("--limit", type=int, default=200, help="simulated runs")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--part", default="validation", help="labelled part of the data")
+    parser.add_argument("--peers", type=Path, default=Path("../shared/peers"))
+    parser.add_argument("--weights", default="tracker_tiny", help="name, or path without ending")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--ours-only", action="store_true")
+    parser.add_argument("--no-corrections", action="store_true")
+    chosen = parser.parse_args(arguments)
+    console = Console(file=sys.stdout, width=170)
+    tracker = load_tracker(chosen.device, name=chosen.weights, threads=chosen.threads)
+    peers: dict[str, Follow] = {}
+    if not chosen.ours_only:
+        peers = {
+            "Lucas-Kanade": lucas_kanade,
+            "NCC template": template_matching,
+            "OpenCV MIL": multiple_instance,
+        }
+        if (chosen.peers / "nanotrack").is_dir():
+            peers["NanoTrack v2"] = nano_tracker(chosen.peers / "nanotrack")
+        else:
+            console.print(f"NanoTrack left out: {chosen.peers}/nanotrack is not there")
+    if chosen.data.is_dir():
+        labelled = read_labelled_runs(chosen.data, chosen.part)
+        print_scores(
+            console, f"Labelled real runs, {chosen.part}", compare(labelled, tracker, peers)
+        )
+        for run in labelled:
+            print_scores(console, run.name, compare([run], tracker, {}))
+        if not chosen.no_corrections:
+            _print_corrections(console, labelled, tracker)
+    else:
+        console.print(f"Labelled real runs left out: {chosen.data} is not there")
+    if chosen.limit:
+        simulated = simulated_runs(chosen.limit)
+        title = f"Simulated runs, seeds from {TEST_SEED}"
+        print_scores(console, title, compare(simulated, tracker, peers))
+
+
+def _print_corrections(console: Console, runs: list[LabelledRun], tracker: Tracker) -> None:
+    table = Table(title=f"Corrections per 100 frames until all are within {CORRECT_BEYOND:g} px")
+    ways: dict[str, Complete] = {
+        OURS: lambda run, anchors: ours(tracker, run, anchors)[0],
+        "straight lines": interpolate,
+    }
+    table.add_column("run")
+    for way in ways:
+        table.add_column(way, justify="right")
+    counts = {way: [corrections(run, complete) for run in runs] for way, complete in ways.items()}
+    for index, run in enumerate(runs):
+        share = 100.0 / len(run.frames)
+        table.add_row(run.name, *(f"{counts[way][index] * share:.1f}" for way in ways))
+    share = 100.0 / sum(len(run.frames) for run in runs)
+    table.add_row("all", *(f"{sum(counts[way]) * share:.1f}" for way in ways))
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()

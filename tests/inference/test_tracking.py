@@ -1,0 +1,205 @@
+import numpy as np
+import pytest
+
+from inference.benchmarks.tracking import (
+    area_under_curve,
+    corrections,
+    first_click,
+    interpolate,
+    ours,
+    sequence_of,
+    simulated_runs,
+    track_all,
+)
+from inference.simulation import Scenario, simulate_run
+from inference.tracking.labelled import LabelledRun
+from inference.tracking.paths import Candidates, find_candidates, held, posteriors
+from inference.tracking.requests import Anchor, TrackRequest
+from inference.tracking.tracker import load_tracker
+from inference.tracking.views import ViewGeometry, crop, normalise, shrink
+
+
+@pytest.fixture(scope="module")
+def tracker():
+    return load_tracker("cpu")
+
+
+@pytest.fixture(scope="module")
+def run():
+    return simulate_run(900_003, Scenario.PANNING, 14, plain=True)
+
+
+def anchor_on(run, frame):
+    return Anchor(frame, float(run.tip[frame, 0]), float(run.tip[frame, 1]))
+
+
+def test_the_tip_is_followed_far_better_than_by_chance(tracker, run):
+    points = track_all(tracker, run.frames, (anchor_on(run, 0),))
+    assert sorted(points) == list(range(1, 14))
+    errors = [
+        np.hypot(point.x - run.tip[frame, 0], point.y - run.tip[frame, 1])
+        for frame, point in points.items()
+        if point.x is not None and run.state[frame] == "visible"
+    ]
+    assert np.median(errors) < 20
+    assert all(0.0 <= point.confidence <= 1.0 for point in points.values())
+
+
+def test_anchors_are_never_told(tracker, run):
+    anchors = (anchor_on(run, 2), anchor_on(run, 9), Anchor(13, None, None, "absent"))
+    points = track_all(tracker, run.frames, anchors)
+    assert sorted(points) == [0, 1, 3, 4, 5, 6, 7, 8, 10, 11, 12]
+
+
+def test_only_the_requested_frames_are_told(tracker, run):
+    told = []
+    tracker.track(
+        sequence_of(run.frames),
+        TrackRequest((anchor_on(run, 0),), 4, 7),
+        lambda: False,
+        told.extend,
+    )
+    assert {point.frame for point in told} == {4, 5, 6, 7}
+
+
+def test_frames_near_the_playhead_come_first(tracker, run):
+    batches = []
+    tracker.track(
+        sequence_of(run.frames),
+        TrackRequest((anchor_on(run, 0), anchor_on(run, 13)), 0, 13, start_frame=12),
+        lambda: False,
+        batches.append,
+    )
+    assert 12 in {point.frame for point in batches[0]}
+
+
+def test_stop_ends_the_work(tracker, run):
+    read = []
+    frames = sequence_of(run.frames)
+    watched = type(frames)(
+        lambda index: read.append(index) or run.frames[index], 14, frames.rows, frames.columns
+    )
+    told = []
+    tracker.track(
+        watched,
+        TrackRequest((anchor_on(run, 0),), 0, 13),
+        lambda: bool(told),
+        told.append,
+    )
+    assert len(told) == 1
+    assert len(read) <= 5
+
+
+def test_a_run_without_a_placed_point_is_refused(tracker, run):
+    request = TrackRequest((Anchor(0, None, None, "absent"),), 0, 5)
+    with pytest.raises(ValueError, match="at least one point"):
+        tracker.track(sequence_of(run.frames), request, lambda: False, list)
+
+
+def test_a_picture_twice_as_large_gives_the_same_track(tracker, run):
+    small = track_all(tracker, run.frames, (anchor_on(run, 0),))
+    double = np.repeat(np.repeat(run.frames, 2, axis=1), 2, axis=2)
+    x, y = (run.tip[0] + 0.5) * 2 - 0.5
+    large = track_all(tracker, double, (Anchor(0, float(x), float(y)),))
+    for frame, point in small.items():
+        if point.x is not None:
+            assert (large[frame].x + 0.5) / 2 - 0.5 == pytest.approx(point.x, abs=0.5)
+            assert (large[frame].y + 0.5) / 2 - 0.5 == pytest.approx(point.y, abs=0.5)
+
+
+def test_the_grey_scale_does_not_matter(tracker, run):
+    small = track_all(tracker, run.frames[:4], (anchor_on(run, 0),))
+    raw = run.frames[:4].astype(np.int32) * 3 + 700
+    large = track_all(tracker, raw, (anchor_on(run, 0),))
+    for frame, point in small.items():
+        if point.x is not None:
+            assert large[frame].x == pytest.approx(point.x, abs=1.0)
+
+
+def test_proposals_lie_in_the_picture_and_are_ordered(tracker, run):
+    points = tracker.propose(run.frames[0][:300], float(run.white), frame=5)
+    assert points
+    assert all(point.frame == 5 for point in points)
+    assert all(0 <= point.x < 512 and 0 <= point.y < 300 for point in points)
+
+
+def candidates(*places, absent=-12.0):
+    points = np.array([place[:2] for place in places], np.float32)
+    return Candidates(points, np.log([place[2] for place in places]).astype(np.float32), absent)
+
+
+def test_both_held_ends_outvote_a_stronger_peak_far_away():
+    right, wrong = (100.0, 100.0, 0.3), (200.0, 40.0, 0.7)
+    chain = [(0, held((98.0, 100.0)))]
+    chain += [(frame, candidates(right, wrong)) for frame in range(1, 6)]
+    chain += [(6, held((101.0, 99.0)))]
+    assert all(chance.argmax() == 0 for chance in posteriors(chain)[1:-1])
+
+
+def test_a_tip_lost_for_long_is_found_again():
+    there, here = (30.0, 30.0, 0.05), (220.0, 200.0, 0.95)
+    chain = [(0, held((30.0, 30.0)))] + [(f, candidates(there, here)) for f in range(1, 12)]
+    chances = posteriors(chain)
+    assert chances[-1].argmax() == 1
+    np.testing.assert_allclose([chance.sum() for chance in chances], 1.0)
+
+
+def test_an_absent_end_lets_the_tip_leave():
+    chain = [(0, held((5.0, 5.0))), (1, candidates((5.0, 5.0, 0.2), absent=-1.0)), (2, held(None))]
+    assert posteriors(chain)[2].argmax() == 0
+    assert len(posteriors(chain)[2]) == 1
+
+
+def test_a_peak_between_cells_is_found_between_them():
+    rows, columns = np.mgrid[0:64, 0:64]
+    heat = -((columns - 20.3) ** 2 + (rows - 40.6) ** 2) / 4
+    found = find_candidates(np.append(-20.0, heat.ravel()).astype(np.float32), 2, (128, 128))
+    np.testing.assert_allclose(found.points[0], [20.3 * 2 + 0.5, 40.6 * 2 + 0.5], atol=0.2)
+
+
+@pytest.mark.parametrize("shape", [(512, 512), (1024, 1024), (300, 512), (1000, 600)])
+def test_points_survive_the_way_to_the_view_and_back(shape):
+    geometry = ViewGeometry(*shape, side=256)
+    points = np.array([[0.0, 0.0], [shape[1] - 1.0, shape[0] - 1.0], [17.3, 40.9]])
+    np.testing.assert_allclose(geometry.to_picture(geometry.to_view(points)), points, atol=1e-3)
+    picture = np.zeros(shape, np.uint16)
+    rows, columns = shape[0] // 2, shape[1] // 4
+    picture[rows : rows + 8, columns : columns + 8] = 1000
+    view = shrink(picture, 256)
+    found = np.array(np.unravel_index(view.argmax(), view.shape)[::-1])
+    expected = geometry.to_view(np.array([columns + 3.5, rows + 3.5]))
+    assert np.abs(found - expected).max() <= 1.5
+
+
+def test_a_crop_has_its_point_in_the_middle():
+    view = np.zeros((256, 256), np.float32)
+    view[100, 37] = 1.0
+    assert crop(view, (37.0, 100.0), 48)[24, 24] == 1.0
+    assert crop(view, (0.0, 0.0), 48).shape == (48, 48)
+
+
+def test_normalising_forgets_exposure():
+    view = np.random.default_rng(8).uniform(0, 200, (256, 256)).astype(np.float32)
+    np.testing.assert_allclose(normalise(view * 7 + 300), normalise(view), atol=1e-2)
+    assert np.isfinite(normalise(np.zeros((256, 256), np.float32))).all()
+
+
+def test_auroc():
+    assert area_under_curve([1, 2, 3, 4], [False, False, True, True]) == 1.0
+    assert area_under_curve([1, 1, 1, 1], [False, True, False, True]) == 0.5
+
+
+def test_corrections_count_what_an_annotator_does():
+    tips = np.stack([np.array([0.0, 10, 20, 30, 20, 10, 0]), np.zeros(7)], axis=1)
+    still = LabelledRun("x", np.zeros((7, 512, 512), np.uint8), tips, np.zeros(7, np.uint8))
+    assert corrections(still, interpolate) == 2
+
+
+@pytest.mark.slow
+def test_the_simulated_test_set_is_tracked(tracker):
+    errors = []
+    for run in simulated_runs(10):
+        first = first_click(run)
+        tips, _ = ours(tracker, run, (Anchor(first, *map(float, run.tips[first])),))
+        errors += list(np.hypot(*(tips - run.tips).T)[run.states == 0])
+    assert np.mean(np.array(errors) < 40) > 0.5

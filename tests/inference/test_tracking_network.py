@@ -1,0 +1,192 @@
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+import inference.tracking
+from inference.runtime import weights_path
+from inference.tracking import tracker
+from inference.tracking.export import build_tracker
+from inference.tracking.finetuning import Finetuning, decode_peak, heat_target
+from inference.tracking.network import CELL, TEMPLATES, NetworkOptions, TrackerNetwork
+from inference.tracking.pretraining import (
+    MASKS,
+    Pretraining,
+    PretrainingOptions,
+    draw_mask,
+    reconstruction_picture,
+)
+from inference.tracking.samples import ABSENT, OCCLUDED, VISIBLE, SampleOptions, draw_sample
+from inference.tracking.shards import ShardPool, make_shard, read_shard, write_shard
+from inference.training.loop import LoopOptions, averaged_state, read_options, train
+
+SMALL = NetworkOptions(width=48, depth=2, heads=2, stem=(8, 8, 16), view=128, template=48)
+CONFIGS = Path(inference.tracking.__file__).parent / "configs"
+
+
+def small_inputs(clips=2, searches=3):
+    return (
+        torch.randn(clips, TEMPLATES, 48, 48),
+        torch.rand(clips, TEMPLATES, 2) * 100,
+        torch.zeros(clips, TEMPLATES),
+        torch.randn(clips, searches, 64, 64),
+        torch.zeros(clips, searches, 2),
+        torch.zeros(clips, searches),
+    )
+
+
+def test_the_network_answers_for_each_searched_frame():
+    said = TrackerNetwork(SMALL)(*small_inputs())
+    assert said.heat.shape == (2, 3, 1 + (64 // CELL) ** 2)
+    assert said.body.shape == (2, 3, 16, 16)
+    assert said.occluded.shape == said.sure.shape == (2, 3)
+
+
+def test_searched_frames_do_not_disturb_each_other():
+    network = TrackerNetwork(SMALL).eval()
+    inputs = small_inputs(clips=1)
+    with torch.inference_mode():
+        together = network(*inputs).heat[0, 1]
+        search = tuple(part[:, 1:2] for part in inputs[3:])
+        alone = network(*inputs[:3], *search).heat[0, 0]
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", ["tiny", "small", "base"])
+def test_each_size_comes_from_its_configuration(size):
+    options = read_options(NetworkOptions, CONFIGS / f"{size}.toml", "network")
+    assert options.width % options.heads == 0
+    assert options.width % 6 == 0
+    TrackerNetwork(options)
+
+
+def test_the_cpu_path_agrees_with_the_network_on_what_it_shares():
+    assert (tracker.CELL, tracker.TEMPLATES) == (CELL, TEMPLATES)
+
+
+def test_fimae_hides_tubes_and_almost_all_between():
+    hidden = draw_mask(PretrainingOptions(), 64, np.random.default_rng(1))
+    np.testing.assert_array_equal(hidden[0::2], np.repeat(hidden[:1], 5, axis=0))
+    assert hidden[0].mean() == 0.75
+    assert (hidden[1::2].mean(axis=1) > 0.95).all()
+    assert not hidden[1::2].all()
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_each_mask_trains(mask):
+    options = PretrainingOptions(mask=mask, crop=64, decoder_width=48, decoder_depth=1)
+    task = Pretraining(SMALL, options)
+    random = np.random.default_rng(2)
+    hidden = torch.from_numpy(np.stack([draw_mask(options, 16, random) for _ in range(2)]))
+    clips = torch.randn(2, 10, 64, 64)
+    loss, _ = task({"clips": clips, "hidden": hidden})
+    loss.backward()
+    assert torch.isfinite(loss)
+    picture = reconstruction_picture(task, {"clips": clips[0], "hidden": hidden[0]})
+    assert picture.shape == (3 * 64, 10 * 64)
+
+
+def test_hidden_pixels_cannot_leak_into_the_reconstruction():
+    options = PretrainingOptions(crop=64, decoder_width=48, decoder_depth=1)
+    task = Pretraining(SMALL, options).eval()
+    hidden = torch.from_numpy(draw_mask(options, 16, np.random.default_rng(3)))[None]
+    clips = torch.randn(1, 10, 64, 64)
+    patches = hidden.view(10, 4, 4).repeat_interleave(16, 1).repeat_interleave(16, 2)
+    changed = torch.where(patches, torch.randn(10, 64, 64), clips[0])[None]
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            task.reconstruct(clips, hidden), task.reconstruct(changed, hidden)
+        )
+
+
+def test_a_heatmap_says_where_its_tip_is():
+    tips = torch.tensor([[20.3, 41.8], [60.0, 7.5], [0.0, 0.0]])
+    states = torch.tensor([VISIBLE, OCCLUDED, ABSENT])
+    target = heat_target(tips, states, 64)
+    torch.testing.assert_close(target.sum(-1), torch.ones(3))
+    assert target[2, 0] == 1.0
+    found = decode_peak(target[:2].clamp(min=1e-9).log())
+    assert (found - tips[:2]).abs().max() < 0.3
+
+
+def shard_with_a_dot(tmp_path):
+    frames = np.random.default_rng(4).integers(90, 110, (12, 256, 256)).astype(np.uint8)
+    tips = np.stack([80 + 5.0 * np.arange(12), np.full(12, 120.0)], axis=1)
+    for frame, (x, y) in zip(frames, tips.astype(int), strict=True):
+        frame[y - 4 : y + 5, x - 4 : x + 5] = 20
+    shard = make_shard(frames, tips, np.zeros(12, np.uint8), None, real=True)
+    write_shard(tmp_path / "run.npz", shard)
+    return tmp_path
+
+
+def test_samples_hold_the_tip_where_they_say(tmp_path):
+    shard = read_shard(shard_with_a_dot(tmp_path) / "run.npz")
+    options = SampleOptions(crop=128, template=48, blank_share=0.0)
+    random = np.random.default_rng(5)
+    dark = []
+    for _ in range(20):
+        sample = draw_sample(shard, options, random)
+        for view, (x, y), state in zip(
+            sample["search"], sample["tips"], sample["states"], strict=True
+        ):
+            if state == VISIBLE and 3 < x < 124 and 3 < y < 124:
+                dark.append(view[round(y), round(x)] < 0)
+        assert sample["templates"][0, 24, 24] < 0
+    assert np.mean(dark) > 0.9
+
+
+def test_training_resumes_where_it_stopped(tmp_path):
+    pool = ShardPool([shard_with_a_dot(tmp_path)])
+    options = SampleOptions(crop=64, template=48, searches=1)
+    random = np.random.default_rng(6)
+
+    def batches():
+        while True:
+            samples = [draw_sample(pool.draw(random), options, random) for _ in range(2)]
+            yield {
+                key: torch.from_numpy(np.stack([sample[key] for sample in samples]))
+                for key in samples[0]
+            }
+
+    folder = tmp_path / "checkpoints"
+    train(Finetuning(SMALL), batches(), LoopOptions(steps=2), folder)
+    first = averaged_state(folder)
+    train(Finetuning(SMALL), batches(), LoopOptions(steps=2), folder)
+    assert all(torch.equal(first[key], value) for key, value in averaged_state(folder).items())
+    train(Finetuning(SMALL), batches(), LoopOptions(steps=3), folder)
+    assert any(not torch.equal(first[key], value) for key, value in averaged_state(folder).items())
+
+
+def test_the_shipped_files_are_the_same_network():
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    path = weights_path("tracker_tiny", ".safetensors")
+    with safe_open(path, framework="np") as file:
+        module = build_tracker(file.metadata()).eval()
+    module.load_state_dict(load_file(path))
+    session = onnxruntime.InferenceSession(
+        str(weights_path("tracker_tiny", ".onnx")), providers=["CPUExecutionProvider"]
+    )
+    random = np.random.default_rng(7)
+    options = module.network.options
+    inputs = {
+        "search": random.standard_normal((2, options.view, options.view), np.float32),
+        "search_times": np.array([1.0, 2.0], np.float32),
+        "templates": random.standard_normal(
+            (TEMPLATES, options.template, options.template), np.float32
+        ),
+        "centres": random.uniform(50, 200, (TEMPLATES, 2)).astype(np.float32),
+        "template_times": np.zeros(TEMPLATES, np.float32),
+    }
+    with torch.inference_mode():
+        expected = module(**{key: torch.from_numpy(value) for key, value in inputs.items()})
+    for ours, theirs in zip(session.run(None, inputs), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs.numpy(), atol=2e-3)
+
+
+def test_the_shipped_files_are_small():
+    for suffix in (".onnx", ".safetensors"):
+        assert weights_path("tracker_tiny", suffix).stat().st_size < 20e6
