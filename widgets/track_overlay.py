@@ -175,10 +175,13 @@ def _paint_trail(painter: QPainter, track: TrackOverlay, to_screen: ToScreen, un
     place = [anchor(track)] if track.point and track.point.look is not PointLook.ABSENT else []
     here = np.array([p for p in place if p is not None]).reshape(-1, 2)
     width = (2.0 if track.selected else 1.4) * unit
-    future = _lines(np.vstack([here, track.future]), to_screen)
+    known = track.future[np.isfinite(track.future).all(axis=1)]
+    future = [to_screen(float(x), float(y)) for x, y in known]
     past = _lines(np.vstack([track.past, here]), to_screen)
-    _stroke(painter, future, HALO, width + 2 * unit, dotted=True)
-    _stroke(painter, future, QColor(track.color), width, dotted=True)
+    for pen in (QPen(HALO, 2 * width + 2 * unit), QPen(QColor(track.color), 2 * width)):
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        painter.drawPoints(future)  # a dot a frame
     _stroke(painter, past, QColor(0, 0, 0, 110), width + 2 * unit)
     for step in range(TRAIL_STEPS):
         color = QColor(track.color)
@@ -197,11 +200,7 @@ def _lines(points: NDArray[np.floating], to_screen: ToScreen) -> list[tuple[QPoi
 
 
 def _stroke(
-    painter: QPainter,
-    lines: list[tuple[QPointF, QPointF]],
-    color: QColor,
-    width: float,
-    dotted: bool = False,
+    painter: QPainter, lines: list[tuple[QPointF, QPointF]], color: QColor, width: float
 ) -> None:
     if not lines:
         return
@@ -213,8 +212,6 @@ def _stroke(
     pen = QPen(color, width)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
-    if dotted:
-        pen.setDashPattern([0.01, 3.0])
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.strokePath(path, pen)
 
