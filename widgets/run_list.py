@@ -96,6 +96,7 @@ class RunList(QWidget):
         layout.addWidget(self._status)
         self.setAcceptDrops(True)
         self.setObjectName("runList")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._theme = DARK
         self._show_hint()
 

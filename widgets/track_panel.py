@@ -29,6 +29,8 @@ from widgets.key_keeping import EDITING_KEYS, keep_keys
 from widgets.theme import DARK, Theme
 
 EYE, NAME, COUNTS = range(3)
+ID_ROLE = Qt.ItemDataRole.UserRole
+COLOR_ROLE = Qt.ItemDataRole.UserRole + 1
 LIST_ROWS = (2, 5)
 """Least and most rows that the list is high; more are scrolled to."""
 
@@ -208,7 +210,7 @@ class TrackPanel(QWidget):
         self._list.blockSignals(True)
         if [row.track_id for row in rows] != list(self._items):
             self._list.clear()
-            self._items = {row.track_id: QTreeWidgetItem(self._list) for row in rows}
+            self._items = {row.track_id: self._new_item(row.track_id) for row in rows}
         self._rows = {row.track_id: row for row in rows}
         for track_id, row in self._rows.items():
             self._fill(self._items[track_id], row)
@@ -237,17 +239,22 @@ class TrackPanel(QWidget):
         self._progress_text.setText(f"{done} of {total}")
         self._running.setVisible(done < total)
 
+    def _new_item(self, track_id: str) -> QTreeWidgetItem:
+        item = QTreeWidgetItem(self._list)
+        item.setFlags(item.flags() | Qt.ItemFlag.ItemIsEditable)
+        item.setData(NAME, ID_ROLE, track_id)
+        return item
+
     def _fill(self, item: QTreeWidgetItem, row: TrackRow) -> None:
         theme = self._theme
-        item.setFlags(
-            Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEditable
-        )
-        item.setData(NAME, Qt.ItemDataRole.UserRole, row.track_id)
         eye, shown = ("eye-outline", "shown") if row.visible else ("eye-off-outline", "hidden")
         item.setIcon(EYE, icon(eye, theme, "" if row.visible else theme.disabled))
         item.setToolTip(EYE, f"This track is {shown}; click to change that")
         item.setText(NAME, row.name)
-        item.setIcon(NAME, _swatch(row.color, self.fontMetrics().height()))
+        if item.data(NAME, COLOR_ROLE) != row.color:
+            # Qt takes every icon for a change, and would reset a name that is being typed.
+            item.setData(NAME, COLOR_ROLE, row.color)
+            item.setIcon(NAME, _swatch(row.color, self.fontMetrics().height()))
         item.setToolTip(NAME, f"{row.name}, {row.kind}. Double-click to rename.")
         counts = (("✎", row.edited), ("?", row.doubtful))
         item.setText(COUNTS, "  ".join(f"{mark} {count}" for mark, count in counts if count))
@@ -260,7 +267,7 @@ class TrackPanel(QWidget):
         self._kind.setCurrentText(row.kind if row else "")
 
     def _id_of(self, item: QTreeWidgetItem | None) -> str | None:
-        return None if item is None else str(item.data(NAME, Qt.ItemDataRole.UserRole))
+        return None if item is None else str(item.data(NAME, ID_ROLE))
 
     # What the user does -------------------------------------------------------------------
 

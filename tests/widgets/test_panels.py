@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
@@ -7,7 +9,7 @@ from widgets.compare import ViewMode
 from widgets.denoise_panel import DenoisePanel
 from widgets.play_bar import REPEATS, SPEEDS, PlayBar
 from widgets.theme import LIGHT
-from widgets.track_panel import NAME, TrackPanel, TrackRow
+from widgets.track_panel import COUNTS, NAME, TrackPanel, TrackRow
 
 KINDS = ("catheter tip", "guidewire tip", "other")
 ROWS = (
@@ -53,6 +55,16 @@ def test_an_empty_name_is_not_taken(tracks, qtbot):
     with qtbot.assertNotEmitted(tracks.renamed):
         rename(tracks, qtbot, "b", "")
     assert tracks._items["b"].text(NAME) == "Wire"
+
+
+def test_a_name_being_typed_survives_new_counts(tracks, qtbot):
+    tracks._list.editItem(tracks._items["b"], NAME)
+    editor = tracks._list.findChild(QLineEdit)
+    editor.setText("Half a na")
+    tracks.set_tracks((ROWS[0], replace(ROWS[1], doubtful=7)))
+    assert editor.text() == "Half a na"
+    assert tracks._items["b"].text(COUNTS) == "? 7"
+    qtbot.keyClick(editor, Qt.Key.Key_Escape)
 
 
 def test_return_ends_a_rename_though_the_window_binds_it(tracks, qtbot):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QModelIndex, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QAbstractItemModelTester
 
 from widgets.run_list import RunList
@@ -141,13 +141,14 @@ def test_dropped_files_and_folders_are_told(runs, qtbot, tmp_path):
             QUrl.fromLocalFile(str(tmp_path)),
         ]
     )
-    drop = QDropEvent(
-        QPointF(20, 20),
-        Qt.DropAction.CopyAction,
-        data,
-        Qt.MouseButton.LeftButton,
-        Qt.KeyboardModifier.NoModifier,
-    )
+    where = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton)
+    enter = QDragEnterEvent(QPoint(20, 20), *where, Qt.KeyboardModifier.NoModifier)
+    drop = QDropEvent(QPointF(20, 20), *where, Qt.KeyboardModifier.NoModifier)
+    before = runs.grab().toImage()
+    runs.dragEnterEvent(enter)
+    assert enter.isAccepted()
+    assert runs.grab().toImage() != before
     with qtbot.waitSignal(runs.paths_dropped) as got:
         runs.dropEvent(drop)
     assert got.args == [[str(tmp_path / "a.dcm"), str(tmp_path)]]
+    assert runs.grab().toImage() == before
