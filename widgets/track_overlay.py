@@ -178,7 +178,7 @@ def _paint_trail(painter: QPainter, track: TrackOverlay, to_screen: ToScreen, un
     known = track.future[np.isfinite(track.future).all(axis=1)]
     future = [to_screen(float(x), float(y)) for x, y in known]
     past = _lines(np.vstack([track.past, here]), to_screen)
-    for pen in (QPen(HALO, 2 * width + 2 * unit), QPen(QColor(track.color), 2 * width)):
+    for pen in (QPen(HALO, 1.5 * width + 2 * unit), QPen(QColor(track.color), 1.5 * width)):
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
         painter.drawPoints(future)  # a dot a frame
