@@ -52,7 +52,12 @@ class MovieWriter:
         If the file cannot be written.
     """
 
-    def __init__(self, path: Path, frame_times_ms: Sequence[float], size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        frame_times_ms: Sequence[float] | NDArray[np.float64],
+        size: tuple[int, int],
+    ) -> None:
         times = np.asarray(frame_times_ms, float)
         ticks = np.round((times - times[:1]) * TICKS_PER_S / 1000).astype(int)
         least = np.arange(len(ticks))

@@ -119,7 +119,7 @@ class Labels:
         """Return one track; KeyError where there is none."""
         return self._tracks[track_id]
 
-    def __contains__(self, track_id: str) -> bool:
+    def __contains__(self, track_id: object) -> bool:
         return track_id in self._tracks
 
     def point(self, track_id: str, frame: int) -> TrackPoint | None:

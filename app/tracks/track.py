@@ -42,7 +42,8 @@ class FrameState(StrEnum):
     OCCLUDED = "occluded"
     INTERPOLATED = "interpolated"
     TRACKED = "tracked"
-    CLICKED = "clicked"  # or imported: authoritative
+    IMPORTED = "imported"
+    CLICKED = "clicked"
     EMPTY = "empty"
 
 
@@ -85,8 +86,6 @@ class TrackPoint:
             return FrameState.DOUBTFUL
         if self.state is not PointState.VISIBLE:
             return FrameState(self.state.value)
-        if self.authoritative:
-            return FrameState.CLICKED
         return FrameState(self.source.value)
 
 

@@ -1,0 +1,333 @@
+"""The command line: the window, or one job without it. Frames count from 0."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.errors import UserError, sentence
+
+if TYPE_CHECKING:
+    from app.review import Review
+    from app.tracks.labels import Labels
+    from inference.tracking import Tracker
+    from inference.tracking.requests import TrackedPoint
+
+log = logging.getLogger(__name__)
+
+FAILED, INTERRUPTED = 1, 130
+DEVICES = ("auto", "cpu", "cuda", "mps")
+FRAMES_LOOKED_AT = 9
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status: 0, 1 (failed), 2 (wrong usage), 130 (Ctrl-C)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] and arguments[0] in COMMANDS:
+        options = _command_parser().parse_args(arguments)
+        act: Callable[[argparse.Namespace], int] = COMMANDS[options.command]
+    else:
+        options, act = _window_parser().parse_args(arguments), _window
+    logging.getLogger().addHandler(logging.NullHandler())
+    if options.verbose:
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    try:
+        return act(options)
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        return INTERRUPTED
+    except Exception as error:
+        if not isinstance(error, UserError):
+            log.exception("the command failed")
+        _say(sentence(error))
+        return FAILED
+
+
+def _window_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fluorotrace",
+        description="Review X-ray runs: true-time cine, denoising, catheter-tip tracking, labels.",
+        epilog="Without a window: " + ", ".join(f"fluorotrace {c} --help" for c in COMMANDS),
+    )
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="files or folders")
+    parser.add_argument("--demo", action="store_true", help="show the built-in sample")
+    parser.add_argument("--version", action="version", version=f"fluorotrace {_version()}")
+    _add_verbose(parser)
+    return parser
+
+
+def _command_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fluorotrace")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.add_argument("run", type=Path, metavar="RUN", help="a file or a folder of frames")
+        _add_verbose(added)
+        return added
+
+    info = command("info", "Tell what was read.")
+    info.add_argument("--json", action="store_true", help="as JSON instead of a table")
+
+    track = command("track", "Track a catheter tip through the run, both ways.")
+    start = track.add_mutually_exclusive_group(required=True)
+    start.add_argument("--tip", type=_tip, metavar="X,Y", help="where the tip is, in pixels from 0")
+    start.add_argument("--auto", action="store_true", help="let the tracker find the tip")
+    track.add_argument(
+        "--frame", type=int, metavar="N", help="the frame with the tip, from 0 (needed with --tip)"
+    )
+    track.add_argument("--name", default="catheter tip", help="name of the track")
+    _add_device(track)
+    track.add_argument(
+        "--output", type=_label_file, required=True, metavar="FILE", help=".json or .csv"
+    )
+
+    denoise = command("denoise", "Denoise all frames.")
+    denoise.add_argument(
+        "--output",
+        type=_denoised_output,
+        required=True,
+        metavar="OUTPUT",
+        help="FILE.npy (float32, the grey scale of the run), FILE.mp4, or a new FOLDER of pictures",
+    )
+    denoise.add_argument(
+        "--strength", type=_strength, default=1.0, metavar="S", help="0 to 1, or a percentage: 70%%"
+    )
+    _add_device(denoise)
+
+    export = command("export", "Write the labels of the run that were saved in the window.")
+    export.add_argument("--format", choices=("json", "csv", "coco"), default="json")
+    export.add_argument("--output", type=Path, required=True, metavar="FILE")
+    return parser
+
+
+def _add_verbose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-v", "--verbose", action="store_true", help="details on standard error")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute")
+
+
+def _tip(text: str) -> tuple[float, float]:
+    x, y = (float(part) for part in text.split(","))
+    return x, y
+
+
+def _strength(text: str) -> float:
+    share = float(text.removesuffix("%"))
+    share = share / 100 if text.endswith("%") or share > 1 else share
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1 (or 0% and 100%)")
+    return share
+
+
+def _label_file(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in (".json", ".csv"):
+        raise argparse.ArgumentTypeError(f"{text} ends neither in .json nor in .csv")
+    return path
+
+
+def _denoised_output(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in (".npy", ".mp4", "") and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is neither FILE.npy, FILE.mp4 nor a folder")
+    return path
+
+
+def _version() -> str:
+    try:
+        return version("fluorotrace")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"fluorotrace: {' '.join(text.split())}\n")
+
+
+# commands
+
+
+def _window(options: argparse.Namespace) -> int:
+    try:
+        from app.main_window import run_window
+    except ImportError as error:
+        log.info("no window", exc_info=True)
+        raise UserError(
+            f"The window cannot start ({error}); the README names the packages that it needs."
+        ) from error
+    return run_window(options.runs, demo=options.demo)
+
+
+def _info(options: argparse.Namespace) -> int:
+    from app.run_summary import summary
+    from app.runs.opening import open_run
+
+    run = open_run(options.run)
+    try:
+        facts = summary(run)
+    finally:
+        run.frames.close()
+    if options.json:
+        sys.stdout.write(json.dumps(facts, indent=1) + "\n")
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(show_header=False, box=None)
+    for name, value in facts.items():
+        lines = value if isinstance(value, list) else [value]
+        told = "\n".join("-" if line is None else str(line) for line in lines)
+        table.add_row(Text(name.replace("_", " ")), Text(told))
+    Console().print(table)
+    return 0
+
+
+def _track(options: argparse.Namespace) -> int:
+    if options.tip is not None and options.frame is None:
+        _command_parser().error("--tip needs --frame")
+    _check_place(options.output)
+    with _opened(options.run) as review:
+        run = review.run
+        if options.frame is not None and not 0 <= options.frame < run.frame_count:
+            raise UserError(
+                f"There is no frame {options.frame}; the last is {run.frame_count - 1}."
+            )
+        if options.tip is not None and not _inside(options.tip, run.columns, run.rows):
+            raise UserError(f"The tip is outside the picture of {run.columns} x {run.rows} pixels.")
+        from inference.tracking import load_tracker
+
+        labels = _tracked(review, options, load_tracker(options.device, warn=_say))
+        from app.tracks.formats import FORMATS, LabelFile, run_facts
+
+        kind = options.output.suffix.lower().removeprefix(".")
+        FORMATS[kind].write(options.output, LabelFile(run_facts(run), labels.tracks))
+    return 0
+
+
+def _tracked(review: Review, options: argparse.Namespace, tracker: Tracker) -> Labels:
+    """Return one track through the whole run, from a click or from the tracker's own guess."""
+    from app.tracks.edits import add_track, new_track, place_point, put_tracked
+    from app.tracks.labels import Labels
+    from inference.tracking.requests import Anchor, TrackRequest
+
+    labels, track = Labels(review.run.frame_count), new_track((), options.name)
+    labels.apply(add_track(track))
+    if options.auto:
+        found = _proposed(review, tracker, options.frame)
+        labels.apply(put_tracked(track, [found]))
+        start = Anchor(found.frame, found.x, found.y, found.state)
+    else:
+        start = Anchor(options.frame, *options.tip)
+        labels.apply(place_point(track, options.frame, *options.tip))
+    request = TrackRequest((start,), 0, review.run.frame_count - 1, start.frame)
+    with _progress(f"Tracking on {tracker.device_name}", review.run.frame_count) as done:
+
+        def take(points: list[TrackedPoint]) -> None:
+            labels.apply(put_tracked(labels.track(track.id), points))
+            done(len(labels.track(track.id).points))
+
+        tracker.track(review.sequence, request, lambda: False, take)
+    return labels
+
+
+def _proposed(review: Review, tracker: Tracker, frame: int | None) -> TrackedPoint:
+    """Return the likeliest tip on ``frame``, or on a few frames throughout the run."""
+    count = review.run.frame_count
+    step = max(1, count // FRAMES_LOOKED_AT)
+    frames = range(step // 2, count, step) if frame is None else [frame]
+    found = [
+        point
+        for index in frames
+        for point in tracker.propose(review.sequence.read(index), review.sequence.white, index)
+    ]
+    if not found:
+        raise UserError("No catheter tip was found; say where it is with --tip and --frame.")
+    return max(found, key=lambda point: point.confidence)
+
+
+def _denoise(options: argparse.Namespace) -> int:
+    _check_place(options.output)
+    with _opened(options.run) as review:
+        from app.denoised_output import denoised_output
+        from inference.denoising import DenoisedFrame, DenoiseRequest, load_denoiser
+
+        denoiser = load_denoiser(options.device, warn=_say)
+        frames = tuple(range(review.run.frame_count))
+        with (
+            denoised_output(options.output, review, options.strength) as write,
+            _progress(f"Denoising on {denoiser.device_name}", len(frames)) as done,
+        ):
+
+            def take(denoised: DenoisedFrame) -> None:
+                write(denoised.frame, review.display.mono2(denoised.pixels))
+                done(denoised.frame + 1)
+
+            denoiser.denoise(review.sequence, DenoiseRequest(frames), lambda: False, take)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    _check_place(options.output)
+    with _opened(options.run) as review:
+        from app.tracks.formats import FORMATS, LabelFile, run_facts
+
+        if not review.labels.tracks:
+            raise UserError("There are no labels of this run; make some in the window first.")
+        file = LabelFile(run_facts(review.run), review.labels.tracks)
+        FORMATS[options.format].write(options.output, file)
+    return 0
+
+
+COMMANDS = {"info": _info, "track": _track, "denoise": _denoise, "export": _export}
+
+
+# helpers
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Review]:
+    from app.review import open_review
+    from app.settings import load_settings
+
+    with closing(open_review(path, load_settings())) as review:
+        if review.store.notice and not review.store.read_only:
+            _say(review.store.notice)
+        yield review
+
+
+@contextmanager
+def _progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn(text), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(text, total=total)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _check_place(output: Path) -> None:
+    folder = output.absolute().parent
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder} for the output; make it first.")
+
+
+def _inside(tip: tuple[float, float], columns: int, rows: int) -> bool:
+    return -0.5 <= tip[0] < columns - 0.5 and -0.5 <= tip[1] < rows - 0.5
