@@ -86,7 +86,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("show_difference", "Denoise", "Difference", ("Ctrl+5",)),
     Command("cancel_denoising", "Denoise", "Stop denoising", separated=True),
     Command("new_track", "Track", "New track", ("N",), icon="plus"),
-    Command("next_track", "Track", "Next track", ("Tab",)),
+    Command("next_track", "Track", "Next track", ("Q",)),
     Command("delete_track", "Track", "Delete track", ("Ctrl+Delete",)),
     Command("lock_labels", "Track", "Lock the labels", ("K",), checkable=True),
     Command(

@@ -137,6 +137,12 @@ class InferenceWorker(QObject):
                 self._device = device
                 self._engines.clear()
 
+    @property
+    def idle(self) -> bool:
+        """True while nothing waits and nothing runs."""
+        with self._wake:
+            return not (self._tracking or self._denoising or self._running_track)
+
     def close(self, timeout_s: float = 5.0) -> None:
         """Stop everything and end the thread."""
         with self._wake:

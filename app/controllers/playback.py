@@ -49,6 +49,8 @@ class Playback(QObject):
         self._repeat = Repeat.LOOP
         self.lateness_ms: deque[float] = deque(maxlen=LATENESS_KEPT)
         """How late each played frame was asked for, since play was pressed."""
+        self.asked_at_ms = 0.0
+        """When the last played frame was asked for, by `now_ms`."""
         self.dropped = 0
         """Frames that were never shown since play was pressed, because they came too late."""
 
@@ -165,7 +167,8 @@ class Playback(QObject):
     def _tick(self) -> None:
         if self._clock is None or not self._playing:
             return
-        due = self._clock.due(now_ms())
+        self.asked_at_ms = now_ms()
+        due = self._clock.due(self.asked_at_ms)
         if due.ended:
             if self._frame != due.frame:
                 self._show(due.frame)

@@ -5,51 +5,10 @@ import numpy as np
 import pytest
 
 from app.worker import DenoiseJob, InferenceWorker, TrackJob
-from inference.denoising.requests import DenoisedFrame
 from inference.frames import FrameSequence
-from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+from inference.tracking.requests import Anchor, TrackRequest
 
 FRAMES = FrameSequence(lambda index: np.full((8, 8), index, np.uint8), 40, 8, 8)
-
-
-class DummyTracker:
-    device_name = "dummy"
-
-    def __init__(self):
-        self.asked = []
-        self.gate = threading.Event()
-        self.gate.set()
-
-    def track(self, frames, request, should_stop, on_points):
-        self.asked.append(request)
-        for frame in range(request.first_frame, request.last_frame + 1):
-            while not self.gate.wait(0.01):
-                if should_stop():
-                    return
-            if should_stop():
-                return
-            on_points([TrackedPoint(frame, 1.0, 2.0, "visible", 0.9)])
-
-
-class DummyDenoiser:
-    device_name = "dummy"
-
-    def __init__(self):
-        self.order = []
-        self.before_frame = lambda: None
-
-    def denoise(self, frames, request, should_stop, on_frame):
-        for frame in request.frames:
-            if should_stop():
-                return
-            self.before_frame()
-            self.order.append(frame)
-            on_frame(DenoisedFrame(frame, frames.read(frame).astype(np.float32)))
-
-
-@pytest.fixture
-def engines():
-    return DummyTracker(), DummyDenoiser()
 
 
 @pytest.fixture
@@ -150,12 +109,12 @@ def test_failure_is_one_sentence_and_the_thread_lives_on(qtbot, worker, engines)
         worker.denoise(DenoiseJob("d", FRAMES, {1}))
 
 
-def test_networks_are_loaded_once_a_device(qtbot):
+def test_networks_are_loaded_once_a_device(qtbot, engines):
     loaded = []
 
     def load(device):
         loaded.append(device)
-        return DummyTracker()
+        return engines[0]
 
     worker = InferenceWorker(load, load)
     for device in ("auto", "auto", "cpu"):

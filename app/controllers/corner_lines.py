@@ -1,0 +1,70 @@
+"""What stands in the corners of the picture, as on a cath-lab monitor."""
+
+from __future__ import annotations
+
+from app.runs.run import Run, Spacing, Window
+
+
+def patient_lines(run: Run) -> tuple[str, ...]:
+    """Return name, id and birth date; nothing where the file is anonymous."""
+    patient = run.patient
+    born = " ".join(part for part in (patient.birth_date, patient.sex) if part)
+    return tuple(line for line in (patient.name, patient.id, born) if line)
+
+
+def study_lines(run: Run) -> tuple[str, ...]:
+    """Return what was examined and when."""
+    when = run.study_date.isoformat() if run.study_date else ""
+    time = run.acquisition_time[:8]
+    return tuple(
+        line
+        for line in (
+            run.study_description,
+            run.series_description,
+            f"{when} {time}".strip(),
+        )
+        if line
+    )
+
+
+def angle_text(primary_deg: float | None, secondary_deg: float | None) -> str:
+    """Return the projection as it is spoken: LAO/RAO, then CRAN/CAUD (PS3.3 C.8.7.5).
+
+    >>> angle_text(-32.0, 2.0)
+    'RAO 32° CRAN 2°'
+    """
+    parts = []
+    if primary_deg is not None:
+        parts.append(f"{'LAO' if primary_deg >= 0 else 'RAO'} {abs(primary_deg):.0f}°")
+    if secondary_deg is not None:
+        parts.append(f"{'CRAN' if secondary_deg >= 0 else 'CAUD'} {abs(secondary_deg):.0f}°")
+    return " ".join(parts)
+
+
+def angles_on(run: Run, frame: int) -> str:
+    """Return the projection of one frame, "" where the file does not tell."""
+    primary, secondary = run.primary_angles_deg, run.secondary_angles_deg
+    return angle_text(
+        None if primary is None else float(primary[frame]),
+        None if secondary is None else float(secondary[frame]),
+    )
+
+
+def spacing_text(spacing: Spacing | None) -> str:
+    """Say how long a pixel is and how that is known, or that it is not."""
+    if spacing is None:
+        return "px only: not calibrated"
+    size = f"{spacing.column_mm:.3f} mm/px"
+    if not spacing.holds_in_patient:
+        return f"{size} at detector: not in the patient"
+    return f"{size} {spacing.source}"
+
+
+def window_text(window: Window | None, *, inverted: bool, subtracted: bool) -> str:
+    """Return center and width, and what else changes the grey scale."""
+    parts = [f"C {window.center:g} W {window.width:g}" if window else "VOI LUT"]
+    if inverted:
+        parts.append("inverted")
+    if subtracted:
+        parts.append("DSA")
+    return "  ".join(parts)

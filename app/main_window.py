@@ -1,0 +1,472 @@
+"""The window: makes the widgets, lays them out, and joins them to the controllers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QIcon
+from PySide6.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QLabel,
+    QMainWindow,
+    QSizePolicy,
+    QToolBar,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.background import Background
+from app.controllers.commander import Commander
+from app.controllers.denoising import Denoising
+from app.controllers.label_views import LabelViews
+from app.controllers.labelling import Labelling
+from app.controllers.library import Library
+from app.controllers.menus import make_actions, set_icons, shown_keys
+from app.controllers.picture import Picture
+from app.controllers.playback import Playback
+from app.errors import UserError
+from app.review import Review
+from app.settings import Settings, load_settings, save_settings
+from app.tracks.track import TrackKind
+from app.worker import InferenceWorker
+from resources import resource_path
+from widgets.cine_view import CineView
+from widgets.denoise_panel import DenoisePanel
+from widgets.ecg_strip import EcgStrip
+from widgets.motion_plot import MotionPlot
+from widgets.notice_bar import Notice, NoticeBar, Severity
+from widgets.play_bar import PlayBar
+from widgets.run_list import RunList
+from widgets.theme import THEMES, palette, style_sheet
+from widgets.timeline import Timeline
+from widgets.track_panel import TrackPanel
+
+if TYPE_CHECKING:
+    from inference.denoising import Denoiser
+    from inference.tracking import Tracker
+
+TOOL_BAR = (
+    ("open_files", "open_folder", "undo", "redo"),
+    ("fit", "auto_window", "toggle_invert", "toggle_subtraction"),
+    ("toggle_denoised", "new_track", "export_labels"),
+)
+PROGRESS_REFRESH_MS = 200
+SIDE_WIDTH = 274
+
+
+def load_tracker(device: str) -> Tracker:
+    """Load the tracker; the engine's module is imported on the worker thread."""
+    from inference.tracking import load_tracker as load
+
+    return load(device)
+
+
+def load_denoiser(device: str) -> Denoiser:
+    """Load the denoiser; the engine's module is imported on the worker thread."""
+    from inference.denoising import load_denoiser as load
+
+    return load(device)
+
+
+class MainWindow(QMainWindow):
+    """One window for one run at a time.
+
+    Parameters
+    ----------
+    settings : Settings
+    worker : InferenceWorker, optional
+        Made here by default; the window closes it.
+    """
+
+    def __init__(self, settings: Settings, worker: InferenceWorker | None = None) -> None:
+        super().__init__()
+        self.settings = settings
+        self.review: Review | None = None
+        self.setWindowTitle("Fluorotrace")
+        self.setAcceptDrops(True)
+        self.worker = worker or InferenceWorker(load_tracker, load_denoiser, settings.device)
+        self.background = Background()
+        self._make_widgets()
+        self.playback = Playback(self)
+        self.labelling = Labelling(self.playback, self.worker)
+        self.denoising = Denoising(self.worker, settings.denoised_memory_mb << 20)
+        self.picture = Picture(self.view, self.playback, self.denoising, self.labelling)
+        self.label_views = LabelViews(
+            self.labelling, self.picture, self.timeline, self.track_panel, self.motion_plot
+        )
+        self.library = Library(self.run_list, self.background, lambda: self.settings)
+        self.commander = Commander(self)
+        self.actions_by_name: dict[str, QAction] = make_actions(self, self.commander.receivers)
+        self._lay_out()
+        self._connect()
+        self._refresh_timer = QTimer(self)
+        self._refresh_timer.setInterval(PROGRESS_REFRESH_MS)
+        self._refresh_timer.timeout.connect(self._show_progress)
+        self._shown_frames = 0
+        self.apply_settings(settings)
+        self._show_empty()
+        self.label_views.set_review(None)
+
+    # making
+
+    def _make_widgets(self) -> None:
+        self.view = CineView()
+        self.notices = NoticeBar()
+        self.play_bar = PlayBar()
+        self.timeline = Timeline()
+        self.ecg_strip = EcgStrip()
+        self.run_list = RunList()
+        self.track_panel = TrackPanel([str(kind) for kind in TrackKind])
+        self.denoise_panel = DenoisePanel()
+        self.motion_plot = MotionPlot()
+        self.tool_bar = QToolBar("Tools")
+        self._busy = QLabel()
+
+    def _lay_out(self) -> None:
+        center = QWidget()
+        column = QVBoxLayout(center)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.notices)
+        column.addWidget(self.view, 1)
+        column.addWidget(self.ecg_strip)
+        column.addWidget(self.timeline)
+        column.addWidget(self.play_bar)
+        self.setCentralWidget(center)
+        self.tool_bar.setMovable(False)
+        self.tool_bar.setObjectName("tools")
+        self.tool_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        for group in TOOL_BAR:
+            for name in group:
+                self.tool_bar.addAction(self.actions_by_name[name])
+            self.tool_bar.addSeparator()
+        spacer = QWidget()
+        spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self.tool_bar.addWidget(spacer)
+        self.tool_bar.addWidget(self._busy)
+        self.addToolBar(self.tool_bar)
+        self.runs_dock = self._dock("Runs", self.run_list, Qt.DockWidgetArea.LeftDockWidgetArea)
+        right = Qt.DockWidgetArea.RightDockWidgetArea
+        self.tracks_dock = self._dock("Tracks", self.track_panel, right)
+        self.denoise_dock = self._dock("Denoise", self.denoise_panel, right)
+        self.motion_dock = self._dock("Motion", self.motion_plot, right)
+        docks = [self.runs_dock, self.tracks_dock]
+        self.resizeDocks(docks, [SIDE_WIDTH - 30, SIDE_WIDTH], Qt.Orientation.Horizontal)
+
+    def _dock(self, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        dock = QDockWidget(title, self)
+        dock.setObjectName(title)
+        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _connect(self) -> None:
+        playback, timeline, labelling = self.playback, self.timeline, self.labelling
+        playback.frame_changed.connect(self._show_position)
+        playback.playing_changed.connect(self.play_bar.set_playing)
+        playback.playing_changed.connect(self._count_frames)
+        playback.speed_changed.connect(self.play_bar.set_speed)
+        playback.repeat_changed.connect(lambda repeat: self.play_bar.set_repeat(repeat.value))
+        self.play_bar.command_requested.connect(self.run_command)
+        self.play_bar.speed_picked.connect(playback.set_speed)
+        timeline.frame_requested.connect(playback.seek)
+        timeline.span_selected.connect(labelling.set_span)
+        timeline.track_picked.connect(labelling.select)
+        self.ecg_strip.frame_requested.connect(playback.seek)
+        self.motion_plot.frame_requested.connect(playback.seek)
+        self.view.wheel_stepped.connect(playback.step)
+        self.view.point_clicked.connect(lambda x, y, _: labelling.place(x, y))
+        self.view.point_drag_started.connect(lambda _: playback.pause())
+        self.view.point_dropped.connect(lambda _, x, y: labelling.place(x, y, keep_state=True))
+        self.view.track_picked.connect(labelling.select)
+        self.view.full_screen_toggled.connect(self.actions_by_name["toggle_full_screen"].trigger)
+        self.picture.frame_shown.connect(self._count_shown)
+        self.picture.settings_changed.connect(self._show_settings)
+        panel = self.track_panel
+        panel.command_requested.connect(self.run_command)
+        panel.track_picked.connect(labelling.select)
+        panel.renamed.connect(lambda track, name: labelling.change_track(track, name=name))
+        panel.kind_picked.connect(
+            lambda track, kind: labelling.change_track(track, kind=TrackKind(kind))
+        )
+        panel.visibility_changed.connect(self._show_track)
+        labelling.refused.connect(self.say)
+        labelling.tracking_changed.connect(panel.set_progress)
+        labelling.labels_changed.connect(lambda _: self._show_history())
+        denoise = self.denoise_panel
+        denoise.mode_picked.connect(self.picture.set_mode)
+        denoise.strength_changed.connect(self.picture.set_strength)
+        denoise.cancel_requested.connect(lambda: self.denoising.set_wanted(False))
+        self.denoising.progress_changed.connect(denoise.set_progress)
+        self.worker.device_changed.connect(denoise.set_device)
+        self.worker.failed.connect(lambda _, text: self.say(text, Severity.ERROR))
+        self.worker.notice.connect(lambda text: self.say(text, Severity.WARNING))
+        self.library.opened.connect(self.set_review)
+        self.library.refused.connect(self.say_error)
+        self.library.busy.connect(self._busy.setText)
+        self.notices.action_requested.connect(lambda notice: self.run_command(notice.command))
+
+    # the run
+
+    def set_review(self, review: Review | None) -> None:
+        """Show another run; the former one is saved and closed."""
+        self.close_review()
+        self.review = review
+        if review is None:
+            self._show_empty()
+            return
+        run, state = review.run, review.store.review
+        review.store.on_trouble = self._trouble_on_writer_thread
+        self.settings = self.settings.with_recent(run.path)
+        save_settings(self.settings)
+        self.timeline.set_frames(run.frame_times_ms)
+        self.play_bar.set_frame_count(run.frame_count)
+        self.motion_plot.set_frames(run.frame_times_ms)
+        self.ecg_strip.set_frames(run.frame_times_ms)
+        if run.ecg is not None:
+            ecg = run.ecg
+            self.timeline.set_r_waves(ecg.r_wave_times_ms)
+            self.ecg_strip.set_ecg(
+                ecg.samples,
+                ecg.sampling_hz,
+                start_ms=ecg.start_ms,
+                unit=ecg.unit,
+                label=ecg.label,
+                r_wave_times_ms=ecg.r_wave_times_ms,
+            )
+        else:
+            self.ecg_strip.clear()
+        self.picture.set_review(review)
+        self.labelling.set_review(review)
+        self.denoising.set_review(review)
+        self.label_views.set_review(review)
+        self.playback.set_run(run, state.playhead)
+        self.actions_by_name["toggle_reviewed"].setChecked(state.reviewed)
+        self.library.show_label_state(review)
+        self.setWindowTitle(f"{run.path.name} – Fluorotrace")
+        self._show_history()
+        self._refresh_timer.start()
+        self.view.setFocus()
+        if review.store.notice:
+            self.say(review.store.notice, Severity.WARNING)
+        for note in run.notes:
+            self.say(note)
+        self.picture.draw()
+
+    def close_review(self) -> None:
+        """Save and close the run that is open."""
+        review = self.review
+        if review is None:
+            return
+        self.playback.pause()
+        self.remember_place()
+        self._refresh_timer.stop()
+        self.denoising.set_review(None)
+        self.label_views.set_review(None)
+        self.labelling.set_review(None)
+        self.picture.set_review(None)
+        self.library.show_label_state(review)
+        self.review = None
+        try:
+            review.close()
+        except UserError as error:
+            self.say(str(error), Severity.ERROR)
+
+    def remember_place(self) -> None:
+        """Save the playhead, whether the run is reviewed, and how it is shown."""
+        if self.review is None:
+            return
+        self.review.store.save_review(
+            replace(
+                self.review.store.review,
+                playhead=self.playback.frame,
+                reviewed=self.actions_by_name["toggle_reviewed"].isChecked(),
+            )
+        )
+
+    # what the user hears
+
+    def say(self, text: str, severity: Severity = Severity.INFO) -> None:
+        """Show one plain sentence."""
+        if text:
+            self.notices.show_notice(Notice(text, severity))
+
+    def say_error(self, text: str) -> None:
+        """Show what went wrong, in one plain sentence."""
+        self.say(text, Severity.ERROR)
+
+    @property
+    def side_docks(self) -> tuple[QDockWidget, ...]:
+        """The panels on both sides of the picture."""
+        return (self.runs_dock, self.tracks_dock, self.denoise_dock, self.motion_dock)
+
+    def run_command(self, name: str) -> None:
+        """Do a command of the table, as if its menu item had been chosen."""
+        self.actions_by_name[name].trigger()
+
+    # settings
+
+    def apply_settings(self, settings: Settings) -> None:
+        """Take over settings, and draw in their theme."""
+        self.settings = settings
+        theme = THEMES.get(settings.theme, THEMES["dark"])
+        app = QApplication.instance()
+        assert isinstance(app, QApplication)
+        app.setPalette(palette(theme))
+        template = resource_path("styles", "fluorotrace.qss").read_text("utf-8")
+        icons = resource_path("icons").as_posix()
+        app.setStyleSheet(style_sheet(theme, template, icons))
+        for widget in (
+            self.notices,
+            self.play_bar,
+            self.timeline,
+            self.ecg_strip,
+            self.run_list,
+            self.track_panel,
+            self.denoise_panel,
+            self.motion_plot,
+        ):
+            widget.set_theme(theme)
+        keys = shown_keys()
+        self.play_bar.set_shortcuts(keys)
+        self.track_panel.set_shortcuts(keys)
+        self.denoise_panel.set_shortcuts(keys)
+        set_icons(self.actions_by_name, theme)
+        self.actions_by_name["toggle_theme"].setChecked(theme.name == "light")
+        self.actions_by_name["toggle_patient"].setChecked(settings.show_patient)
+        self.picture.set_patient_shown(settings.show_patient)
+        self.picture.set_trail(
+            settings.trail_frames, shown=self.actions_by_name["toggle_trails"].isChecked()
+        )
+        self.worker.set_device(settings.device)
+        self.denoising.set_budget(settings.denoised_memory_mb << 20)
+
+    # drawing what changed
+
+    def _show_empty(self) -> None:
+        self.setWindowTitle("Fluorotrace")
+        self.view.set_frame(None)
+        self.view.set_message(
+            "Drop an X-ray run here",
+            "or open one with Ctrl+O; File, Open the built-in sample shows what can be done",
+        )
+        self.timeline.set_frames(np.zeros(0))
+        self.play_bar.set_frame_count(0)
+        self.ecg_strip.clear()
+        self._show_history()
+
+    def _show_position(self, frame: int) -> None:
+        assert self.review is not None
+        self.timeline.set_frame(frame)
+        self.play_bar.set_position(frame, float(self.review.run.frame_times_ms[frame]))
+        self.ecg_strip.set_frame(frame)
+        self.motion_plot.set_frame(frame)
+
+    def _show_settings(self) -> None:
+        settings = self.picture.settings
+        self.denoise_panel.set_mode(self.picture.mode)
+        self.denoise_panel.set_strength(self.picture.strength)
+        for name, on in (
+            ("toggle_invert", settings.inverted),
+            ("toggle_shutter", settings.shutter),
+            ("toggle_subtraction", settings.subtracted),
+        ):
+            self.actions_by_name[name].setChecked(on)
+
+    def _show_history(self) -> None:
+        labels = self.review.labels if self.review is not None else None
+        for name, verb, can, what in (
+            ("undo", "Undo", bool(labels and labels.can_undo), labels and labels.undo_label),
+            ("redo", "Redo", bool(labels and labels.can_redo), labels and labels.redo_label),
+        ):
+            self.actions_by_name[name].setEnabled(can)
+            self.actions_by_name[name].setText(f"{verb}: {what}" if can else verb)
+
+    def _show_track(self, track_id: str, shown: bool) -> None:
+        self.picture.set_track_shown(track_id, shown)
+        self.label_views.redraw()
+
+    def _show_progress(self) -> None:
+        """Show what is decoded and denoised, and the rate at which frames reach the screen."""
+        if self.review is None:
+            return
+        self.timeline.set_buffered(self.review.cache.ready())
+        self.timeline.set_denoised(self.denoising.ready())
+        if self.playback.playing:
+            run = self.review.run
+            shown = self._shown_frames * 1000.0 / PROGRESS_REFRESH_MS
+            own = 1000.0 * run.frame_count / run.duration_ms if run.duration_ms else None
+            self._smoothed_rate = 0.8 * self._smoothed_rate + 0.2 * shown
+            self.play_bar.set_shown_rate(self._smoothed_rate, own)
+        self._shown_frames = 0
+
+    _smoothed_rate = 0.0
+
+    def _count_frames(self, playing: bool) -> None:
+        self._shown_frames = 0
+        if playing and self.review is not None:
+            run = self.review.run
+            self._smoothed_rate = 1000.0 * run.frame_count / run.duration_ms * self.playback.speed
+        else:
+            self.play_bar.set_shown_rate(None)
+            self.remember_place()
+
+    def _count_shown(self, _: int) -> None:
+        self._shown_frames += 1
+
+    def _trouble_on_writer_thread(self, text: str) -> None:
+        QTimer.singleShot(0, self, lambda: self.say(text, Severity.ERROR))
+
+    # window events
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Welcome files and folders anywhere on the window."""
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped."""
+        event.acceptProposedAction()
+        paths = [Path(u.toLocalFile()) for u in event.mimeData().urls() if u.isLocalFile()]
+        self.library.open_paths(paths)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Save everything and end the threads."""
+        self.commander.close()
+        self.close_review()
+        self.label_views.stop()
+        self.worker.close()
+        self.background.close()
+        save_settings(self.settings)
+        event.accept()
+
+
+def make_application() -> QApplication:
+    """Return the application object, made once, with our name, icon and style."""
+    app = QApplication.instance() or QApplication(["fluorotrace"])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("Fluorotrace")
+    app.setStyle("Fusion")
+    app.setWindowIcon(QIcon(str(resource_path("icons", "fluorotrace.svg"))))
+    return app
+
+
+def run_window(paths: list[Path], *, demo: bool = False) -> int:
+    """Open the window on these runs (or the built-in sample) and run until it is closed."""
+    app = make_application()
+    window = MainWindow(load_settings())
+    window.resize(QSize(1440, 900).boundedTo(window.screen().availableSize()))
+    window.show()
+    if demo:
+        QTimer.singleShot(0, window.commander.start_demo)
+    else:
+        QTimer.singleShot(0, window.library.show_recent)
+        if paths:
+            QTimer.singleShot(0, lambda: window.library.open_paths(paths))
+    return app.exec()

@@ -1,0 +1,79 @@
+"""One opened run: its frames, its display, its labels."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.display import DisplayPipeline
+from app.runs.frames import FrameCache
+from app.runs.opening import open_run
+from app.runs.run import Run
+from app.settings import Settings
+from app.tracks.labels import Labels
+from app.tracks.store import Store, open_store
+from inference.frames import FrameSequence
+
+_numbers = itertools.count(1)
+
+
+class Review:
+    """A run and everything that belongs to it while it is open.
+
+    Attributes
+    ----------
+    key : str
+        Tells this opened run from all others in requests to the worker.
+    sequence : FrameSequence
+        The frames as the networks see them.
+    """
+
+    def __init__(self, run: Run, cache: FrameCache, store: Store) -> None:
+        self.run = run
+        self.cache = cache
+        self.store = store
+        self.display = DisplayPipeline(run)
+        self.key = f"run{next(_numbers)}"
+        self.sequence = FrameSequence(
+            read=self._read,
+            frame_count=run.frame_count,
+            rows=run.rows,
+            columns=run.columns,
+            white=self.display.white,
+        )
+
+    @property
+    def labels(self) -> Labels:
+        """The tracks and their history."""
+        return self.store.labels
+
+    def close(self) -> None:
+        """Save the labels, end the decoding threads, release the file.
+
+        Raises
+        ------
+        UserError
+            If the last changes could not be saved.
+        """
+        self.cache.close()
+        self.run.frames.close()
+        self.store.close()
+
+    def _read(self, index: int) -> NDArray[np.generic]:
+        return self.display.mono2(self.cache.wait(index))
+
+
+def open_review(path: Path, settings: Settings) -> Review:
+    """Open a run with its labels; may take a while, works on any thread.
+
+    Raises
+    ------
+    UserError
+        If the run or its labels cannot be read.
+    """
+    run = open_run(path)
+    folder = Path(settings.project_folder) if settings.project_folder else None
+    return Review(run, FrameCache(run, settings.frame_memory_mb << 20), open_store(run, folder))

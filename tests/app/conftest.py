@@ -1,0 +1,98 @@
+"""Engines without networks, and windows that use them."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from inference.denoising.requests import DenoisedFrame
+from inference.tracking.requests import TrackedPoint
+
+
+class DummyTracker:
+    """Answers every frame with the same point; waits while its gate is closed."""
+
+    device_name = "dummy"
+
+    def __init__(self):
+        self.asked = []
+        self.confidence = lambda frame: 0.9
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def track(self, frames, request, should_stop, on_points):
+        self.asked.append(request)
+        for frame in range(request.first_frame, request.last_frame + 1):
+            while not self.gate.wait(0.01):
+                if should_stop():
+                    return
+            if should_stop():
+                return
+            on_points([TrackedPoint(frame, 1.0, 2.0, "visible", self.confidence(frame))])
+
+
+class DummyDenoiser:
+    """Gives frames back as they are."""
+
+    device_name = "dummy"
+
+    def __init__(self):
+        self.order = []
+        self.before_frame = lambda: None
+
+    def denoise(self, frames, request, should_stop, on_frame):
+        for frame in request.frames:
+            if should_stop():
+                return
+            self.before_frame()
+            self.order.append(frame)
+            on_frame(DenoisedFrame(frame, frames.read(frame).astype(np.float32)))
+
+
+@pytest.fixture
+def engines():
+    return DummyTracker(), DummyDenoiser()
+
+
+@pytest.fixture
+def run_file(tmp_path):
+    """A small simulated run as a DICOM file in a folder of its own."""
+    from inference.simulation.dicom import write_dicom
+    from inference.simulation import Scenario, simulate_run
+
+    folder = tmp_path / "study"
+    folder.mkdir()
+    run = simulate_run(3, Scenario.FLUOROSCOPY, frame_count=20, size=128)
+    write_dicom(run, folder / "run.dcm")
+    return folder / "run.dcm"
+
+
+@pytest.fixture
+def make_window(qtbot, tmp_path, monkeypatch, engines):
+    """Return a function that opens a window on paths, with engines that need no networks."""
+    from app.main_window import MainWindow, make_application
+    from app.settings import Settings
+    from app.worker import InferenceWorker
+
+    monkeypatch.setenv("FLUOROTRACE_CONFIG", str(tmp_path / "config"))
+    make_application()
+    windows = []
+
+    def make(*paths, **settings):
+        worker = InferenceWorker(lambda device: engines[0], lambda device: engines[1])
+        window = MainWindow(Settings(**settings), worker)
+        windows.append(window)
+        qtbot.addWidget(window)
+        window.resize(1200, 800)
+        window.show()
+        if paths:
+            window.library.open_paths(list(paths))
+            qtbot.waitUntil(lambda: window.review is not None and window.picture.complete)
+        return window
+
+    yield make
+    engines[0].gate.set()
+    for window in windows:
+        window.close()
