@@ -235,9 +235,11 @@ def _hardware(rng: np.random.Generator, canvas: _Canvas) -> None:
         disc = place + rng.uniform(1.8, 3.5) * np.stack([np.cos(angles), np.sin(angles)], 1)
         canvas.area(disc, rng.uniform(0.2, 0.8), 0.2)
         if rng.random() < 0.4:  # coiled electrode
-            step = rng.uniform(0.8, 1.4)
+            beside = rng.uniform(-8, 8, 2)
+            step = rng.uniform(0.8, 1.4) * beside[::-1] / (np.linalg.norm(beside) + 1e-3)
+            oval = place + beside + (disc - place) * np.array([0.5, 1.0])
             for turn in range(rng.integers(4, 8)):
-                canvas.line(disc + np.array([turn * step, 6]), 0.4, 0.25, 0.15)
+                canvas.line(oval + turn * step, 0.4, 0.25, 0.12)
     if rng.random() < 0.06:  # pacemaker can
         place = np.array([rng.choice([-1, 1]) * half * 0.8, -half * 0.75])
         angles = np.linspace(0, 2 * np.pi, 40)

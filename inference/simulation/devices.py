@@ -86,8 +86,12 @@ class Device:
         line[:, :2] += (0.4 + 0.6 * self.follows[:, None]) * (shared - rhythm.table_shift[frame])
         return line
 
-    def shadow(self, image: FloatArray, line: FloatArray, contrast_per_mm: float = 0.0) -> None:
+    def shadow(
+        self, image: FloatArray, line: FloatArray, contrast_per_mm: FloatArray | None = None
+    ) -> None:
         """Add the attenuation of the device, whose centre line is ``line``, to ``image``.
+
+        ``contrast_per_mm`` (N,) is what the lumen holds at each point of the centre line.
 
         The tube is cut into slabs across its axis and each slab's disc is projected whole, so
         walls show darker than the lumen, foreshortened stretches darken, and a bend seen end-on
@@ -104,6 +108,8 @@ class Device:
         line, tangent, step = line[near], tangent[near], step[near]
         radius_mm, wall_mm = self.profile.radius_mm[near], self.profile.wall_mm[near]
         wall_per_mm, lumen_per_mm = self.profile.wall_per_mm[near], self.profile.lumen_per_mm[near]
+        if self.profile.fills and contrast_per_mm is not None:
+            lumen_per_mm = lumen_per_mm + contrast_per_mm[near]
         in_plane = np.hypot(tangent[:, 0], tangent[:, 1])
         along = tangent[:, :2] / np.maximum(in_plane, 0.05)[:, None]
         across = np.stack([-along[:, 1], along[:, 0]], axis=1)
@@ -114,8 +120,7 @@ class Device:
         outer = np.sqrt(np.maximum(radius[:, None] ** 2 - offset**2, 0))
         inner_radius = (radius_mm - wall_mm) * scale
         inner = np.sqrt(np.maximum(inner_radius[:, None] ** 2 - offset**2, 0))
-        filling = lumen_per_mm + (contrast_per_mm if self.profile.fills else 0.0)
-        chord = 2 * ((outer - inner) * wall_per_mm[:, None] + inner * filling[:, None])
+        chord = 2 * ((outer - inner) * wall_per_mm[:, None] + inner * lumen_per_mm[:, None])
         mass = chord / scale * (step * 2 * radius / count)[:, None]
         # A slab tilted out of the plane spreads along the axis: golden-ratio steps fill its disc.
         turn = np.arange(mass.size, dtype=np.float64).reshape(mass.shape) * 0.6180339887
@@ -178,7 +183,7 @@ def catheter_profile(rng: np.random.Generator, count: int, step_mm: float) -> Pr
     french = float(rng.choice([4, 5, 5, 6, 6, 7, 8]))
     radius = french / 6 * rng.uniform(0.95, 1.05)
     wall = radius * rng.uniform(0.18, 0.36)
-    density = rng.uniform(0.07, 0.26)
+    density = np.exp(rng.uniform(np.log(0.1), np.log(0.27)))
     s = np.arange(count) * step_mm
     wall_density = _constant(count, density)
     soft = rng.uniform(2, 8)
@@ -189,8 +194,8 @@ def catheter_profile(rng: np.random.Generator, count: int, step_mm: float) -> Pr
         wall_density += np.where(
             np.abs(s - ring) < rng.uniform(0.4, 0.8), rng.uniform(0.15, 0.7), 0
         ).astype(np.float32)
-    if rng.random() < 0.2:  # braid
-        wall_density *= (1 + 0.15 * np.sin(2 * np.pi * s / rng.uniform(0.7, 1.2))).astype(
+    if rng.random() < 0.15:  # braid
+        wall_density *= (1 + 0.08 * np.sin(2 * np.pi * s / rng.uniform(0.7, 1.2))).astype(
             np.float32
         )
     taper = np.interp(s, [0, rng.uniform(0.5, 2.5)], [rng.uniform(0.75, 1.0), 1.0]).astype(
@@ -234,6 +239,38 @@ def marker_profile(base: Profile, positions_mm: list[float], step_mm: float) -> 
         wall_per_mm=np.where(band, 1.1, base.wall_per_mm).astype(np.float32),
         lumen_per_mm=base.lumen_per_mm,
         fills=False,
+    )
+
+
+def make_stent(
+    rng: np.random.Generator, path_px: FloatArray, pixels_per_mm: float
+) -> Device | None:
+    """Stent somewhere along a vessel's centre line (N, 3), None where the path is too short."""
+    lengths = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path_px, axis=0), axis=1))])
+    long = rng.uniform(9, 28) * pixels_per_mm
+    if lengths[-1] < long * 1.3:
+        return None
+    even = rng.uniform(0.1 * long, lengths[-1] - long) + np.arange(0, long, STEP_PX)
+    line = np.stack([np.interp(even, lengths, path_px[:, axis]) for axis in range(3)], axis=1)
+    s = np.arange(len(line)) * STEP_PX / pixels_per_mm
+    struts = 0.6 + 0.4 * np.sin(2 * np.pi * s / rng.uniform(0.9, 1.6))
+    count = len(line)
+    return Device(
+        kind="stent",
+        line=line.astype(np.float32),
+        profile=Profile(
+            radius_mm=_constant(count, rng.uniform(1.2, 1.8)),
+            wall_mm=_constant(count, 0.14),
+            wall_per_mm=(rng.uniform(0.15, 0.5) * struts).astype(np.float32),
+            lumen_per_mm=_constant(count, 0.0),
+            fills=False,
+        ),
+        pixels_per_mm=pixels_per_mm,
+        follows=_constant(count, 1.0),
+        anchor=line[0].astype(np.float32),
+        sway=np.zeros(2, np.float32),
+        slip=np.zeros(2, np.float32),
+        conforms=True,
     )
 
 

@@ -14,6 +14,7 @@ from inference.simulation.devices import (
     Device,
     make_catheter,
     make_lead,
+    make_stent,
     make_wire_beyond,
 )
 from inference.simulation.motion import HeartField, Injection, Rhythm, make_heart_field
@@ -40,6 +41,7 @@ class Scene:
     injection: Injection
     tree: VesselTree | None
     reflux: Reflux | None
+    engaged: int = 0  # points of the main catheter that stand inside the artery
 
     def draw(
         self, frame: int, height: int, width: int
@@ -57,7 +59,7 @@ class Scene:
         for device, line in others:
             if not device.in_main:
                 device.shadow(shadow, line)
-        filling = float(self.injection.concentration(time)) * ATTENUATION_PER_MM_MGI
+        filling = self._filling(time)
         cover = _around_tip(shadow, lines[0], self.devices[0].radius_px)
         self.devices[0].shadow(shadow, lines[0], filling)
         own = _around_tip(shadow, lines[0], self.devices[0].radius_px) - cover
@@ -65,6 +67,18 @@ class Scene:
             if device.in_main:
                 device.shadow(shadow, line)
         return shadow, contrast, DrawnFrame(tuple(lines), cover > _COVERED * own)
+
+    def _filling(self, time_ms: float) -> FloatArray:
+        """Attenuation per mm that contrast adds to each point of the main catheter's lumen.
+
+        Where the tip stands inside the filled artery, the artery's own shadow has it already.
+        """
+        filling = np.full(
+            len(self.devices[0].line), float(self.injection.concentration(time_ms)), np.float32
+        )
+        around = float(self.injection.concentration(time_ms, 40.0))
+        filling[: self.engaged] = np.maximum(filling[: self.engaged] - around, 0)
+        return filling * np.float32(ATTENUATION_PER_MM_MGI)
 
 
 @dataclass(frozen=True)
@@ -143,14 +157,10 @@ def make_scene(
     injection : Injection, optional
         In place of the one that the scenario would draw.
     """
-    duration = float(rhythm.times_ms[-1]) + 66.0
     if injection is None:
-        injection = _draw_injection(rng, scenario, duration)
+        injection = _draw_injection(rng, scenario, float(rhythm.times_ms[-1]) + 66.0)
     contrast = injection.duration_ms > 0
-    if kind is None:
-        kind = str(rng.choice(CORONARY, p=(0.3, 0.28, 0.2, 0.1, 0.12)))
-        if rng.random() < (0.05 if contrast else 0.3):
-            kind = str(rng.choice(("pigtail", "straight")))
+    kind = kind or _draw_kind(rng, contrast)
     aim = np.asarray(towards) - np.asarray(tip_px)
     for _ in range(6):  # operators frame the artery: the tip mostly points into the picture
         main = make_catheter(rng, kind, tip_px, pixels_per_mm, reach_px, unit)
@@ -163,42 +173,68 @@ def make_scene(
     field = make_heart_field(rng, rhythm, centre, unit)
 
     heading = float(np.arctan2(end[1], end[0]) + rng.normal(0, 0.25))
-    wired = rng.random() < (
-        0.55 if scenario in (Scenario.FLUOROSCOPY, Scenario.DEVICE_OCCLUSION) else 0.12
-    )
-    tree = None
-    if contrast or wired:
-        engaged = int(max(rng.uniform(-1, 9), 0) * pixels_per_mm / STEP_PX)  # tip inside the ostium
+    wired = rng.random() < (0.12 if contrast else 0.55)
+    flush = kind not in CORONARY  # into the ventricle or the aorta: no artery fills
+    tree, engaged = None, 0
+    if wired or (contrast and not flush):
+        # How far the tip stands inside the ostium: the contrast around it is what hides it.
+        deepest = (2.0, 10.0) if scenario is Scenario.CONTRAST_OCCLUSION else (-2.0, 9.0)
+        engaged = int(max(rng.uniform(*deepest), 0) * pixels_per_mm / STEP_PX)
         side = 1 if np.cos(heading) * aim[1] - np.sin(heading) * aim[0] > 0 else -1
         tree = make_tree(rng, main.line[engaged], heading, pixels_per_mm, side)
     others: list[Device] = []
-    if wired and tree is not None:
-        path = tree.main_path[: int(rng.uniform(0.25, 0.9) * len(tree.main_path))]
-        others.append(make_wire_beyond(rng, main, path))
-    crossing = scenario is Scenario.DEVICE_OCCLUSION
-    if crossing or rng.random() < 0.12:
-        spread = 15 if crossing else 110
-        for _ in range(rng.integers(1, 3) if crossing else 1):
-            place = np.asarray(tip_px) + rng.normal(0, spread, 2) * unit
-            # The other device's middle, not its tip, lies over the main tip.
-            other_kind = str(rng.choice(("pigtail", "straight", "multipurpose", "JR")))
-            if rng.random() < 0.5:
-                other = make_lead(rng, "straight", place, pixels_per_mm, reach_px, unit)
-            else:
-                other = make_catheter(rng, other_kind, place, pixels_per_mm, reach_px, unit)
-            if crossing:
-                middle = other.line[int(rng.uniform(0, 120) * unit / STEP_PX)]
-                other.line[:, :2] += (
-                    np.asarray(tip_px) - middle[:2] + rng.normal(0, 5, 2) * unit
-                ).astype(np.float32)
-            others.append(other)
-    return Scene(
-        devices=(main, *others),
-        field=field,
-        injection=injection,
-        tree=tree,
-        reflux=make_reflux(rng, injection, heading, pixels_per_mm) if contrast else None,
-    )
+    if tree is not None:
+        if wired:
+            path = tree.main_path[: int(rng.uniform(0.25, 0.9) * len(tree.main_path))]
+            others.append(make_wire_beyond(rng, main, path))
+        stent = make_stent(rng, tree.main_path, pixels_per_mm) if rng.random() < 0.15 else None
+        if stent is not None:
+            others.append(stent)
+    if scenario is Scenario.DEVICE_OCCLUSION:
+        count = int(rng.integers(1, 3))
+        others += [_crossing(rng, tip_px, pixels_per_mm, reach_px, unit) for _ in range(count)]
+    elif rng.random() < 0.12:
+        place = np.asarray(tip_px) + rng.normal(0, 110, 2) * unit
+        others.append(_other(rng, place, pixels_per_mm, reach_px, unit))
+    reflux = make_reflux(rng, injection, heading, pixels_per_mm, flush) if contrast else None
+    if flush:
+        tree = None
+    return Scene((main, *others), field, injection, tree, reflux, engaged)
+
+
+def _draw_kind(rng: np.random.Generator, contrast: bool) -> str:
+    if rng.random() < (0.08 if contrast else 0.3):
+        return str(rng.choice(("pigtail", "pigtail", "straight")))
+    return str(rng.choice(CORONARY, p=(0.3, 0.28, 0.2, 0.1, 0.12)))
+
+
+def _other(
+    rng: np.random.Generator,
+    place: NDArray[np.floating],
+    pixels_per_mm: float,
+    reach_px: float,
+    unit: float,
+) -> Device:
+    """Draw a bystander: a lead or a second catheter, its tip at ``place``."""
+    if rng.random() < 0.5:
+        return make_lead(rng, "straight", place, pixels_per_mm, reach_px, unit)
+    kind = str(rng.choice(("pigtail", "straight", "multipurpose", "JR")))
+    return make_catheter(rng, kind, place, pixels_per_mm, reach_px, unit)
+
+
+def _crossing(
+    rng: np.random.Generator,
+    tip_px: NDArray[np.floating],
+    pixels_per_mm: float,
+    reach_px: float,
+    unit: float,
+) -> Device:
+    """Draw a bystander that lies over the main tip with its shaft rather than its own tip."""
+    other = _other(rng, np.asarray(tip_px), pixels_per_mm, reach_px, unit)
+    over = other.line[int(rng.uniform(0, 120) * unit / STEP_PX), :2]
+    shift = np.asarray(tip_px) + rng.normal(0, 5, 2) * unit - over
+    other.line[:, :2] += shift.astype(np.float32)
+    return other
 
 
 def _draw_injection(rng: np.random.Generator, scenario: Scenario, duration_ms: float) -> Injection:
@@ -206,7 +242,7 @@ def _draw_injection(rng: np.random.Generator, scenario: Scenario, duration_ms: f
     if never or (scenario is Scenario.LOW_DOSE and rng.random() < 0.5):
         return Injection(0.0, 0.0, 0.0, 1.0)
     return Injection(
-        start_ms=rng.uniform(-0.5, 0.5) * duration_ms,
+        start_ms=rng.uniform(-1200.0, 0.5 * duration_ms),
         duration_ms=rng.uniform(900, 3200),
         strength_mgi=rng.uniform(140, 350),
         washout_ms=rng.uniform(200, 900),

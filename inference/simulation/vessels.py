@@ -13,7 +13,7 @@ from inference.simulation.render import splat
 
 FloatArray = NDArray[np.float32]
 ATTENUATION_PER_MM_MGI = 0.00038  # iodine, log attenuation for each mm and mg/ml, 70-80 kV
-_STEP_PX = 0.75  # between particles: below 1, so that bilinear splatting leaves no ripple
+_STEP_PX = 0.6  # between particles: fine enough for bilinear splatting to leave no weave
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,8 @@ class _Grower:
         elif bud.delay == 0:  # contrast thins out and narrows where it flows back to the aorta
             fill = np.clip(s / 2.5, 0, 1)
             radii *= 0.4 + 0.6 * np.sqrt(1 - (1 - np.clip(s / 3.5, 0, 1)) ** 2)
+        else:
+            fill[0] = 0  # the end of the vessel that it continues
         piece = (line, radii.astype(np.float32), delays.astype(np.float32), fill.astype(np.float32))
         self.pieces.append(piece)
         if bud.level < 3:
@@ -134,7 +136,7 @@ class _Grower:
         delays: NDArray[np.floating],
     ) -> None:
         rng = self.rng
-        spacing = (11.0, 8.0, 7.0)[level]
+        spacing = (9.0, 6.0, 6.0)[level]
         length = len(line) * self.step_mm
         at = rng.uniform(0.5, 1.2) * spacing
         way = self.side
@@ -142,7 +144,7 @@ class _Grower:
             index = int(at / self.step_mm)
             way = -way if rng.random() < 0.6 else way
             radius = radii[index] * rng.uniform(0.22, 0.7)
-            if radius > 0.13:
+            if radius > 0.11:
                 reach = min(rng.uniform(18, 50) * radius + 4, 0.8 * (length - at) + 25)
                 turn = way * rng.uniform(0.4, 1.25)
                 heading = float(headings[index]) + turn
@@ -202,17 +204,17 @@ def make_tree(
     )
     if rng.random() < 0.5:
         stem, end = grower.grow(root, rng.normal(0, 0.2), 0.1)
-        first = end.along(-side * rng.uniform(0.05, 0.4), radius, rng.uniform(80, 120))
-        main, _ = grower.grow(first, side * rng.uniform(-0.2, 0.9), 0.3)
-        second = end.along(
-            side * rng.uniform(0.4, 1.1), radius * 0.85, rng.uniform(60, 100), radius
-        )
+        first = end.along(0.0, end.radius, rng.uniform(80, 120))
+        main, _ = grower.grow(first, side * rng.uniform(-0.6, 0.6), 0.3)
+        turn = side * rng.uniform(0.5, 1.1)
+        inside = end.radius / abs(np.sin(turn))
+        second = end.along(turn, radius * 0.85, rng.uniform(60, 100), inside)
         grower.grow(second, side * rng.uniform(0.2, 1.3), 0.35)
         main = np.concatenate([stem, main])
     else:
         trunk = root.along(0.0, radius, rng.uniform(110, 170))
         main, _ = grower.grow(trunk, side * rng.uniform(1.6, 3.2), 0.25)
-    while grower.buds and len(grower.pieces) < 64:
+    while grower.buds and len(grower.pieces) < 75:
         bud = grower.buds.pop(0)
         grower.grow(bud, rng.normal(0, 0.5), 0.3 + 0.15 * bud.level)
     parts = [_particles(line, radii, fill, pixels_per_mm) for line, radii, _, fill in grower.pieces]
@@ -275,10 +277,9 @@ class Reflux:
         if not alive.any():
             return
         age = age[alive]
+        carried = 350 * (1 - np.exp(-age / 150))[:, None]
         spread = np.sqrt(age / 1000)[:, None]
-        at = (
-            ostium + self.drift[alive] * np.minimum(age, 350)[:, None] + self.wander[alive] * spread
-        )
+        at = ostium + self.drift[alive] * carried + self.wander[alive] * spread
         mass = self.mass[alive] * np.exp(-age / self.lifetime_ms)
         height, width = image.shape
         coarse = np.zeros((height // 4 + 2, width // 4 + 2), np.float32)
@@ -290,20 +291,37 @@ class Reflux:
 
 
 def make_reflux(
-    rng: np.random.Generator, injection: Injection, heading: float, pixels_per_mm: float
+    rng: np.random.Generator,
+    injection: Injection,
+    heading: float,
+    pixels_per_mm: float,
+    flush: bool = False,
 ) -> Reflux:
-    """Draw the puffs of one injection; they leave against the vessel's first direction."""
-    count = 500
-    away = heading + np.pi + rng.normal(0, 0.7)
-    speed = rng.uniform(0.02, 0.08) * pixels_per_mm
-    drift = speed * rng.uniform(0.2, 1.3, (count, 1)) * np.array([np.cos(away), np.sin(away)])
-    amount = rng.uniform(0.1, 1.0) ** 2 * injection.strength_mgi * ATTENUATION_PER_MM_MGI
-    volume = amount * 2400.0 * pixels_per_mm**2  # attenuation times area, over all puffs
+    """Draw the puffs of one injection; they leave against the vessel's first direction.
+
+    A ``flush`` fills the ventricle or the aorta: far more contrast, ahead of the tip.
+    """
+    count = 900 if flush else 500
+    away = heading + rng.normal(0, 0.7) + (0.0 if flush else np.pi)
+    towards = np.array([np.cos(away), np.sin(away)])
+    strength = injection.strength_mgi * ATTENUATION_PER_MM_MGI * pixels_per_mm**2
+    if flush:  # puffs spread over a cavity ahead of the tip
+        inside = rng.standard_normal((count, 2))
+        inside *= np.sqrt(rng.uniform(0, 1, (count, 1))) / np.linalg.norm(inside, axis=1)[:, None]
+        axes = np.stack([towards, np.array([-towards[1], towards[0]])])
+        length, width = rng.uniform(18, 38), rng.uniform(12, 24)
+        cavity = (inside + np.array([0.8, 0])) * np.array([length, width]) @ axes
+        drift = cavity / 350
+        volume, lifetime_ms = rng.uniform(4000, 12000) * strength, rng.uniform(600, 1400)
+    else:
+        drift = rng.uniform(0.02, 0.08) * rng.uniform(0.2, 1.3, (count, 1)) * towards
+        volume, lifetime_ms = 2400 * rng.uniform(0.1, 1) ** 2 * strength, rng.uniform(250, 700)
+    softness_mm = rng.uniform(2.5, 4.0) if flush else rng.uniform(1.0, 2.2)
     return Reflux(
         birth_ms=np.sort(rng.uniform(100, injection.duration_ms + 200, count)).astype(np.float32),
-        drift=drift.astype(np.float32),
+        drift=(drift * pixels_per_mm).astype(np.float32),
         wander=(rng.standard_normal((count, 2)) * 5 * pixels_per_mm).astype(np.float32),
         mass=np.full(count, volume / count, np.float32),
-        lifetime_ms=float(rng.uniform(250, 700)),
-        softness_px=float(rng.uniform(1.0, 2.2) * pixels_per_mm),
+        lifetime_ms=float(lifetime_ms),
+        softness_px=float(softness_mm * pixels_per_mm),
     )

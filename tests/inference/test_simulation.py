@@ -82,29 +82,27 @@ def test_the_drawn_tube_lies_on_the_true_body(seed: int) -> None:
 
 
 def test_the_shadow_ends_at_the_tip() -> None:
-    ground = np.full((2, 256, 256), 180, np.float32)
-    for seed in range(30):
+    ground = np.full((1, 256, 256), 180, np.float32)
+    beyond, before = [], []
+    for seed in range(60):
         drawn, truth = draw_device_over(
             ground, seed, contrast=False, kind="straight", pixels_per_mm=2.5
         )
         x, y = truth.tip[0]
-        tube = truth.body[0]
-        way = tube[-1] - tube[-6]
+        way = truth.body[0][-1] - truth.body[0][-6]
         length = float(np.linalg.norm(way))
         if not (30 < x < 226 and 30 < y < 226) or length < 8:  # outside, or seen end-on
             continue
-        way = way / length
         steps = np.arange(-8, 9)
-        line = truth.tip[0] + steps[:, None] * way
-        profile = 180 - cv2.remap(
-            drawn[0], line[:, 0].astype(np.float32), line[:, 1].astype(np.float32), 1
-        )
-        profile = profile.ravel()
-        half = 0.5 * profile[:5].mean()
-        assert profile[11:].max() < half  # 3 px beyond the tip nothing is left
-        assert profile[:5].min() > half
-        return
-    pytest.fail("no drawn tip lay inside the picture")
+        line = truth.tip[0] + steps[:, None] * way / length
+        columns, rows = line.T.astype(np.float32)
+        profile = 180 - cv2.remap(drawn[0], columns, rows, cv2.INTER_LINEAR).ravel()
+        before.append(profile[:6].mean())
+        beyond.append(profile[12:].mean())
+    assert len(before) >= 10
+    # A wire may lead on from some tips, and another device may cross: hence the median.
+    assert np.median(before) > 5
+    assert np.median(beyond) < 0.1 * np.median(before)
 
 
 def test_an_injection_hides_the_tip_and_washes_out() -> None:
