@@ -35,7 +35,7 @@ def splat(image: FloatArray, x: FloatArray, y: FloatArray, mass: FloatArray) -> 
     left, top = int(column.min()), int(row.min())
     box_width, box_height = int(column.max()) - left + 2, int(row.max()) - top + 2
     right_part, lower_part = x - column, y - row
-    index = (row - top) * box_width + (column - left)
+    index = ((row - top) * box_width + (column - left)).astype(np.intp)
     lower = mass * lower_part
     upper = mass - lower
     lower_right, upper_right = lower * right_part, upper * right_part

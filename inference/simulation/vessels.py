@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import cv2
@@ -13,34 +14,35 @@ from inference.simulation.render import splat
 
 FloatArray = NDArray[np.float32]
 ATTENUATION_PER_MM_MGI = 0.00038  # iodine, log attenuation for each mm and mg/ml, 70-80 kV
+_COUNTS = np.array([2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 34, 42, 64])  # particles across
 _STEP_PX = 0.6  # between particles: fine enough for bilinear splatting to leave no weave
 
 
 @dataclass(frozen=True)
 class VesselTree:
-    """Particles of the tree's lumen at rest, each belonging to a point of the centre lines.
+    """Points of the centre lines at rest, ordered by how many particles lie across the lumen.
 
     Attributes
     ----------
-    particles : ndarray, shape (N, 3)
+    points : ndarray, shape (P, 3)
         Rest positions, pixels.
-    mass : ndarray, shape (N,)
-        Chord (mm) times area (pixels squared): times attenuation per mm it is what ``splat`` adds.
-    side : ndarray, shape (N, 2)
-        Sine and cosine of the place across the lumen: contrast streams before it mixes.
-    point : ndarray of int, shape (N,)
-        Row of ``delay_ms``.
+    across : ndarray, shape (P, 2)
+        From the centre line to the wall, pixels.
+    volume : ndarray, shape (P,)
+        Longest chord (mm) times area (pixels squared) of the slab at each point.
     delay_ms : ndarray, shape (P,)
-        When contrast that left the tip reaches a point of the centre lines.
+        When contrast that left the tip arrives.
+    groups : tuple of (start, stop, count)
+        Rows with the same number of particles across.
     main_path : ndarray, shape (M, 3)
         Centre line of the main vessel from the ostium, pixels.
     """
 
-    particles: FloatArray
-    mass: FloatArray
-    side: FloatArray
-    point: NDArray[np.int32]
+    points: FloatArray
+    across: FloatArray
+    volume: FloatArray
     delay_ms: FloatArray
+    groups: tuple[tuple[int, int, int], ...]
     main_path: FloatArray
     stream_phase: float
 
@@ -50,22 +52,30 @@ class VesselTree:
         """Add the attenuation of the filled lumen to ``image``."""
         time = float(motion.rhythm.times_ms[frame])
         density = injection.concentration(time, self.delay_ms) * ATTENUATION_PER_MM_MGI
+        matrix, offset = motion.affine(frame)
+        at = self.points @ matrix.T + offset
+        height, width = image.shape
         shown = density > 1e-4
+        shown &= np.all((at > -16) & (at < (width + 16, height + 16)), axis=1)
         if not shown.any():
             return
+        walls = self.across @ matrix[:, :2].T
         # Contrast streams along one side until the injection has displaced the blood.
         unmixed = 0.1 + 0.6 * float(np.exp(-max(time - injection.start_ms, 0.0) / 350))
         phase = 0.006 * (self.delay_ms - time) + self.stream_phase
-        swirl = density * unmixed * np.exp(-self.delay_ms / 900)
-        waves = np.stack([density, swirl * np.cos(phase), swirl * np.sin(phase)], 1)
-        table: FloatArray = waves.astype(np.float32)
-        chosen = slice(None) if shown.all() else np.flatnonzero(shown[self.point])
-        rows = table[self.point[chosen]]
-        side = self.side[chosen]
-        weight: FloatArray = rows[:, 0] + rows[:, 1] * side[:, 0] + rows[:, 2] * side[:, 1]
-        matrix, offset = motion.affine(frame)
-        at = np.asarray(self.particles[chosen] @ matrix.T + offset, np.float32)
-        splat(image, at[:, 0], at[:, 1], weight * self.mass[chosen])
+        swirl = unmixed * np.exp(-self.delay_ms / 900)
+        mass = (self.volume * density).astype(np.float32)
+        waves = np.stack([swirl * np.cos(phase), swirl * np.sin(phase)], 1).astype(np.float32)
+        x, y, weight = [], [], []
+        for start, stop, count in self.groups:
+            rows = start + np.flatnonzero(shown[start:stop])
+            lateral = ((np.arange(count) + 0.5) / count * 2 - 1).astype(np.float32)
+            streams = np.stack([np.sin(2 * lateral), np.cos(2 * lateral)])
+            share = np.sqrt(1 - lateral**2) / np.float32(count)
+            x.append((at[rows, 0:1] + walls[rows, 0:1] * lateral).ravel())
+            y.append((at[rows, 1:2] + walls[rows, 1:2] * lateral).ravel())
+            weight.append((mass[rows, None] * share * (1 + waves[rows] @ streams)).ravel())
+        splat(image, np.concatenate(x), np.concatenate(y), np.concatenate(weight))
 
 
 @dataclass
@@ -217,43 +227,37 @@ def make_tree(
     while grower.buds and len(grower.pieces) < 75:
         bud = grower.buds.pop(0)
         grower.grow(bud, rng.normal(0, 0.5), 0.3 + 0.15 * bud.level)
-    parts = [_particles(line, radii, fill, pixels_per_mm) for line, radii, _, fill in grower.pieces]
-    particles, mass, lateral = (np.concatenate(column) for column in zip(*parts, strict=True))
-    across = [
-        len(part[1]) // len(piece[0]) for part, piece in zip(parts, grower.pieces, strict=True)
-    ]
-    repeats = np.repeat(across, [len(piece[0]) for piece in grower.pieces])
+    return _assemble(rng, grower, main, pixels_per_mm)
+
+
+def _assemble(
+    rng: np.random.Generator, grower: _Grower, main: FloatArray, pixels_per_mm: float
+) -> VesselTree:
+    """Turn grown pieces (mm) into one tree (pixels)."""
+    points, across, widths, volumes, delays = [], [], [], [], []
+    for line, radii, delay, fill in grower.pieces:
+        pixels = line * np.float32(pixels_per_mm)
+        tangent = np.gradient(pixels[:, :2], axis=0)
+        tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-6
+        half_width = radii * np.float32(pixels_per_mm)
+        points.append(pixels)
+        across.append(half_width[:, None] * np.stack([-tangent[:, 1], tangent[:, 0]], 1))
+        widths.append(2 * half_width)
+        volumes.append(2 * radii * _STEP_PX * 2 * half_width * fill)
+        delays.append(delay)
+    needed = np.maximum(np.ceil(np.concatenate(widths) / _STEP_PX), 2)
+    counts = _COUNTS[np.searchsorted(_COUNTS, np.minimum(needed, _COUNTS[-1]))]
+    order = np.argsort(counts, kind="stable")
+    edges = [0, *(np.flatnonzero(np.diff(counts[order])) + 1), len(order)]
+    groups = [(int(a), int(b), int(counts[order[a]])) for a, b in itertools.pairwise(edges)]
     return VesselTree(
-        particles=particles,
-        mass=mass,
-        side=np.stack([np.sin(2 * lateral), np.cos(2 * lateral)], 1),
-        point=np.repeat(np.arange(len(repeats), dtype=np.int32), repeats),
-        delay_ms=np.concatenate([delays for _, _, delays, _ in grower.pieces]),
+        points=np.concatenate(points)[order],
+        across=np.concatenate(across)[order].astype(np.float32),
+        volume=np.concatenate(volumes)[order].astype(np.float32),
+        delay_ms=np.concatenate(delays)[order],
+        groups=tuple(groups),
         main_path=(main * pixels_per_mm).astype(np.float32),
         stream_phase=float(rng.uniform(0, 6)),
-    )
-
-
-def _particles(
-    line: FloatArray, radii: FloatArray, fill: FloatArray, pixels_per_mm: float
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Fill one vessel: positions (N, 3), mass (N,) and place across the lumen (N,), -1 to 1."""
-    pixels = line * np.float32(pixels_per_mm)
-    tangent = np.gradient(pixels[:, :2], axis=0)
-    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-6
-    width = 2 * radii * pixels_per_mm
-    count = max(2, int(np.ceil(float(width.max()) / _STEP_PX)))
-    lateral = ((np.arange(count) + 0.5) / count * 2 - 1).astype(np.float32)
-    offset = 0.5 * width[:, None] * lateral
-    x = pixels[:, 0:1] - offset * tangent[:, 1:2]
-    y = pixels[:, 1:2] + offset * tangent[:, 0:1]
-    z = np.broadcast_to(pixels[:, 2:3], x.shape)
-    chord_mm = 2 * radii[:, None] * np.sqrt(1 - lateral**2)
-    mass = chord_mm * _STEP_PX * (fill * width / count)[:, None]
-    return (
-        np.stack([x, y, z], axis=-1).reshape(-1, 3).astype(np.float32),
-        mass.ravel().astype(np.float32),
-        np.tile(lateral, len(line)),
     )
 
 
