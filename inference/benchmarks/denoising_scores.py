@@ -41,7 +41,7 @@ def autocorrelation_of(images: Sequence[Frame], mask: Mask | None = None) -> NDA
     for image in images:
         inside = np.ones(image.shape, bool) if mask is None else mask
         r = (image - image[inside].mean()) * inside
-        power = float((r * r).sum()) / max(int(inside.sum()), 1)
+        power = max(float((r * r).sum()) / max(int(inside.sum()), 1), 1e-12)
         row = []
         for lag in (1, 2, 3):
             both = inside[:, lag:] & inside[:, :-lag]

@@ -63,11 +63,7 @@ class _Run:
         if index in self._kept:
             self._kept.move_to_end(index)
             return self._kept[index]
-        frame = self.noise.stabilise(self.frames.read(index))
-        rows, columns = frame.shape
-        frame = cv2.copyMakeBorder(
-            frame, 0, -rows % MULTIPLE_PX, 0, -columns % MULTIPLE_PX, cv2.BORDER_REFLECT
-        )
+        frame = _padded(self.noise.stabilise(self.frames.read(index)))
         self._kept[index] = frame
         if len(self._kept) > 2 * CENTRED_REACH + 3:
             self._kept.popitem(last=False)
@@ -159,6 +155,16 @@ class Denoiser:
         except _StoppedError:
             return
 
+    def denoise_still(self, frame: NDArray[np.generic], noise: NoiseModel) -> Frame:
+        """Denoise one frame by itself (single-frame mode), float32 on its own grey scale."""
+        rows, columns = frame.shape
+        stabilised = _padded(noise.stabilise(frame))
+        half = (stabilised.shape[0] // 2, stabilised.shape[1] // 2)
+        alone = Fused(stabilised, np.ones(half, np.float32))
+        return noise.restore(self._student(noise, stabilised, alone, lambda: False))[
+            :rows, :columns
+        ]
+
     def _known(self, frames: FrameSequence, should_stop: ShouldStop) -> _Run:
         if self._run is None or self._run.frames is not frames:
             self._run = None
@@ -187,17 +193,19 @@ class Denoiser:
                     return
                 frame = run.stabilised(index)
                 fused = run.gates.fuse(frame, run.neighbours(index, request.causal, should_stop))
-                future = executor.submit(self._student, run, frame, fused, should_stop)
+                future = executor.submit(self._student, run.noise, frame, fused, should_stop)
                 if waiting is not None:
                     finish(*waiting)
                 waiting = (index, future)
             if waiting is not None:
                 finish(*waiting)
 
-    def _student(self, run: _Run, frame: Frame, fused: Fused, should_stop: ShouldStop) -> Frame:
+    def _student(
+        self, noise: NoiseModel, frame: Frame, fused: Fused, should_stop: ShouldStop
+    ) -> Frame:
         """Run the network over one frame, in tiles where the frame is large."""
         out = np.empty_like(frame)
-        correlation = np.full((1, 1, 1, 1), run.noise.neighbour_correlation, np.float32)
+        correlation = np.full((1, 1, 1, 1), noise.neighbour_correlation, np.float32)
         for rows, inner_rows in _tiles(frame.shape[0]):
             for columns, inner_columns in _tiles(frame.shape[1]):
                 if should_stop():
@@ -220,6 +228,16 @@ class Denoiser:
         return out
 
 
+def _padded(frame: Frame) -> Frame:
+    """Mirror the lower and right edges until the sides are what the network takes."""
+    rows, columns = frame.shape
+    return np.asarray(
+        cv2.copyMakeBorder(
+            frame, 0, -rows % MULTIPLE_PX, 0, -columns % MULTIPLE_PX, cv2.BORDER_REFLECT
+        )
+    )
+
+
 def _tiles(length: int) -> Iterator[tuple[slice, slice]]:
     """Cut a length into tiles: what the network sees, and the part of it that is kept."""
     if length <= TILE_PX + 2 * TILE_OVERLAP_PX:
@@ -238,18 +256,28 @@ def _build(metadata: Mapping[str, str]) -> nn.Module:
     return student_from_metadata(metadata)
 
 
-def load_denoiser(device: str = "auto", warn: Warn | None = None) -> Denoiser:
+def load_denoiser(
+    device: str = "auto",
+    *,
+    name: str = STUDENT,
+    warn: Warn | None = None,
+    threads: int | None = None,
+) -> Denoiser:
     """Load the shipped student.
 
     Parameters
     ----------
     device : {"auto", "cuda", "mps", "cpu"}
+    name : str
+        Of the shipped network, or the path of another one without its ending.
     warn : callable, optional
         Receives sentences for the user, such as when a GPU is short of memory.
+    threads : int, optional
+        CPU threads; as many as there are physical cores when None.
 
     Raises
     ------
     WeightsMissingError
         If the weights are not installed.
     """
-    return Denoiser(load_network(STUDENT, device, build=_build, warn=warn))
+    return Denoiser(load_network(name, device, build=_build, warn=warn, threads=threads))

@@ -85,6 +85,27 @@ def cross_fusion_matrix(output: Tensor, recursive: Tensor, centre: Tensor) -> Te
         return (0.1 + left) / (0.1 + left + excess) * (1.0 + structure) / (1.0 + structure + excess)
 
 
+def surroundings(device: Tensor) -> Tensor:
+    """Return 1 on devices and within 12 pixels of them, (N, 1, H, W).
+
+    The emphasis has to cover the ground beside a device as well: weighed on the device alone,
+    the network would gain by drawing devices where there is none.
+    """
+    return functional.max_pool2d(device, 25, 1, 12)
+
+
+def _lines(x: Tensor) -> Tensor:
+    """Structures as wide as wires: what a 3x3 mean shows beyond a 9x9 one."""
+    near = functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+    return near - functional.avg_pool2d(x, 9, 1, 4, count_include_pad=False)
+
+
+def invention_loss(output: Tensor, target: Tensor) -> Tensor:
+    """Punish line-like structure that is stronger in the output than in the target."""
+    excess = functional.relu(_lines(output).abs() - _lines(target).abs())
+    return (excess * excess).mean()
+
+
 def recursion_loss(output: Tensor, recursive: Tensor, weight: Tensor) -> Tensor:
     """Weighted L1 to the recursive mean."""
     return ((output - recursive).abs() * weight).mean()

@@ -144,9 +144,9 @@ def _draw_devices(rng: np.random.Generator, count: int, size: int) -> tuple[Fram
     attenuation = np.zeros((count, size, size), np.float32)
     presence = np.zeros_like(attenuation)
     steps = np.arange(count)[:, None]
-    for _ in range(int(rng.integers(1, 4))):
+    for _ in range(int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))):
         kind = rng.choice(["wire", "tube", "marker", "strut"], p=[0.5, 0.2, 0.15, 0.15])
-        contrast = float(np.exp(rng.uniform(np.log(1.0), np.log(14.0))))
+        contrast = float(np.exp(rng.uniform(np.log(1.5), np.log(14.0))))
         speed = rng.normal(0.0, 1.0, 2) * rng.choice([0.0, 1.5, 4.0, 8.0], p=[0.2, 0.3, 0.3, 0.2])
         beat = rng.normal(0.0, 1.0, 2) * rng.uniform(0.0, 8.0)
         phase = rng.uniform(0, 2 * np.pi)
@@ -256,7 +256,7 @@ def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -
         temporal = run.noise.temporal_correlation
         scene = np.stack([run.noise.stabilise(s) for s in scene])
     presence = np.zeros_like(scene)
-    if rng.random() < 0.75:
+    if rng.random() < 0.6:
         attenuation, presence = _draw_devices(rng, count, size)
         scene = scene - attenuation
     noise = _correlated(rng, count, size, kernel)

@@ -45,12 +45,13 @@ class Config:
     simulated_runs : int
         Runs that the simulator adds, noisy as a good cine is.
     losses : dict
-        Weight of each named part of step 2: ``target`` (the sample's own target),
-        ``distillation``, ``recursion``, ``wavelet`` and ``fourier``; 0 leaves a part out.
+        Weight of each named part of step 2: ``target`` (the sample's own target), ``edges`` (its
+        high bands), ``invention`` (no structure that the target lacks), ``distillation``,
+        ``recursion``, ``wavelet`` and ``fourier``; 0 leaves a part out.
     cross_fusion : bool
         Whether the motion matrix weighs the recursive and the high-band parts.
     device_weight : float
-        How much more an error counts on a device.
+        How much more an error counts on and around a device.
     """
 
     runs: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ class Config:
     teacher_branch_width: int = 4
     teacher_widths: tuple[int, ...] = (16, 32, 64)
     feature_matching: float = 0.1
-    device_weight: float = 3.0
+    device_weight: float = 1.0
     cross_fusion: bool = True
     losses: dict[str, float] = field(default_factory=lambda: {"target": 1.0})
 
@@ -183,7 +184,13 @@ class StudentTask(nn.Module):
         figures: dict[str, Tensor] = {}
         if "target" in self.weights:
             error = functional.smooth_l1_loss(output, batch["target"], reduction="none")
-            figures["target"] = (error * (1.0 + self.device_weight * batch["device"])).mean()
+            emphasis = 1.0 + self.device_weight * losses.surroundings(batch["device"])
+            figures["target"] = (error * emphasis).mean()
+        if "edges" in self.weights:
+            everywhere = torch.ones_like(output)
+            figures["edges"] = losses.wavelet_loss(output, batch["target"], everywhere)
+        if "invention" in self.weights:
+            figures["invention"] = losses.invention_loss(output, batch["target"])
         if "distillation" in self.weights:
             figures["distillation"] = functional.l1_loss(output, self._taught(batch["window"]))
         if self.weights.keys() & RECURSIVE_PARTS:
