@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -164,8 +165,9 @@ def _read(connection: sqlite3.Connection) -> Content | None:
     for step_id, track_id, before, after in ask("SELECT * FROM track_changes"):
         info = TrackChange(track_id, _info_from(before), _info_from(after))
         steps[step_id].changes[info.key] = info
+    point = cache(_point_from)  # what one step leaves, the next one finds
     for step_id, track_id, frame, before, after in ask("SELECT * FROM point_changes"):
-        change = PointChange(track_id, frame, _point_from(before), _point_from(after))
+        change = PointChange(track_id, frame, point(before), point(after))
         steps[step_id].changes[change.key] = change
     undone = {i for (i,) in ask("SELECT id FROM steps WHERE undone")}
     return Content(
