@@ -99,6 +99,8 @@ class _Grower:
         share = s / s[-1]
         taper = 1 - (0.5, 0.7, 0.75, 0.75, 0.12)[bud.level] * share ** rng.uniform(0.8, 1.6)
         radii = bud.radius * taper * (1 + 0.05 * np.sin(s / rng.uniform(2, 6) + rng.uniform(0, 6)))
+        if bud.level < 4:  # thread-like end
+            radii *= np.sqrt(np.clip((1 - share) / 0.25, 0.04, 1))
         if bud.level <= 1 and rng.random() < 0.3:  # stenosis
             place, width = rng.uniform(0.2, 0.8) * s[-1], rng.uniform(1, 3)
             radii *= 1 - rng.uniform(0.2, 0.6) * np.exp(-0.5 * ((s - place) / width) ** 2)
