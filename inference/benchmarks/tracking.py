@@ -307,8 +307,6 @@ def main(arguments: list[str] | None = None) -> None:
         print_scores(
             console, f"Labelled real runs, {chosen.part}", compare(labelled, tracker, peers)
         )
-        for run in labelled:
-            print_scores(console, run.name, compare([run], tracker, {}))
         if not chosen.no_corrections:
             _print_corrections(console, labelled, tracker)
     else:

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader
 
 from inference.tracking.network import CELL, NetworkOptions, Prediction, TrackerNetwork
 from inference.tracking.samples import ABSENT, OCCLUDED, SampleOptions, Samples
-from inference.training.loop import LoopOptions, averaged_state, read_options, train
+from inference.training.loop import LoopOptions, averaged_state, reached_step, read_options, train
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +146,8 @@ def main() -> None:
     task = Finetuning(read_options(NetworkOptions, arguments.config, "network"))
     if arguments.start and not (arguments.output / "checkpoint.pt").is_file():
         start_from(task, arguments.start)
-    samples = Samples(arguments.real, arguments.simulated, options, loop.seed)
+    seed = loop.seed + reached_step(arguments.output)
+    samples = Samples(arguments.real, arguments.simulated, options, seed)
     loader = DataLoader(samples, options.batch, num_workers=options.workers)
     train(task, loader, loop, arguments.output)
 

@@ -5,7 +5,9 @@ templates (crops centred on known tips) and the searched frames. Templates look 
 searched frames look at the templates and at themselves, so that the templates' part is computed
 once for a batch of frames. The method is that of FIMAE (arXiv 2405.01156) with ConTrack's several
 templates and catheter-body head (arXiv 2307.07541); one-way attention after MixFormer
-(arXiv 2203.11082).
+(arXiv 2203.11082). The transformer knows which device is meant and what belongs to it; a plain
+correlation of the templates' fine features with the frame's (SiamFC, arXiv 1606.09549) beside it
+tells the exact place, which so small a transformer learns from few runs only slowly.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ PATCH = 16
 """Side of a token's patch in view pixels."""
 CELL = 2
 """Side of a heatmap cell in view pixels."""
+KERNELS = (3, 7)
+"""Sides, in steps of 4 view pixels, of the template's parts that are correlated with the frame."""
 TEMPLATES = 3
 """Templates per call: the first click, the nearest other anchor, the latest confident frame."""
 
@@ -197,7 +201,9 @@ class TrackerNetwork(nn.Module):
             nn.Conv2d(2 * c, b, 3, padding=1, bias=False), nn.GroupNorm(8, b), nn.ReLU(inplace=True)
         )
         self.at_quarter = nn.Sequential(
-            nn.Conv2d(2 * b, b, 3, padding=1, bias=False), nn.GroupNorm(8, b), nn.ReLU(inplace=True)
+            nn.Conv2d(2 * b + TEMPLATES * len(KERNELS), b, 3, padding=1, bias=False),
+            nn.GroupNorm(8, b),
+            nn.ReLU(inplace=True),
         )
         self.to_heat = nn.Conv2d(b, 4, 3, padding=1)
         self.to_body = nn.Conv2d(b, 1, 1)
@@ -231,8 +237,9 @@ class TrackerNetwork(nn.Module):
         """
         clips, kept, side, _ = templates.shape
         _, frames, rows, columns = search.shape
+        shape = (clips, frames)
         encoder = self.encoder
-        token, _, _ = encoder.stem(templates.reshape(clips * kept, 1, side, side))
+        token, pattern, _ = encoder.stem(templates.reshape(clips * kept, 1, side, side))
         corner = centres.reshape(clips * kept, 2) - side / 2
         known = encoder.embed(token, corner, template_times.reshape(-1))
         known = known.view(clips, kept, -1, known.shape[-1]) + self.kind[None, :kept, None]
@@ -250,7 +257,8 @@ class TrackerNetwork(nn.Module):
         grid = F.interpolate(grid, scale_factor=2.0, mode="nearest")
         grid = self.at_eighth(torch.cat([grid, eighth], dim=1))
         grid = F.interpolate(grid, scale_factor=2.0, mode="nearest")
-        grid = self.at_quarter(torch.cat([grid, quarter], dim=1))
+        alike = _correlate(pattern.unflatten(0, (clips, kept)), quarter.unflatten(0, shape))
+        grid = self.at_quarter(torch.cat([grid, quarter, alike.flatten(0, 1)], dim=1))
         heat = F.pixel_shuffle(self.to_heat(grid), 2)
         body = self.to_body(grid)
 
@@ -261,7 +269,6 @@ class TrackerNetwork(nn.Module):
         gist = self.summary(torch.cat([x.mean(dim=1), at_peak], dim=-1))
         absent = self.to_absent(gist)
         seen = self.to_seen(torch.cat([gist, at_peak], dim=-1))
-        shape = (clips, frames)
         return Prediction(
             heat=torch.cat([absent, heat.flatten(1)], dim=-1).view(*shape, -1),
             body=body.view(*shape, rows // 4, columns // 4),
@@ -275,3 +282,30 @@ def _spread(memory: Tensor, frames: int) -> Tensor:
     clips, heads, count, width = memory.shape
     spread = memory[:, None].expand(clips, frames, heads, count, width)
     return spread.reshape(clips * frames, heads, count, width)
+
+
+def _correlate(pattern: Tensor, frame: Tensor) -> Tensor:
+    """Correlate the middle of each template with each searched frame.
+
+    Parameters
+    ----------
+    pattern, frame : Tensor
+        (C, K, c, p, p) and (C, S, c, h, w) features of stride 4.
+
+    Returns
+    -------
+    Tensor
+        (C, S, K * len(KERNELS), h, w) mean cosine similarities.
+    """
+    clips, frames, _, rows, columns = frame.shape
+    # One group a clip: (S, C * c, h, w) with C * K kernels.
+    ground = F.normalize(frame, dim=2).transpose(0, 1).reshape(frames, -1, rows, columns)
+    middle = pattern.shape[-1] // 2
+    maps = []
+    for side in KERNELS:
+        reach = side // 2
+        part = slice(middle - reach, middle + reach + 1)
+        kernel = F.normalize(pattern[..., part, part], dim=2).flatten(0, 1) / side**2
+        maps.append(F.conv2d(ground, kernel, padding=reach, groups=clips))
+    alike = torch.cat([found.unflatten(1, (clips, -1)) for found in maps], dim=2)
+    return alike.transpose(0, 1)

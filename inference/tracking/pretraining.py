@@ -26,7 +26,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from inference.tracking.network import PATCH, Block, Encoder, NetworkOptions
 from inference.tracking.shards import ShardPool
 from inference.tracking.views import normalise
-from inference.training.loop import LoopOptions, read_options, train, worker_rank
+from inference.training.loop import LoopOptions, reached_step, read_options, train, worker_rank
 
 MASKS = ("fimae", "tube", "random", "interpolation")
 
@@ -214,7 +214,8 @@ def main() -> None:
     network = read_options(NetworkOptions, arguments.config, "network")
     options = read_options(PretrainingOptions, arguments.config, "pretraining")
     loop = read_options(LoopOptions, arguments.config, "loop", "pretraining")
-    dataset = Clips(arguments.shards, options, loop.seed)
+    seed = loop.seed + reached_step(arguments.output)
+    dataset = Clips(arguments.shards, options, seed)
     loader = DataLoader(dataset, options.batch, num_workers=options.workers)
     task = train(Pretraining(network, options), loader, loop, arguments.output)
     if arguments.picture:

@@ -108,8 +108,9 @@ def draw_sample(
             borderValue=float(np.median(shard.frames[frame, ::8])),
         )
         tip = matrix[:, :2] @ np.nan_to_num(shard.tips[frame], nan=-100.0) + matrix[:, 2]
-        cover = frame in chosen.searches and frame not in chosen.templates
-        views[frame] = normalise(look.apply(view.astype(np.float32), tip, random, cover=cover))
+        # Clicks and confident frames are clearer than most, but what lies behind their tip moves.
+        cover = 0.1 if frame in chosen.templates else 0.3
+        views[frame] = normalise(look.apply(view.astype(np.float32), tip, random, cover))
         tips[frame] = tip, matrix
 
     out = _empty_sample(options)
@@ -217,18 +218,20 @@ class _Look:
         self.curve = (curve * 255.0).astype(np.float32)
         self.noise = random.uniform(0.0, 6.0) if random.random() < 0.5 else 0.0
         self.blur = random.uniform(0.4, 1.2) if random.random() < 0.2 else 0.0
-        self.cover_share = 0.3 if random.random() < 0.5 else 0.0
+        self.covers = bool(random.random() < 0.5)
 
     def apply(
         self,
         view: NDArray[np.float32],
         tip: NDArray[np.float64],
         random: np.random.Generator,
-        *,
-        cover: bool,
+        cover: float,
     ) -> NDArray[np.float32]:
-        """Return the (side, side) view as this scanner would show it."""
-        if cover and random.random() < self.cover_share:
+        """Return the (side, side) view as this scanner would show it.
+
+        ``cover`` is the share of frames with something dark drawn over the tip.
+        """
+        if self.covers and random.random() < cover:
             view = _cover(view, tip, random)
         view = cv2.LUT(np.clip(view, 0, 255).astype(np.uint8), self.curve)
         if self.blur:

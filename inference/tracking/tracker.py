@@ -137,7 +137,7 @@ class Tracker:
         ValueError
             When no anchor has a position.
         """
-        job = _Job(self, frames, request)
+        job = TrackingJob(self, frames, request)
         for points in job.run(should_stop):
             on_points(points)
 
@@ -211,13 +211,24 @@ class Tracker:
 
     def confidence(self, chance: float, sure: float) -> float:
         """Calibrated probability that a point is within 5 pixels (at 512) of the tip."""
-        clipped = min(max(chance, 1e-4), 1.0 - 1e-4)
-        features = np.array([1.0, np.log(clipped / (1.0 - clipped)), sure])
-        return float(1.0 / (1.0 + np.exp(-features @ self._confidence)))
+        return float(1.0 / (1.0 + np.exp(-features(chance, sure) @ self._confidence)))
 
 
-class _Job:
-    """One request while it is worked on."""
+def features(chance: float, sure: float) -> NDArray[np.float64]:
+    """Return what the confidence is made from: 1, the path's log odds, the network's logit."""
+    clipped = min(max(chance, 1e-4), 1.0 - 1e-4)
+    return np.array([1.0, np.log(clipped / (1.0 - clipped)), sure])
+
+
+class TrackingJob:
+    """One request while it is worked on.
+
+    Attributes
+    ----------
+    evidence : dict
+        For each frame told so far the path's probability and the network's own logit, which is
+        what the confidence is made from.
+    """
 
     def __init__(self, tracker: Tracker, frames: FrameSequence, request: TrackRequest) -> None:
         self._tracker = tracker
@@ -230,6 +241,7 @@ class _Job:
             raise ValueError("Tracking needs at least one point that was placed by hand.")
         self._stretches: list[_Stretch] = []
         self._told: dict[int, TrackedPoint] = {}
+        self.evidence: dict[int, tuple[float, float]] = {}
 
     def run(self, should_stop: ShouldStop) -> Iterator[list[TrackedPoint]]:
         """Work on the fronts, the one nearest the playhead first."""
@@ -320,7 +332,8 @@ class _Job:
             if answer.anchored:
                 continue
             best = int(chance.argmax())
-            confidence = self._tracker.confidence(float(chance[best]), answer.sure)
+            self.evidence[number] = float(chance[best]), answer.sure
+            confidence = self._tracker.confidence(*self.evidence[number])
             if best == len(answer.candidates.points):
                 points.append(TrackedPoint(number, None, None, "absent", float(chance[best])))
                 continue

@@ -180,6 +180,14 @@ def averaged_state(folder: Path) -> dict[str, Tensor]:
     return state
 
 
+def reached_step(folder: Path) -> int:
+    """Return the step that a checkpoint folder has reached, so that new samples follow the old."""
+    path = folder / "checkpoint.pt"
+    if not path.is_file():
+        return 0
+    return int(torch.load(path, map_location="cpu", weights_only=True)["step"])
+
+
 def _decay_groups(task: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """Biases, norms and embeddings are not decayed."""
     parameters = [p for p in task.parameters() if p.requires_grad]

@@ -44,13 +44,14 @@ def test_the_network_answers_for_each_searched_frame():
     assert said.occluded.shape == said.sure.shape == (2, 3)
 
 
-def test_searched_frames_do_not_disturb_each_other():
+def test_clips_and_searched_frames_do_not_disturb_each_other():
     network = TrackerNetwork(SMALL).eval()
-    inputs = small_inputs(clips=1)
+    inputs = small_inputs(clips=2)
     with torch.inference_mode():
-        together = network(*inputs).heat[0, 1]
-        search = tuple(part[:, 1:2] for part in inputs[3:])
-        alone = network(*inputs[:3], *search).heat[0, 0]
+        together = network(*inputs).heat[1, 2]
+        known = tuple(part[1:] for part in inputs[:3])
+        search = tuple(part[1:, 2:] for part in inputs[3:])
+        alone = network(*known, *search).heat[0, 0]
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-4)
 
 

@@ -1,0 +1,101 @@
+r"""Calibrate the confidence on held-back simulated runs.
+
+Logistic regression of "within 5 pixels (at 512) of the tip" on the path's probability and the
+network's own opinion. Run as
+
+    python -m inference.tracking.calibration --weights resources/weights/tracker_tiny \
+        --output checkpoints/confidence.json
+
+and export again with ``--confidence checkpoints/confidence.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from inference.frames import FrameSequence
+from inference.simulation import Scenario, SimulatedRun, simulate_run
+from inference.tracking.requests import Anchor, TrackRequest
+from inference.tracking.tracker import Tracker, TrackingJob, features, load_tracker
+
+HELD_BACK_SEED = 800_000
+"""First seed of the runs for calibration; training uses seeds below 100,000."""
+RIGHT_WITHIN = 5.0
+
+log = logging.getLogger(__name__)
+
+
+def gather(tracker: Tracker, run: SimulatedRun) -> tuple[list[NDArray[np.float64]], list[bool]]:
+    """Track a run from its first visible tip; return features and whether each point is right."""
+    visible = [frame for frame, state in enumerate(run.state) if state == "visible"]
+    if not visible:
+        return [], []
+    first = visible[0]
+    count, rows, columns = run.frames.shape
+    sequence = FrameSequence(lambda index: run.frames[index], count, rows, columns, run.white)
+    anchor = Anchor(first, float(run.tip[first, 0]), float(run.tip[first, 1]))
+    job = TrackingJob(tracker, sequence, TrackRequest((anchor,), 0, count - 1))
+    points = {point.frame: point for told in job.run(lambda: False) for point in told}
+    rows_of, right = [], []
+    for frame, point in points.items():
+        if point.x is None or point.y is None or run.state[frame] == "absent":
+            continue
+        error = np.hypot(point.x - run.tip[frame, 0], point.y - run.tip[frame, 1])
+        rows_of.append(features(*job.evidence[frame]))
+        right.append(bool(error * 512 / max(rows, columns) <= RIGHT_WITHIN))
+    return rows_of, right
+
+
+def fit(rows: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Fit the logistic regression; no feature may speak against what it measures."""
+    sign = np.where(right, 1.0, -1.0)
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        return float(np.logaddexp(0.0, -sign * (rows @ weights)).mean() + 1e-3 * weights @ weights)
+
+    found = minimize(loss, np.zeros(3), bounds=[(None, None), (0.0, None), (0.0, None)])
+    return np.asarray(found.x)
+
+
+def main() -> None:
+    """Calibrate from the command line."""
+    parser = argparse.ArgumentParser(description="Calibrate the tracker's confidence.")
+    parser.add_argument("--weights", required=True, help="name, or path without ending")
+    parser.add_argument("--runs", type=int, default=60)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    tracker = load_tracker("cpu", name=arguments.weights, threads=arguments.threads)
+    rows: list[NDArray[np.float64]] = []
+    right: list[bool] = []
+    for number in range(arguments.runs):
+        run = simulate_run(HELD_BACK_SEED + number, Scenario.MIXED, frame_count=20)
+        found, fine = gather(tracker, run)
+        rows += found
+        right += fine
+    table, truth = np.stack(rows), np.array(right)
+    weights = fit(table, truth)
+    said = 1.0 / (1.0 + np.exp(-table @ weights))
+    log.info("%d points, %.1f%% right, weights %s", len(truth), 100 * truth.mean(), weights)
+    for low in np.arange(0.0, 1.0, 0.2):
+        part = (said >= low) & (said < low + 0.2)
+        if part.any():
+            log.info(
+                "said %.2f, right %.2f (%d points)",
+                said[part].mean(),
+                truth[part].mean(),
+                part.sum(),
+            )
+    arguments.output.write_text(json.dumps([round(float(w), 4) for w in weights]))
+
+
+if __name__ == "__main__":
+    main()
