@@ -270,7 +270,7 @@ def _denoise(options: argparse.Namespace) -> int:
         ):
 
             def take(denoised: DenoisedFrame) -> None:
-                write(denoised.frame, review.display.mono2(denoised.pixels))
+                write(denoised.frame, review.display.from_mono2(denoised.pixels))
                 done(denoised.frame + 1)
 
             denoiser.denoise(review.sequence, DenoiseRequest(frames), lambda: False, take)

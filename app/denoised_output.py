@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from app.display import DisplaySettings
 from app.errors import UserError
 from app.recording import MovieWriter
 from app.review import Review
@@ -67,12 +68,12 @@ def _stack(path: Path, review: Review, strength: float) -> Iterator[Write]:
 @contextmanager
 def _movie(path: Path, review: Review, strength: float) -> Iterator[Write]:
     run, display = review.run, review.display
-    settings = display.default_settings()
+    settings = DisplaySettings(subtracted=run.open_subtracted)
     with MovieWriter(path, run.frame_times_ms, (run.columns, run.rows)) as movie:
 
         def write(frame: int, denoised: NDArray[np.float32]) -> None:
             stored = review.cache.wait(frame)
-            movie.write(display.render(stored, settings, denoised, strength))
+            movie.write(display.render(stored, settings, denoised, strength, frame))
 
         yield write
 
