@@ -1,0 +1,204 @@
+"""Decoded frames in bounded memory: workers decode around the playhead, nearest first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.runs.run import Run, RunError
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_BUDGET_BYTES = 800 * 1024 * 1024
+AHEAD_SHARE = 0.75
+"""Share of the frames kept ahead of the playhead; the rest lies behind it, for stepping back."""
+
+Frame = NDArray[np.generic]
+
+
+class FrameCache:
+    """Stored pixel values of a run, decoded by background threads.
+
+    The frames that are kept are those around the playhead, as many as the budget holds; when all
+    of these are decoded the workers rest. The run stays the caller's: close it after the cache.
+
+    Parameters
+    ----------
+    run : Run
+        Its frames are read from the worker threads.
+    budget_bytes : int
+        Memory for decoded frames; at least the frame at the playhead is always kept.
+    workers : int
+        Number of decoding threads; with 0 only `wait` decodes.
+    """
+
+    def __init__(
+        self, run: Run, budget_bytes: int = DEFAULT_BUDGET_BYTES, workers: int = 2
+    ) -> None:
+        self.on_decoded: Callable[[int], None] | None = None  # called from a worker thread
+        self._run = run
+        self._budget_bytes = budget_bytes
+        self._frame_bytes = run.rows * run.columns * (1 if run.grey.bits_stored <= 8 else 2)
+        self._changed = threading.Condition()
+        self._frames: dict[int, Frame] = {}
+        self._errors: dict[int, RunError] = {}
+        self._decoding: set[int] = set()
+        self._playhead = 0
+        self._direction = 1
+        self._closed = False
+        self._wanted: list[int] = []
+        self._next = 0  # all of _wanted before this position is decoded or being decoded
+        self._plan()
+        self._workers = [
+            threading.Thread(target=self._work, name=f"frame-decoder-{i + 1}", daemon=True)
+            for i in range(workers)
+        ]
+        for worker in self._workers:
+            worker.start()
+
+    def get(self, index: int) -> Frame | None:
+        """Return frame ``index`` if it is decoded, at once; never blocks for decoding."""
+        return self._frames.get(index)
+
+    def wait(self, index: int) -> Frame:
+        """Return frame ``index``, decoding it here if no worker is about to.
+
+        Raises
+        ------
+        RunError
+            If the frame cannot be decoded, or the cache is closed.
+        """
+        with self._changed:
+            while index in self._decoding and not self._closed:
+                self._changed.wait()
+            if self._closed:
+                raise RunError("The run has been closed.")
+            if index in self._frames:
+                return self._frames[index]
+            if index in self._errors:
+                raise self._errors[index]
+            self._decoding.add(index)
+        frame = self._decode(index)
+        if frame is None:
+            raise self._errors[index]
+        return frame
+
+    def error(self, index: int) -> RunError | None:
+        """Return why frame ``index`` could not be decoded, or None."""
+        return self._errors.get(index)
+
+    def set_playhead(self, index: int, direction: int = 1) -> None:
+        """Decode from frame ``index`` on, then ahead in ``direction`` (+1 or -1), then behind."""
+        with self._changed:
+            if (index, direction) == (self._playhead, self._direction):
+                return
+            self._playhead, self._direction = index, direction
+            self._plan()
+            self._changed.notify_all()
+
+    @property
+    def decoded_count(self) -> int:
+        """Number of frames in memory."""
+        return len(self._frames)
+
+    @property
+    def used_bytes(self) -> int:
+        """Memory of the frames in it."""
+        with self._changed:
+            return sum(frame.nbytes for frame in self._frames.values())
+
+    def ready(self) -> NDArray[np.bool_]:
+        """Return which frames are in memory, shape (frame_count,)."""
+        ready = np.zeros(self._run.frame_count, bool)
+        with self._changed:
+            ready[list(self._frames)] = True
+        return ready
+
+    @property
+    def resting(self) -> bool:
+        """True where all frames that fit around the playhead are decoded (or cannot be)."""
+        with self._changed:
+            known = self._frames.keys() | self._errors.keys()
+            return all(index in known for index in self._wanted)
+
+    def close(self) -> None:
+        """Stop and join the workers, and let go of the frames."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for worker in self._workers:
+            worker.join()
+        with self._changed:
+            self._frames.clear()
+
+    def _plan(self) -> None:
+        """Choose the frames to keep, nearest first. The lock is held."""
+        count = self._run.frame_count
+        room = min(max(self._budget_bytes // max(self._frame_bytes, 1), 1), count)
+        ahead = min(count, max(1, round(room * AHEAD_SHARE))) if room < count else count
+        step = self._direction
+        wanted = [(self._playhead + step * i) % count for i in range(ahead)]
+        wanted += [(self._playhead - step * (i + 1)) % count for i in range(room - ahead)]
+        self._wanted, self._next = wanted, 0
+
+    def _take_next(self) -> int | None:
+        """Return the nearest frame that is still to be decoded. The lock is held."""
+        while self._next < len(self._wanted):
+            index = self._wanted[self._next]
+            self._next += 1
+            known = index in self._frames or index in self._errors or index in self._decoding
+            if not known:
+                return index
+        return None
+
+    def _work(self) -> None:
+        for index in self._assignments():
+            if self._decode(index) is not None and self.on_decoded is not None:
+                self.on_decoded(index)
+
+    def _assignments(self) -> Iterator[int]:
+        while True:
+            with self._changed:
+                index = None
+                while not self._closed and (index := self._take_next()) is None:
+                    self._changed.wait()
+                if self._closed or index is None:
+                    return
+                self._decoding.add(index)
+            yield index
+
+    def _decode(self, index: int) -> Frame | None:
+        """Decode a frame that was put into ``_decoding``; remember it or its error."""
+        frame, failure = None, None
+        try:
+            frame = self._run.frames.read(index)
+            frame.setflags(write=False)
+        except RunError as error:
+            failure = error
+        except MemoryError:
+            failure = RunError("The memory is full; lower the frame memory in the settings.")
+        with self._changed:
+            self._decoding.discard(index)
+            if failure is not None:
+                logger.info("frame %d not decoded", index)
+                self._errors[index] = failure
+            elif frame is not None and not self._closed:
+                if frame.nbytes > self._frame_bytes:  # a wider type than the header told
+                    self._frame_bytes = frame.nbytes
+                    self._plan()
+                self._keep(index, frame)
+            self._changed.notify_all()
+        return frame
+
+    def _keep(self, index: int, frame: Frame) -> None:
+        """Store a frame if it is wanted, and drop those that no longer are. The lock is held."""
+        wanted = set(self._wanted)
+        if index in wanted:
+            self._frames[index] = frame
+        if len(self._frames) > len(wanted):
+            for other in [i for i in self._frames if i not in wanted]:
+                del self._frames[other]

@@ -1,0 +1,140 @@
+"""Opens anything that can be a run, told by its content; the one door for the whole program."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.runs.files import opening_error
+from app.runs.run import Run, RunError
+
+logger = logging.getLogger(__name__)
+
+VOLUME_SUFFIXES = (".mha", ".mhd", ".nrrd", ".nhdr", ".nii", ".nii.gz")
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".ts")
+_VIDEO_SIGNATURES = (b"\x1a\x45\xdf\xa3", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3", b"0&\xb2u")
+_HEAD_BYTES = 512
+
+
+def open_run(path: Path) -> Run:
+    """Open a DICOM file, pictures (file or folder), a video, a volume or a NumPy stack.
+
+    At least one frame of an opened run has been decoded. The file is never written to.
+
+    Parameters
+    ----------
+    path : Path
+        File, or folder of pictures.
+
+    Raises
+    ------
+    RunError
+        With one plain sentence, whatever is wrong with the file.
+    """
+    path = Path(path)
+    try:
+        run = _open_folder(path) if path.is_dir() else _open_file(path)
+    except OSError as error:
+        raise opening_error(path, error) from error
+    except MemoryError as error:
+        raise RunError(f"{path.name} is too large for the memory of this computer.") from error
+    try:
+        return _checked(run)
+    except RunError:
+        run.frames.close()
+        raise
+
+
+def _open_folder(folder: Path) -> Run:
+    from app.runs.images import image_files, open_image_folder
+
+    if image_files(folder):
+        return open_image_folder(folder)
+    files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
+    if len(files) == 1:
+        return _open_file(files[0])
+    raise RunError(f"{folder.name} is no single run; open the folder as a list of runs.")
+
+
+def _open_file(path: Path) -> Run:
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if not head:
+        raise RunError(f"{path.name} is empty; copy it again.")
+    if head[128:132] == b"DICM":
+        return _dicom(path)
+    from app.runs.images import is_image, open_image
+
+    name = path.name.lower()
+    if head.startswith((b"\x93NUMPY", b"PK\x03\x04")):
+        from app.runs.volumes import open_numpy
+
+        return open_numpy(path)
+    if _is_volume(head, name):
+        from app.runs.volumes import open_volume
+
+        return open_volume(path)
+    if is_image(head):
+        return open_image(path)
+    if _is_video(head) or name.endswith(VIDEO_SUFFIXES):
+        from app.runs.video import open_video
+
+        return open_video(path)
+    if _is_bare_dicom(head):
+        return _dicom(path)
+    raise RunError(f"{path.name} is no X-ray run, video or picture that can be read.")
+
+
+def _dicom(path: Path) -> Run:
+    from app.runs.dicom import open_dicom
+
+    return open_dicom(path)
+
+
+def _is_volume(head: bytes, name: str) -> bool:
+    nifti = head[344:348] in (b"n+1\x00", b"ni1\x00")
+    meta = re.match(rb"\s*(ObjectType|NDims|Comment)\s*=", head) is not None
+    return nifti or meta or head.startswith(b"NRRD") or name.endswith(VOLUME_SUFFIXES)
+
+
+def _is_video(head: bytes) -> bool:
+    avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+    return avi or head[4:8] == b"ftyp" or head.startswith(_VIDEO_SIGNATURES)
+
+
+def _is_bare_dicom(head: bytes) -> bool:
+    """Recognise old DICOM files without a preamble: they begin with group 0002 or 0008."""
+    group, element = int.from_bytes(head[:2], "little"), int.from_bytes(head[2:4], "little")
+    return group in (0x0002, 0x0008) and element <= 0x0060 and len(head) > 16
+
+
+def _checked(run: Run) -> Run:
+    """Decode one frame, so that a run which opened can be shown; fit the grey range to it."""
+    first = _first_frame(run)
+    undescribed = not run.grey.windows and not run.grey.voi_luts
+    if undescribed and run.grey.bits_stored > 8 and run.grey.modality_lut is None:
+        ends = (float(first.min()), float(first.max()))
+        low, high = sorted(v * run.grey.slope + run.grey.intercept for v in ends)
+        if high > low:
+            return replace(run, nominal_range=(low, high))
+    return run
+
+
+def _first_frame(run: Run) -> NDArray[np.generic]:
+    failure: RunError | None = None
+    for index in sorted({0, run.frame_count // 2, run.frame_count - 1}):
+        try:
+            return run.frames.read(index)
+        except RunError as error:
+            failure = failure or error
+    assert failure is not None
+    raise RunError(f"{run.path.name} cannot be shown: {_lower_first(str(failure))}") from failure
+
+
+def _lower_first(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
