@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.errors import UserError, sentence
 
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 FAILED, INTERRUPTED = 1, 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
 FRAMES_LOOKED_AT = 9
+SHOWN_NUMBERS = 4
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -186,11 +187,20 @@ def _info(options: argparse.Namespace) -> int:
 
     table = Table(show_header=False, box=None)
     for name, value in facts.items():
-        lines = value if isinstance(value, list) else [value]
-        told = "\n".join("-" if line is None else str(line) for line in lines)
-        table.add_row(Text(name.replace("_", " ")), Text(told))
+        table.add_row(Text(name.replace("_", " ")), Text(_told(value), overflow="fold"))
     Console().print(table)
     return 0
+
+
+def _told(value: Any) -> str:
+    """Return a fact for the table; of a long list of numbers its ends."""
+    if not isinstance(value, list):
+        return "-" if value in (None, "") else str(value)
+    if value and isinstance(value[0], str):
+        return "\n".join(value)
+    if len(value) > SHOWN_NUMBERS:
+        return f"{value[0]}, {value[1]}, {value[2]} ... {value[-1]} ({len(value)} values)"
+    return ", ".join(str(number) for number in value) or "-"
 
 
 def _track(options: argparse.Namespace) -> int:

@@ -313,6 +313,7 @@ def test_export_writes_the_saved_labels(folder, tmp_path, capsys, name):
     store = open_store(run)
     store.labels.apply(add_track(new_track((), "left")))
     store.labels.apply(place_point(store.labels.tracks[0], 4, 7.25, 8))
+    store.flush()
     assert cli.main(command) == 0  # beside an open window too
     store.close()
     run.frames.close()
