@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -376,4 +376,4 @@ def make_lead(
 ) -> Device:
     """Pacing or diagnostic electrode lead inside the heart."""
     lead = make_catheter(rng, kind, tip_px, pixels_per_mm, reach_px, unit, None, lead_profile)
-    return Device(**{**vars(lead), "kind": "lead", "conforms": True})
+    return replace(lead, kind="lead", conforms=True)

@@ -181,7 +181,7 @@ def make_scene(
         deepest = (2.0, 10.0) if scenario is Scenario.CONTRAST_OCCLUSION else (-2.0, 9.0)
         engaged = int(max(rng.uniform(*deepest), 0) * pixels_per_mm / STEP_PX)
         side = 1 if np.cos(heading) * aim[1] - np.sin(heading) * aim[0] > 0 else -1
-        tree = make_tree(rng, main.line[engaged], heading, pixels_per_mm, side)
+        tree = make_tree(rng.spawn(1)[0], main.line[engaged], heading, pixels_per_mm, side)
     others: list[Device] = []
     if tree is not None:
         if wired:
