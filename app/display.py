@@ -34,12 +34,12 @@ _MAX_SUBSTEPS = 16
 
 @dataclass(frozen=True, slots=True)
 class DisplaySettings:
-    """How a run is shown; all defaults together are the run as its file asks for.
+    """How a run is shown; with all defaults, as its file asks for.
 
     Attributes
     ----------
     voi : Window, Lut or None
-        In modality values; None takes the run's default.
+        Over modality values; None takes the run's default.
     mask_frames : tuple of int
         0-based frames averaged into the mask; empty takes the file's, else the first frame.
     mask_shift_px : (x, y)
@@ -84,8 +84,9 @@ class DisplayPipeline:
         self._high = self._low + float((1 << grey.bits_stored) - 1)
         self._table = lru_cache(maxsize=16)(self._make_table)
         self._mask = lru_cache(maxsize=4)(self._make_mask)
+        self._value_table = lru_cache(maxsize=4)(self._make_value_table)
+        self._space_table = lru_cache(maxsize=1)(self._make_space_table)
         self._open_shutter: Picture | None = None
-        self._float_range_set = False
 
     @property
     def white(self) -> float:
@@ -120,6 +121,10 @@ class DisplayPipeline:
         values = grey.modality_lut.values
         position = stored.astype(np.float64) - grey.modality_lut.first_input
         return np.interp(position, _steps(values), values)
+
+    def default_settings(self) -> DisplaySettings:
+        """Return how the file asks to be shown: plain or subtracted, by its own window or LUT."""
+        return DisplaySettings(subtracted=self._run.open_subtracted)
 
     def default_voi(self) -> Window | Lut:
         """Return what the file asks for: its first VOI LUT or window, else the nominal range."""
@@ -179,19 +184,37 @@ class DisplayPipeline:
         RunError
             If a mask frame cannot be decoded.
         """
-        voi = settings.voi or self.default_voi()
+        voi = self._voi(settings)
         if settings.subtracted:
             blend = stored if denoised is None else _blend(stored, denoised, strength)
-            picture = self._subtracted(blend, settings, voi, frame_index)
+            values = self.values(blend, settings, frame_index)
+            window = voi if isinstance(voi, Window) else self.default_window()
+            picture = self._windowed(values, window, settings.inverted)
         elif stored.dtype == np.uint8 and (denoised is None or strength <= 0.0):
             picture = cv2.LUT(np.ascontiguousarray(stored), self._table(voi, settings.inverted, 1))
         else:
             picture = self._looked_up(stored, voi, settings.inverted, denoised, strength)
         return self._shuttered(picture) if settings.shutter else picture
 
+    def values(
+        self, stored: Frame, settings: DisplaySettings, frame_index: int | None = None
+    ) -> Floats:
+        """Return what the window is applied to: modality values, or the subtracted picture.
+
+        No difference to the mask lies at the centre of the default window, and differences of
+        logarithms are scaled to its width, so a window means much the same for both.
+        """
+        if not settings.subtracted:
+            return self.to_modality(stored).astype(np.float32)
+        mask = self._mask(*self._mask_key(settings, frame_index))
+        difference = self._subtraction_space(stored)
+        difference = difference - mask
+        difference += np.float32(self.default_window().center)
+        return difference
+
     def difference(self, stored: Frame, denoised: Floats, settings: DisplaySettings) -> Picture:
         """Return what denoising changed: 128 is no change, `DIFFERENCE_GAIN` times enlarged."""
-        voi = settings.voi or self.default_voi()
+        voi = self._voi(settings)
         width = voi.width if isinstance(voi, Window) else self.default_window().width
         change = self.to_modality(denoised) - self.to_modality(stored)
         scaled = 128.0 + change * (DIFFERENCE_GAIN * 255.0 / width)
@@ -200,6 +223,9 @@ class DisplayPipeline:
     def prepare_mask(self, settings: DisplaySettings, frame_index: int | None = None) -> None:
         """Decode the mask now (off the GUI thread), so that `render` need not."""
         self._mask(*self._mask_key(settings, frame_index))
+
+    def _voi(self, settings: DisplaySettings) -> Window | Lut:
+        return settings.voi or self.default_voi()
 
     def _looked_up(
         self,
@@ -248,32 +274,35 @@ class DisplayPipeline:
             unit = 1.0 - unit
         return np.asarray(np.rint(np.clip(unit, 0.0, 1.0) * 255.0), np.uint8)
 
-    def _subtracted(
-        self,
-        stored: Frame,
-        settings: DisplaySettings,
-        voi: Window | Lut,
-        frame_index: int | None,
-    ) -> Picture:
-        """Subtract the mask; no difference lies at the centre of the default window.
+    def _windowed(self, values: Floats, window: Window, inverted: bool) -> Picture:
+        """Apply a window to any values, by way of codes that are finer than it."""
+        low, span = window.center - 2.0 * window.width, 4.0 * window.width
+        codes = (values - np.float32(low)) * np.float32((_CODES - 1) / span)
+        np.clip(codes, 0, _CODES - 1, out=codes)
+        table = self._value_table(window, inverted)
+        return cv2.LUT(codes.astype(np.uint16), table)
 
-        So the window and its drags mean the same for subtracted and plain pictures.
-        """
-        base = self.default_window()
-        difference = self._subtraction_space(stored) - self._mask(
-            *self._mask_key(settings, frame_index)
-        )
-        if self._run.pixel_intensity_relationship == "LIN":
-            difference = difference * (base.width / SUBTRACTION_SPAN_LOG)
-        window = voi if isinstance(voi, Window) else base
-        return self._to_grey(base.center + difference, window, settings.inverted)
+    def _make_value_table(self, window: Window, inverted: bool) -> Picture:
+        low, span = window.center - 2.0 * window.width, 4.0 * window.width
+        codes = np.arange(_CODES, dtype=np.float64)
+        return self._to_grey(low + codes * (span / (_CODES - 1)), window, inverted)
 
-    def _subtraction_space(self, stored: Frame) -> NDArray[np.float64]:
+    def _subtraction_space(self, stored: Frame) -> Floats:
         """LIN runs subtract after the logarithm, LOG and DISP as stored (PS3.3 C.7.6.10)."""
-        modality = self.to_modality(stored)
+        if stored.dtype.kind in "ui":
+            index = stored if self._low == 0.0 else stored.astype(np.int32) - int(self._low)
+            return self._space_table()[index]
+        return self._into_space(self.to_modality(stored))
+
+    def _make_space_table(self) -> Floats:
+        stored = np.arange(self._low, self._high + 1.0)
+        return self._into_space(self.to_modality(stored))
+
+    def _into_space(self, modality: NDArray[np.float64]) -> Floats:
         if self._run.pixel_intensity_relationship == "LIN":
-            return np.log(np.maximum(modality, 1.0))
-        return modality
+            scale = self.default_window().width / SUBTRACTION_SPAN_LOG
+            modality = np.log(np.maximum(modality, 1.0)) * scale
+        return modality.astype(np.float32)
 
     def _mask_key(
         self, settings: DisplaySettings, frame_index: int | None
@@ -301,11 +330,9 @@ class DisplayPipeline:
                 return item
         return None
 
-    def _make_mask(
-        self, frames: tuple[int, ...], shift_px: tuple[float, float]
-    ) -> NDArray[np.float64]:
+    def _make_mask(self, frames: tuple[int, ...], shift_px: tuple[float, float]) -> Floats:
         total = sum(self._subtraction_space(self._read(i)) for i in frames)
-        mask = np.asarray(total) / len(frames)
+        mask = np.asarray(total, np.float32) / np.float32(len(frames))
         if shift_px == (0.0, 0.0):
             return mask
         move = np.array([[1.0, 0.0, shift_px[0]], [0.0, 1.0, shift_px[1]]])

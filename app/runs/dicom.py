@@ -261,6 +261,14 @@ def _index_frames(
     return native_frames(layout, file, offset, length, declared)
 
 
+def stored_pixels_follow(header: OpenedHeader) -> bool:
+    """Tell whether the header ends where pixels begin; presentation states have none."""
+    _, little = header.dataset.original_encoding
+    start = header.reader.read(4)
+    group = int.from_bytes(start[:2], "big" if little is False else "little")
+    return len(start) == 4 and group == _PIXEL_DATA >> 16
+
+
 def _pixel_data_element(
     reader: HeaderReader, dataset: FileDataset, name: str, syntax: str
 ) -> tuple[int, int, bool]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.runs.files import opening_error
+from app.runs.images import image_files, is_image, open_image, open_image_folder
 from app.runs.run import Run, RunError
 
 logger = logging.getLogger(__name__)
@@ -51,8 +53,6 @@ def open_run(path: Path) -> Run:
 
 
 def _open_folder(folder: Path) -> Run:
-    from app.runs.images import image_files, open_image_folder
-
     if image_files(folder):
         return open_image_folder(folder)
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
@@ -61,39 +61,62 @@ def _open_folder(folder: Path) -> Run:
     raise RunError(f"{folder.name} is no single run; open the folder as a list of runs.")
 
 
-def _open_file(path: Path) -> Run:
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
+class Kind(Enum):
+    """What a file is, told by its first bytes."""
+
+    DICOM = "DICOM"
+    NUMPY = "NumPy stack"
+    VOLUME = "volume"
+    PICTURE = "picture"
+    VIDEO = "video"
+
+
+def kind_of(path: Path) -> Kind:
+    """Tell what a file is, without reading more than its beginning.
+
+    Raises
+    ------
+    RunError
+        If it is nothing that can be a run.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise opening_error(path, error) from error
+    name = path.name.lower()
     if not head:
         raise RunError(f"{path.name} is empty; copy it again.")
     if head[128:132] == b"DICM":
-        return _dicom(path)
-    from app.runs.images import is_image, open_image
-
-    name = path.name.lower()
-    if head.startswith((b"\x93NUMPY", b"PK\x03\x04")):
-        from app.runs.volumes import open_numpy
-
-        return open_numpy(path)
+        return Kind.DICOM
+    zipped_stack = head.startswith(b"PK\x03\x04") and name.endswith(".npz")
+    if head.startswith(b"\x93NUMPY") or zipped_stack:
+        return Kind.NUMPY
     if _is_volume(head, name):
-        from app.runs.volumes import open_volume
-
-        return open_volume(path)
+        return Kind.VOLUME
     if is_image(head):
-        return open_image(path)
+        return Kind.PICTURE
     if _is_video(head) or name.endswith(VIDEO_SUFFIXES):
-        from app.runs.video import open_video
-
-        return open_video(path)
+        return Kind.VIDEO
     if _is_bare_dicom(head):
-        return _dicom(path)
+        return Kind.DICOM
     raise RunError(f"{path.name} is no X-ray run, video or picture that can be read.")
 
 
-def _dicom(path: Path) -> Run:
-    from app.runs.dicom import open_dicom
-
-    return open_dicom(path)
+def _open_file(path: Path) -> Run:
+    """Open by kind; each reader is imported only when a file needs it."""
+    match kind_of(path):
+        case Kind.DICOM:
+            from app.runs.dicom import open_dicom as open_kind
+        case Kind.NUMPY:
+            from app.runs.volumes import open_numpy as open_kind
+        case Kind.VOLUME:
+            from app.runs.volumes import open_volume as open_kind
+        case Kind.PICTURE:
+            open_kind = open_image
+        case Kind.VIDEO:
+            from app.runs.video import open_video as open_kind
+    return open_kind(path)
 
 
 def _is_volume(head: bytes, name: str) -> bool:

@@ -1,0 +1,202 @@
+"""Finds the runs in a folder, file or DICOMDIR, by headers only; and their thumbnails."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from app.runs.dicom import (
+    OpenedHeader,
+    declared_frames,
+    open_header,
+    stored_pixels_follow,
+    study_date,
+)
+from app.runs.dicom_geometry import read_angles
+from app.runs.dicom_timing import read_timing
+from app.runs.dicom_values import items, text, words
+from app.runs.images import image_files, natural_key
+from app.runs.opening import Kind, kind_of, open_run
+from app.runs.run import RunError
+
+logger = logging.getLogger(__name__)
+
+MAX_DEPTH = 12
+"""Folders below folders; deeper ones are loops or no archive of runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """One line of the run list; all of it comes from the header.
+
+    Attributes
+    ----------
+    path : Path
+        What `open_run` takes: a file, or a folder of pictures.
+    error : str or None
+        Why this file is listed but cannot be opened: one plain sentence.
+    """
+
+    path: Path
+    title: str
+    modality: str = ""
+    frame_count: int = 1
+    duration_ms: float = 0.0
+    primary_angle_deg: float | None = None
+    secondary_angle_deg: float | None = None
+    study_date: date | None = None
+    study_uid: str = ""
+    series_uid: str = ""
+    study_description: str = ""
+    series_description: str = ""
+    error: str | None = None
+
+
+def scan(path: Path, should_stop: Callable[[], bool] = lambda: False) -> Iterator[CatalogEntry]:
+    """Yield the runs below ``path``, as they are found.
+
+    Files that are no runs (reports, presentation states, texts) are left out; damaged ones and
+    unreadable folders are listed with their error.
+    """
+    path = Path(path)
+    if path.is_dir():
+        yield from _scan_folder(path, should_stop, depth=0)
+    elif path.name.upper() == "DICOMDIR":
+        yield from _scan_directory_file(path, should_stop)
+    else:
+        entry = _entry(path, listed_by_user=True)
+        if entry is not None:
+            yield entry
+
+
+def _scan_folder(
+    folder: Path, should_stop: Callable[[], bool], depth: int
+) -> Iterator[CatalogEntry]:
+    try:
+        with os.scandir(folder) as found:
+            children = sorted((Path(c.path) for c in found), key=natural_key)
+        pictures = image_files(folder)
+    except RunError as error:
+        yield CatalogEntry(folder, folder.name, error=str(error))
+        return
+    except OSError:
+        yield CatalogEntry(folder, folder.name, error=f"The folder {folder.name} may not be read.")
+        return
+    if pictures:
+        yield _folder_entry(folder, len(pictures))
+    for child in children:
+        if should_stop():
+            return
+        if child.name.startswith(".") or child in pictures or child.name.upper() == "DICOMDIR":
+            continue
+        if child.is_dir():
+            if depth < MAX_DEPTH and not child.is_symlink():
+                yield from _scan_folder(child, should_stop, depth + 1)
+        elif child.is_file() and (entry := _entry(child, listed_by_user=False)) is not None:
+            yield entry
+
+
+def _folder_entry(folder: Path, frame_count: int) -> CatalogEntry:
+    return CatalogEntry(folder, folder.name, "pictures", frame_count)
+
+
+def _scan_directory_file(path: Path, should_stop: Callable[[], bool]) -> Iterator[CatalogEntry]:
+    """Yield the files that a DICOMDIR names (PS3.3 annex F)."""
+    try:
+        header = open_header(path)
+    except RunError as error:
+        yield CatalogEntry(path, path.name, error=str(error))
+        return
+    header.file.close()
+    for record in items(header.dataset, "DirectoryRecordSequence"):
+        if should_stop():
+            return
+        parts = words(record, "ReferencedFileID")
+        if not parts:
+            continue
+        file = path.parent.joinpath(*parts)
+        inside = file.resolve().is_relative_to(path.parent.resolve())
+        if not inside:
+            continue
+        if not file.is_file():
+            yield CatalogEntry(file, parts[-1], error=f"{parts[-1]} is missing from the medium.")
+        elif (entry := _entry(file, listed_by_user=False)) is not None:
+            yield entry
+
+
+def _entry(path: Path, *, listed_by_user: bool) -> CatalogEntry | None:
+    """Return the line of one file; None for files that are no runs."""
+    try:
+        kind = kind_of(path)
+    except RunError as error:
+        return CatalogEntry(path, path.name, error=str(error)) if listed_by_user else None
+    if kind is not Kind.DICOM:
+        return CatalogEntry(path, path.name, kind.value)
+    try:
+        header = open_header(path)
+    except RunError as error:
+        return CatalogEntry(path, path.name, error=str(error))
+    try:
+        return _dicom_entry(path, header, listed_by_user)
+    finally:
+        header.file.close()
+
+
+def _dicom_entry(path: Path, header: OpenedHeader, listed_by_user: bool) -> CatalogEntry | None:
+    dataset = header.dataset
+    directory = text(dataset, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+    if directory or not stored_pixels_follow(header):
+        error = f"{path.name} holds no picture; choose an image run."
+        return CatalogEntry(path, path.name, error=error) if listed_by_user else None
+    count = declared_frames(dataset)
+    # What the header declares is not believed for arrays: the file may be 1 kB long.
+    timing = read_timing(dataset, min(count, header.size))
+    primary, secondary = read_angles(dataset, 1)
+    title = text(dataset, "SeriesDescription") or text(dataset, "ProtocolName") or path.name
+    times = timing.times_ms
+    return CatalogEntry(
+        path=path,
+        title=title,
+        modality=text(dataset, "Modality"),
+        frame_count=count,
+        duration_ms=float(times[-1] + np.median(np.diff(times))) if len(times) > 1 else 0.0,
+        primary_angle_deg=None if primary is None else float(primary[0]),
+        secondary_angle_deg=None if secondary is None else float(secondary[0]),
+        study_date=study_date(dataset),
+        study_uid=text(dataset, "StudyInstanceUID"),
+        series_uid=text(dataset, "SeriesInstanceUID"),
+        study_description=text(dataset, "StudyDescription"),
+        series_description=text(dataset, "SeriesDescription"),
+    )
+
+
+def thumbnail(path: Path, size: int = 96) -> NDArray[np.uint8]:
+    """Return the middle frame as it is displayed, its longer side ``size`` pixels.
+
+    Raises
+    ------
+    RunError
+        If the run cannot be opened.
+    """
+    from app.display import DisplayPipeline
+
+    run = open_run(path)
+    try:
+        pipeline = DisplayPipeline(run)
+        index = run.representative_frame
+        stored = run.frames.read(run.frame_count // 2 if index is None else index)
+        picture = pipeline.render(stored, pipeline.default_settings())
+    finally:
+        run.frames.close()
+    scale = size / max(picture.shape)
+    target = (max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1))
+    return np.asarray(cv2.resize(picture, target, interpolation=cv2.INTER_AREA), np.uint8)
