@@ -47,8 +47,8 @@ from widgets.timeline import Timeline
 from widgets.track_panel import TrackPanel
 
 if TYPE_CHECKING:
-    from inference.denoising import Denoiser
-    from inference.tracking import Tracker
+    from inference.denoising.denoiser import Denoiser
+    from inference.tracking.tracker import Tracker
 
 TOOL_BAR = (
     ("open_files", "open_folder", "undo", "redo"),
@@ -61,14 +61,14 @@ SIDE_WIDTH = 274
 
 def load_tracker(device: str) -> Tracker:
     """Load the tracker; the engine's module is imported on the worker thread."""
-    from inference.tracking import load_tracker as load
+    from inference.tracking.tracker import load_tracker as load
 
     return load(device)
 
 
 def load_denoiser(device: str) -> Denoiser:
     """Load the denoiser; the engine's module is imported on the worker thread."""
-    from inference.denoising import load_denoiser as load
+    from inference.denoising.denoiser import load_denoiser as load
 
     return load(device)
 

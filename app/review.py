@@ -35,7 +35,7 @@ class Review:
         self.run = run
         self.cache = cache
         self.store = store
-        self.display = DisplayPipeline(run)
+        self.display = DisplayPipeline(run, cache.wait)
         self.key = f"run{next(_numbers)}"
         self.sequence = FrameSequence(
             read=self._read,

@@ -21,8 +21,8 @@ from inference.frames import FrameSequence
 from inference.tracking.requests import TrackedPoint, TrackRequest
 
 if TYPE_CHECKING:
-    from inference.denoising import Denoiser
-    from inference.tracking import Tracker
+    from inference.denoising.denoiser import Denoiser
+    from inference.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)
 

@@ -74,7 +74,7 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
             ready = window.review.cache.ready()
             if window.picture.complete:
                 figures.setdefault("first_frame_ms", since_ms())
-            if ready.all() or window.review.cache.full:
+            if window.review.cache.resting:
                 figures["all_frames_ms"] = since_ms() if ready.all() else None
                 figures["decoded_frames"] = int(ready.sum())
                 poll.stop()

@@ -47,12 +47,11 @@ def _party(name: str) -> ThirdParty | None:
         about = metadata(name)
     except PackageNotFoundError:
         return None
-    licence = about.get("License-Expression") or about.get("License") or _classified(about)
-    first_line = licence.strip().splitlines()[0] if licence.strip() else "see its package"
-    return ThirdParty(name, about["Version"], first_line[:LONGEST_LICENCE])
+    stated = about.get_all("License-Expression") or about.get_all("License") or _classified(about)
+    first_line = next((line for line in "\n".join(stated).splitlines() if line.strip()), "")
+    return ThirdParty(name, about["Version"], first_line[:LONGEST_LICENCE] or "see its package")
 
 
-def _classified(about: PackageMetadata) -> str:
+def _classified(about: PackageMetadata) -> list[str]:
     classifiers = about.get_all("Classifier") or []
-    licences = [line.split("::")[-1].strip() for line in classifiers if "License ::" in line]
-    return ", ".join(licences)
+    return [line.split("::")[-1].strip() for line in classifiers if "License ::" in line]

@@ -53,15 +53,15 @@ class Commander:
         self._demo: Demo | None = None
         self.dialogs: set[QDialog] = set()
         self._flip_to = ViewMode.DENOISED
-        self.receivers: dict[str, Callable[..., None]] = {
+        self.receivers: dict[str, Callable[..., object]] = {
             command.name: self._receiver(command.name) for command in COMMANDS
         }
 
-    def _receiver(self, name: str) -> Callable[..., None]:
+    def _receiver(self, name: str) -> Callable[..., object]:
         """Find who does a command: the playback, the labelling, the view, or a method here."""
         window = self._window
         labelling, playback, view = window.labelling, window.playback, window.view
-        direct: dict[str, Callable[..., None]] = {
+        direct: dict[str, Callable[..., object]] = {
             "quit": window.close,
             "previous_run": lambda: window.library.open_neighbour(-1),
             "next_run": lambda: window.library.open_neighbour(1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.runs.run import Run, Spacing, Window
+from app.runs.run import Lut, Run, Spacing, Window
 
 
 def patient_lines(run: Run) -> tuple[str, ...]:
@@ -60,9 +60,12 @@ def spacing_text(spacing: Spacing | None) -> str:
     return f"{size} {spacing.source}"
 
 
-def window_text(window: Window | None, *, inverted: bool, subtracted: bool) -> str:
+def window_text(voi: Window | Lut, *, inverted: bool, subtracted: bool) -> str:
     """Return center and width, and what else changes the grey scale."""
-    parts = [f"C {window.center:g} W {window.width:g}" if window else "VOI LUT"]
+    if isinstance(voi, Window):
+        parts = [f"C {voi.center:.4g} W {voi.width:.4g}"]
+    else:
+        parts = [voi.explanation or "VOI LUT"]
     if inverted:
         parts.append("inverted")
     if subtracted:

@@ -113,6 +113,5 @@ class Demo(QObject):
 def demo_click() -> tuple[int, float, float]:
     """Return a frame of the sample where the tip shows well, and where it is."""
     truth = json.loads(resource_path("sample", "demo_truth.json").read_text("utf-8"))
-    frame = next(i for i, state in enumerate(truth["state"]) if state == "visible")
-    x, y = truth["tip"][frame]
-    return frame, float(x), float(y)
+    tip = next(tip for tip in truth["tips"] if tip["state"] == "visible")
+    return int(tip["frame"]), float(tip["x"]), float(tip["y"])

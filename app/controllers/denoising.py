@@ -127,7 +127,7 @@ class Denoising(QObject):
         window = self._window()
         if denoised.frame not in window:
             return
-        self._kept[denoised.frame] = self._review.display.mono2(denoised.pixels)
+        self._kept[denoised.frame] = self._review.display.from_mono2(denoised.pixels)
         kept = sum(frame in window for frame in self._kept)
         self.progress_changed.emit(kept, len(window))
         self.frame_ready.emit(denoised.frame)

@@ -135,7 +135,7 @@ class Exporting:
 
     def save_picture(self, path: Path) -> None:
         """Save the picture with all that is drawn on it."""
-        if not self._window.view.grab_picture().save(str(path), "PNG"):
+        if not self._window.view.grab_picture().save(str(path), b"PNG"):
             self._window.say(f"{path} could not be written; choose another folder.", Severity.ERROR)
         else:
             self._window.say(f"The picture is in {path}.")

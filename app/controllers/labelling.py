@@ -71,9 +71,10 @@ class Labelling(QObject):
     @property
     def selected(self) -> Track | None:
         """The track that gestures change."""
-        if self._review is None or self._selected not in self._review.labels:
+        if self._review is None or self._selected is None:
             return None
-        return self._review.labels.track(self._selected)
+        labels = self._review.labels
+        return labels.track(self._selected) if self._selected in labels else None
 
     @property
     def span(self) -> tuple[int, int] | None:
@@ -108,7 +109,7 @@ class Labelling(QObject):
         if self._review is None:
             return
         track_id = track_id or self._selected
-        if track_id in self._review.labels:
+        if track_id is not None and track_id in self._review.labels:
             track = self._review.labels.track(track_id)
             self._worker.cancel_tracking(self._key(track))
             self._apply(lambda: edits.remove_track(track))

@@ -16,7 +16,7 @@ from widgets.theme import Theme
 
 
 def make_actions(
-    window: QMainWindow, receivers: Mapping[str, Callable[..., None]]
+    window: QMainWindow, receivers: Mapping[str, Callable[..., object]]
 ) -> dict[str, QAction]:
     """Fill the menu bar and bind the keys.
 
@@ -70,7 +70,7 @@ def native(key: str) -> str:
     return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
 
 
-def _make_action(window: QMainWindow, command: Command, receiver: Callable[..., None]) -> QAction:
+def _make_action(window: QMainWindow, command: Command, receiver: Callable[..., object]) -> QAction:
     action = QAction(command.text, window)
     action.setShortcuts([QKeySequence(key) for key in command.keys])
     action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
@@ -84,7 +84,7 @@ def _make_action(window: QMainWindow, command: Command, receiver: Callable[..., 
     return action
 
 
-def _call_without_state(receiver: Callable[..., None], _checked: bool = False) -> None:
+def _call_without_state(receiver: Callable[..., object], _checked: bool = False) -> None:
     receiver()
 
 

@@ -14,7 +14,7 @@ from app.controllers.labelling import Labelling
 from app.controllers.playback import Playback
 from app.display import DisplaySettings, auto_window
 from app.review import Review
-from app.runs.run import Window
+from app.runs.run import Lut, Window
 from widgets.cine_view import CineView
 from widgets.compare import FramePictures, PictureNames, ViewMode
 from widgets.corner_text import Corner, MessageKind
@@ -74,7 +74,7 @@ class Picture(QObject):
         if review is None:
             self._view.set_frame(None)
             return
-        self._settings = settings or review.display.default_settings()
+        self._settings = settings or DisplaySettings(subtracted=review.run.open_subtracted)
         key = review.key
         review.cache.on_decoded = lambda index: self._decoded.emit(key, index)
         self._view.set_message("")
@@ -98,26 +98,29 @@ class Picture(QObject):
     def auto_window(self) -> None:
         """Fit the window to the frame under the playhead."""
         frame = self._stored()
-        if frame is None or self._review is None:
-            return
-        values = self._review.display.values(frame, self._settings)
-        self.change_settings(self._settings.with_window(auto_window(values)))
+        if frame is not None and self._review is not None:
+            self._set_voi(auto_window(self._review.display.to_modality(frame)))
 
     def next_file_window(self) -> None:
-        """Go to the next window that the file offers."""
+        """Go to the next window or LUT that the file offers, then to its full range."""
         if self._review is None:
             return
-        presets = self._review.display.presets()
-        now = next((i for i, p in enumerate(presets) if p[1] == self._settings.window), -1)
-        self.change_settings(self._settings.with_window(presets[(now + 1) % len(presets)][1]))
+        choices = [voi for _, voi in self._review.display.presets()]
+        now = self._voi()
+        at = next((i for i, voi in enumerate(choices) if voi == now), -1)
+        self._set_voi(choices[(at + 1) % len(choices)])
 
     def full_window(self) -> None:
         """Show the full range of the stored values."""
         if self._review is not None:
-            low, high = self._review.run.nominal_range
-            self.change_settings(
-                self._settings.with_window(Window((low + high) / 2.0, max(high - low, 1.0)))
-            )
+            self._set_voi(self._review.display.full_range())
+
+    def _voi(self) -> Window | Lut:
+        assert self._review is not None
+        return self._settings.voi or self._review.display.default_voi()
+
+    def _set_voi(self, voi: Window | Lut) -> None:
+        self.change_settings(replace(self._settings, voi=voi))
 
     # comparison
 
@@ -245,7 +248,7 @@ class Picture(QObject):
             Corner.BOTTOM_RIGHT,
             (
                 corner_lines.window_text(
-                    settings.window, inverted=settings.inverted, subtracted=settings.subtracted
+                    self._voi(), inverted=settings.inverted, subtracted=settings.subtracted
                 ),
                 f"Zoom {self._view.zoom_percent:.0f}%",
                 corner_lines.spacing_text(run.spacing),
@@ -272,10 +275,12 @@ class Picture(QObject):
         if denoised is not None and self._mode is ViewMode.DIFFERENCE:
             difference = display.difference(stored, denoised, settings)
         elif denoised is not None:
-            clean = display.render(stored, settings, denoised, self._strength)
+            clean = display.render(stored, settings, denoised, self._strength, frame)
         shown = clean if clean is not None else difference
         if needs_original or shown is None:
-            return FramePictures(display.render(stored, settings), clean, difference)
+            return FramePictures(
+                display.render(stored, settings, frame_index=frame), clean, difference
+            )
         return FramePictures(shown, clean, difference)
 
     def _names(self) -> PictureNames:
@@ -303,11 +308,14 @@ class Picture(QObject):
 
     def _drag_window(self, dx: float, dy: float) -> None:
         """Drag right for more width (less contrast), down for a higher center (darker)."""
-        window = self._settings.window
-        if window is None or self._review is None:
+        if self._review is None:
             return
+        window = self._voi()
+        if not isinstance(window, Window):  # a LUT has no center to drag: begin with its range
+            window = self._review.display.default_window()
         low, high = self._review.run.nominal_range
         step = (high - low) * WINDOW_DRAG_SHARE
         width = max(window.width + dx * step, step)
-        moved = replace(window, center=window.center + dy * step, width=width, explanation="")
-        self.change_settings(self._settings.with_window(moved))
+        self._set_voi(
+            replace(window, center=window.center + dy * step, width=width, explanation="")
+        )
