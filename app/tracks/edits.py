@@ -25,6 +25,8 @@ from app.tracks.track import (
     TrackPoint,
 )
 
+DECIMALS = 3  # of what the network answers: a thousandth of a pixel
+
 
 class EditError(UserError):
     """An edit that cannot be made on these tracks."""
@@ -296,18 +298,13 @@ def put_tracked(track: Track, answers: Iterable[NetworkPoint]) -> Edit:
         old = track.points.get(answer.frame)
         if old is not None and old.authoritative:
             continue
-        state = PointState(answer.state)
-        away = state is PointState.ABSENT or answer.x is None or answer.y is None
-        points.append(
-            TrackPoint(
-                answer.frame,
-                None if away or answer.x is None else float(answer.x),
-                None if away or answer.y is None else float(answer.y),
-                PointState.ABSENT if away else state,
-                PointSource.TRACKED,
-                min(1.0, max(0.0, float(answer.confidence))),
-            )
-        )
+        state, x, y = PointState(answer.state), answer.x, answer.y
+        if state is PointState.ABSENT or x is None or y is None:
+            state, x, y = PointState.ABSENT, None, None
+        else:
+            x, y = round(float(x), DECIMALS), round(float(y), DECIMALS)
+        sure = round(min(1.0, max(0.0, float(answer.confidence))), DECIMALS)
+        points.append(TrackPoint(answer.frame, x, y, state, PointSource.TRACKED, sure))
     return _set_points(f"Track {track.name}", track, points)
 
 

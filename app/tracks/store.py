@@ -76,7 +76,7 @@ class Store:
             content.undone if content else (),
             journal=self,
         )
-        self._run_path, self._identity = run.path, identity
+        self._run_path, self._identity = run.path.absolute(), identity
         self._path, self._folders, self._lock = path, folders, lock
         self._wake = threading.Condition()
         self._queue: list[StepRecord] = []
@@ -229,13 +229,14 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
         If there are labels that cannot be got at.
     """
     identity = run_identity(run)
-    beside = run.path.absolute().parent
+    run_path = run.path.absolute()
+    beside = run_path.parent
     spare = user_data_path("fluorotrace") / "labels"
     folders = [beside, spare] if project_folder is None else [project_folder, beside, spare]
-    path = find_store(run.path, identity, folders, database.read_identity)
+    path = find_store(run_path, identity, folders, database.read_identity)
     notice = ""
     if path is None:
-        damaged = next((p for p in store_paths(run.path, identity, folders) if _unusable(p)), None)
+        damaged = next((p for p in store_paths(run_path, identity, folders) if _unusable(p)), None)
         if damaged is None:
             return Store(run, identity, None, folders, None, None)
         path = damaged

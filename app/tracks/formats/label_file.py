@@ -62,7 +62,7 @@ def run_facts(run: Run) -> RunFacts:
     """Return what a label file says of its run."""
     spacing = run.spacing
     return RunFacts(
-        path=run.path.name,
+        path=run.path.absolute().name,
         sop_instance_uid=run.sop_instance_uid,
         frames=run.frame_count,
         rows=run.rows,
