@@ -25,6 +25,7 @@ from app.tracks import database
 from app.tracks.database import NotOurs, Review
 from app.tracks.identity import SUFFIX, find_store, run_identity, store_paths
 from app.tracks.labels import Labels, StepAction, StepRecord
+from resources import resource_path
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +222,8 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
     """Open the labels of a run, wherever they lie; may take some ms, works on any thread.
 
     They lie in ``project_folder`` if one is given, else beside the run, else (the run's folder
-    cannot be written to) in the user's data folder. Nothing is written before the first gesture.
+    cannot be written to, or is the program's own) in the user's data folder. Nothing is written
+    before the first gesture.
 
     Raises
     ------
@@ -232,7 +234,9 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
     run_path = run.path.absolute()
     beside = run_path.parent
     spare = user_data_path("fluorotrace") / "labels"
-    folders = [beside, spare] if project_folder is None else [project_folder, beside, spare]
+    folders = [spare] if beside.is_relative_to(resource_path()) else [beside, spare]
+    if project_folder is not None:
+        folders = [project_folder, *folders]
     path = find_store(run_path, identity, folders, database.read_identity)
     notice = ""
     if path is None:

@@ -15,6 +15,7 @@ from app.tracks import database, store
 from app.tracks.edits import add_track, mark_occluded, new_track, place_point
 from app.tracks.labels import Labels
 from app.tracks.store import Review, Store, StoreError, open_store
+from resources import resource_path
 
 from .conftest import FRAMES, random_gesture
 
@@ -148,6 +149,12 @@ def test_a_folder_that_cannot_take_files_keeps_labels_elsewhere(reopen, tmp_path
     opened.close()
     assert opened.path.parent == tmp_path / "user data" / "labels"
     assert reopen(run).labels.tracks == opened.labels.tracks
+
+
+def test_the_programs_own_folder_stays_as_it_was(reopen, tmp_path, make_run):
+    opened = reopen(make_run(resource_path("sample") / "demo.dcm"))
+    label(opened.labels)
+    assert opened.path.parent == tmp_path / "user data" / "labels"
 
 
 def test_where_no_file_can_be_made_the_gesture_is_refused_in_a_sentence(
