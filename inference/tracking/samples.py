@@ -219,6 +219,9 @@ class _Look:
         self.noise = random.uniform(0.0, 6.0) if random.random() < 0.5 else 0.0
         self.blur = random.uniform(0.4, 1.2) if random.random() < 0.2 else 0.0
         self.covers = bool(random.random() < 0.5)
+        self.ball_radius = random.uniform(3.0, 14.0) if random.random() < 0.25 else 0.0
+        self.ball_depth = random.uniform(0.08, 0.35)
+        self.ball_offset = random.normal(0.0, 10.0, 2)
 
     def apply(
         self,
@@ -231,6 +234,8 @@ class _Look:
 
         ``cover`` is the share of frames with something dark drawn over the tip.
         """
+        if self.ball_radius:
+            view = self._behind(view, tip, random)
         if self.covers and random.random() < cover:
             view = _cover(view, tip, random)
         view = cv2.LUT(np.clip(view, 0, 255).astype(np.uint8), self.curve)
@@ -240,6 +245,16 @@ class _Look:
             grain = random.standard_normal(view.shape, np.float32)
             view = view + self.noise * grain
         return view
+
+    def _behind(
+        self, view: NDArray[np.float32], tip: NDArray[np.float64], random: np.random.Generator
+    ) -> NDArray[np.float32]:
+        """Darken a ball that stands by the tip in every frame but does not move with it."""
+        ink = np.zeros(view.shape, np.float32)
+        x, y = np.round(tip + self.ball_offset + random.normal(0.0, 6.0, 2)).astype(int).tolist()
+        cv2.circle(ink, (x, y), round(self.ball_radius), 1.0, -1)
+        ink = cv2.GaussianBlur(ink, (0, 0), 0.4 * self.ball_radius)
+        return view * (1.0 - self.ball_depth * ink)
 
 
 def _cover(
