@@ -17,8 +17,8 @@ from app.errors import UserError, sentence
 if TYPE_CHECKING:
     from app.review import Review
     from app.tracks.labels import Labels
-    from inference.tracking import Tracker
     from inference.tracking.requests import TrackedPoint
+    from inference.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)
 

@@ -21,6 +21,8 @@ class Command:
         Key sequences, the first one shown; empty where only the menu offers it.
     checkable : bool
         The command switches something on and off.
+    starts_on : bool
+        It is on when the program starts.
     separated : bool
         A line stands above it in the menu.
     icon : str
@@ -32,6 +34,7 @@ class Command:
     text: str
     keys: tuple[str, ...] = ()
     checkable: bool = False
+    starts_on: bool = False
     separated: bool = False
     icon: str = ""
 
@@ -69,15 +72,38 @@ COMMANDS: tuple[Command, ...] = (
     Command("file_window", "View", "Window: next from file", ("Shift+W",)),
     Command("full_window", "View", "Window: full range", ("Ctrl+W",)),
     Command("toggle_invert", "View", "Invert", ("I",), checkable=True, icon="invert-colors"),
-    Command("toggle_shutter", "View", "Shutter", ("Shift+S",), checkable=True),
-    Command("toggle_subtraction", "View", "Subtract the mask (DSA)", ("M",), checkable=True),
-    Command("toggle_tracks", "View", "Show tracks", ("O",), checkable=True, separated=True),
-    Command("toggle_trails", "View", "Show trails", ("Shift+O",), checkable=True),
-    Command("toggle_corners", "View", "Show text in the corners", ("Y",), checkable=True),
-    Command("toggle_patient", "View", "Show patient data", ("H",), checkable=True),
-    Command("toggle_panels", "View", "Show side panels", ("Ctrl+B",), checkable=True),
-    Command("toggle_theme", "View", "Light theme", ("Ctrl+T",), checkable=True),
-    Command("toggle_full_screen", "View", "Full screen", ("F11",), checkable=True),
+    Command("toggle_shutter", "View", "Shutter", ("Shift+S",), checkable=True, starts_on=True),
+    Command(
+        "toggle_subtraction",
+        "View",
+        "Subtract the mask (DSA)",
+        ("M",),
+        checkable=True,
+        icon="layers-minus",
+    ),
+    Command(
+        "toggle_tracks",
+        "View",
+        "Show tracks",
+        ("O",),
+        checkable=True,
+        starts_on=True,
+        separated=True,
+    ),
+    Command("toggle_trails", "View", "Show trails", ("Shift+O",), checkable=True, starts_on=True),
+    Command(
+        "toggle_corners", "View", "Show text in the corners", ("Y",), checkable=True, starts_on=True
+    ),
+    Command("toggle_patient", "View", "Show patient data", ("H",), checkable=True, starts_on=True),
+    Command(
+        "toggle_panels", "View", "Show side panels", ("Ctrl+B",), checkable=True, starts_on=True
+    ),
+    Command(
+        "toggle_theme", "View", "Light theme", ("Ctrl+T",), checkable=True, icon="theme-light-dark"
+    ),
+    Command(
+        "toggle_full_screen", "View", "Full screen", ("F11",), checkable=True, icon="fullscreen"
+    ),
     Command("toggle_denoised", "Denoise", "Denoised or original (flip)", ("D",), icon="creation"),
     Command("show_original", "Denoise", "Original", ("Ctrl+1",), separated=True),
     Command("show_denoised", "Denoise", "Denoised", ("Ctrl+2",)),
@@ -107,6 +133,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("interpolate_span", "Track", "Interpolate the span", ("G",)),
     Command("clear_span", "Track", "Clear the span", ("Shift+Delete",)),
     Command("drop_span", "Track", "Forget the span", ("Shift+,",)),
-    Command("show_shortcuts", "Help", "Keyboard shortcuts", ("F1", "?")),
+    Command("show_shortcuts", "Help", "Keyboard shortcuts", ("F1", "?"), icon="keyboard-outline"),
     Command("show_about", "Help", "About Fluorotrace"),
 )

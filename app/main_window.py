@@ -55,6 +55,7 @@ TOOL_BAR = (
     ("fit", "auto_window", "toggle_invert", "toggle_subtraction"),
     ("toggle_denoised", "new_track", "export_labels"),
 )
+TOOL_BAR_RIGHT = ("toggle_theme", "toggle_full_screen", "show_shortcuts")
 PROGRESS_REFRESH_MS = 200
 SIDE_WIDTH = 274
 
@@ -149,6 +150,8 @@ class MainWindow(QMainWindow):
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.tool_bar.addWidget(spacer)
         self.tool_bar.addWidget(self._busy)
+        for name in TOOL_BAR_RIGHT:
+            self.tool_bar.addAction(self.actions_by_name[name])
         self.addToolBar(self.tool_bar)
         self.runs_dock = self._dock("Runs", self.run_list, Qt.DockWidgetArea.LeftDockWidgetArea)
         right = Qt.DockWidgetArea.RightDockWidgetArea

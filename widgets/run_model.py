@@ -55,10 +55,11 @@ class RunRow:
 
     @property
     def facts(self) -> str:
-        """Frames and duration in words; a still has no duration."""
+        """Frames and duration in words; a still has no duration, and pictures have none known."""
         if self.frames <= 1:
             return "still" if self.frames else ""
-        return f"{self.frames} frames, {self.duration_ms / 1000.0:.1f} s"
+        lasts = f", {self.duration_ms / 1000.0:.1f} s" if self.duration_ms else ""
+        return f"{self.frames} frames{lasts}"
 
 
 class RowRole(IntEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.runs.run import Lut, Run, Spacing, Window
+from app.runs.run import Lut, Run, Spacing, TimingSource, Window
 
 
 def patient_lines(run: Run) -> tuple[str, ...]:
@@ -15,7 +15,7 @@ def patient_lines(run: Run) -> tuple[str, ...]:
 def study_lines(run: Run) -> tuple[str, ...]:
     """Return what was examined and when."""
     when = run.study_date.isoformat() if run.study_date else ""
-    time = run.acquisition_time[:8]
+    time = _clock_time(run.acquisition_time)
     return tuple(
         line
         for line in (
@@ -25,6 +25,12 @@ def study_lines(run: Run) -> tuple[str, ...]:
         )
         if line
     )
+
+
+def _clock_time(dicom_time: str) -> str:
+    """Return HH:MM:SS of a DICOM time (HHMMSS.FFFFFF, maybe shorter)."""
+    digits = dicom_time.replace(":", "").split(".")[0]
+    return ":".join(digits[i : i + 2] for i in range(0, min(len(digits), 6), 2))
 
 
 def angle_text(primary_deg: float | None, secondary_deg: float | None) -> str:
@@ -58,6 +64,13 @@ def spacing_text(spacing: Spacing | None) -> str:
     if not spacing.holds_in_patient:
         return f"{size} at detector: not in the patient"
     return f"{size} {spacing.source}"
+
+
+def timing_text(run: Run) -> str:
+    """Say where the frame times come from."""
+    if run.timing_source is TimingSource.ASSUMED:
+        return str(run.timing_source)
+    return f"timed by {run.timing_source}"
 
 
 def window_text(voi: Window | Lut, *, inverted: bool, subtracted: bool) -> str:

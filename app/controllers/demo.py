@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
 WIPE_PERIOD_MS = 4200.0
 WIPE_TICK_MS = 30
+WAIT_TICK_MS = 250
+ENOUGH_DENOISED = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One scene: what is said and done, how long it lasts, and what the next one waits for."""
+
+    text: str
+    act: Callable[[], None]
+    lasts_s: float
+    ready: Callable[[], bool] = lambda: True
 
 
 class Demo(QObject):
@@ -35,6 +47,7 @@ class Demo(QObject):
         self._sweep.setInterval(WIPE_TICK_MS)
         self._sweep.timeout.connect(self._move_wipe)
         self._swept_ms = 0.0
+        self._scene: Scene | None = None
         self._scenes = iter(self._script())
 
     def start(self) -> None:
@@ -57,31 +70,50 @@ class Demo(QObject):
         self._window.denoising.set_wanted(True)
         self._timer.start(300)
 
-    def _script(self) -> tuple[tuple[int, str, Callable[[], None]], ...]:
+    def _script(self) -> tuple[Scene, ...]:
         window = self._window
         return (
-            (4000, "A simulated coronary run, played at its true speed.", window.playback.play),
-            (6500, "Denoised on this computer: the wipe compares before and after.", self._wipe),
-            (3500, "One click on the catheter tip tracks it both ways.", self._click_tip),
-            (6000, "The track is kept through the contrast injection.", self._play_track),
-            (
-                0,
+            Scene(
+                "A simulated coronary run, played at its true speed.",
+                window.playback.play,
+                4.0,
+                self._denoised,
+            ),
+            Scene(
+                "Denoised on this computer: the wipe compares before and after.", self._wipe, 6.5
+            ),
+            Scene(
+                "One click on the catheter tip tracks it both ways.",
+                self._click_tip,
+                2.5,
+                lambda: window.worker.idle,
+            ),
+            Scene("The track is kept through the contrast injection.", window.playback.play, 6.0),
+            Scene(
                 "Now it is yours: drag the point to correct it, E goes to the next doubtful "
                 "frame, F1 lists all keys.",
-                self._hand_over,
+                lambda: window.picture.set_mode(ViewMode.WIPE),
+                0.0,
             ),
         )
 
     def _next(self) -> None:
-        scene = next(self._scenes, None)
-        if scene is None:
+        if self._scene is not None and not self._scene.ready():
+            self._timer.start(WAIT_TICK_MS)
             return
-        lasts_ms, text, act = scene
+        self._scene = next(self._scenes, None)
+        if self._scene is None:
+            return
         self._window.notices.clear()
-        self._window.say(text)
-        act()
-        if lasts_ms:
-            self._timer.start(lasts_ms)
+        self._window.say(self._scene.text)
+        self._scene.act()
+        if self._scene.lasts_s:
+            self._timer.start(int(self._scene.lasts_s * 1000))
+
+    def _denoised(self) -> bool:
+        """Tell whether enough is denoised for the wipe; a slow computer need not do it all."""
+        ready = self._window.denoising.ready()
+        return bool(ready.mean() > ENOUGH_DENOISED) if len(ready) else False
 
     def _wipe(self) -> None:
         self._window.picture.set_mode(ViewMode.WIPE)
@@ -102,12 +134,6 @@ class Demo(QObject):
         frame, x, y = demo_click()
         self._window.playback.seek(frame)
         self._window.labelling.place(x, y)
-
-    def _play_track(self) -> None:
-        self._window.playback.play()
-
-    def _hand_over(self) -> None:
-        self._window.picture.set_mode(ViewMode.WIPE)
 
 
 def demo_click() -> tuple[int, float, float]:

@@ -75,6 +75,7 @@ def _make_action(window: QMainWindow, command: Command, receiver: Callable[..., 
     action.setShortcuts([QKeySequence(key) for key in command.keys])
     action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
     action.setCheckable(command.checkable)
+    action.setChecked(command.starts_on)
     if command.checkable:
         action.triggered.connect(receiver)
     else:

@@ -241,7 +241,11 @@ class Picture(QObject):
         seconds = run.frame_times_ms[frame] / 1000.0
         self._view.set_corner(
             Corner.BOTTOM_LEFT,
-            (f"Frame {frame + 1} / {run.frame_count}", f"{seconds:.3f} s", str(run.timing_source)),
+            (
+                f"Frame {frame + 1} / {run.frame_count}",
+                f"{seconds:.3f} s",
+                corner_lines.timing_text(run),
+            ),
         )
         settings = self._settings
         self._view.set_corner(
