@@ -65,10 +65,7 @@ def settings_of_their_own(tmp_path, monkeypatch):
 @pytest.fixture(autouse=True)
 def engines(monkeypatch):
     monkeypatch.setattr(
-        inference.tracking,
-        "load_tracker",
-        lambda device, warn=None: RightwardTracker(),
-        raising=False,
+        inference.tracking, "load_tracker", lambda device, warn=None: RightwardTracker()
     )
     monkeypatch.setattr(
         inference.denoising, "load_denoiser", lambda device, warn=None: HalvingDenoiser()
@@ -334,3 +331,30 @@ def test_as_a_program(tmp_path):
     assert told.returncode == 1
     assert told.stdout == ""
     assert len(told.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_the_networks_do_the_main_job_on_the_built_in_sample(tmp_path):
+    sample = str(resource_path("sample", "demo.dcm"))
+    truth = json.loads(resource_path("sample", "demo_truth.json").read_text())
+    tracks, stack = tmp_path / "tracks.json", tmp_path / "stack.npy"
+    tip = "{x},{y}".format(**truth["tips"][0])
+    for command in (
+        ["track", sample, "--tip", tip, "--frame", "0", "--output", str(tracks)],
+        ["denoise", sample, "--output", str(stack)],
+    ):
+        program = [sys.executable, "-m", "app", *command, "--device", "cpu"]
+        told = subprocess.run(program, capture_output=True, text=True, check=False)
+        assert (told.returncode, told.stdout) == (0, "")
+    points = json.loads(tracks.read_text())["tracks"][0]["points"]
+    assert [p["frame"] for p in points] == list(range(60))
+    assert points[0]["source"] == "clicked"
+    seen = [(t, p) for t, p in zip(truth["tips"], points, strict=True) if p["state"] == "visible"]
+    misses_px = [np.hypot(t["x"] - p["x"], t["y"] - p["y"]) for t, p in seen]
+    assert np.median(misses_px) < 5
+    denoised = np.load(stack, mmap_mode="r")
+    assert (denoised.shape, denoised.dtype) == ((60, 512, 512), np.float32)
+    run = open_run(Path(sample))
+    noisy = run.frames.read(0).astype(np.float32)
+    run.frames.close()
+    assert 0.5 < np.abs(denoised[0] - noisy).mean() < 20
