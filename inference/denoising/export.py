@@ -6,35 +6,45 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
-from inference.denoising.networks import student_from_metadata
+from inference.denoising.networks import ExportedStudent
 from inference.denoising.training import CHECKPOINT_FOLDER, task_weights
 
 WEIGHTS_FOLDER = Path("resources") / "weights"
 INPUTS = ("frame", "mean", "variance", "correlation")
 
 
-def widths_of(weights: dict[str, torch.Tensor]) -> tuple[int, int, int]:
-    """Read a student's widths off its weights."""
+def export_student(checkpoint: Path, target: Path) -> None:
+    """Write ``target`` with the endings .safetensors and .onnx from a checkpoint folder."""
+    weights = task_weights(checkpoint)
     names = ("enter.0.bias", "down_middle.bias", "down_coarse.bias")
     a, b, c = (len(weights[name]) for name in names)
-    return a, b, c
+    network = ExportedStudent((a, b, c))
+    network.load_state_dict(weights)
+    write_student(network, target)
 
 
-def export_student(checkpoint: Path, target: Path) -> None:
-    """Write ``target`` with the suffixes .safetensors and .onnx from a checkpoint folder."""
-    weights = task_weights(checkpoint)
-    widths = widths_of(weights)
-    metadata = {"widths": ",".join(map(str, widths))}
-    plain = {k: v.contiguous() for k, v in weights.items()}
-    save_file(plain, target.with_suffix(".safetensors"), metadata=metadata)
-    network = student_from_metadata(metadata)
-    network.load_state_dict(plain)
-    write_onnx(network, target.with_suffix(".onnx"))
+def write_student(network: ExportedStudent, target: Path) -> None:
+    """Write ``target`` with the endings .safetensors and .onnx."""
+    metadata = {"widths": ",".join(map(str, network.widths))}
+    weights = {k: v.detach().contiguous().cpu() for k, v in network.state_dict().items()}
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = target.with_name(target.name + ".safetensors")
+    save_file(weights, path, metadata=metadata)
+    path.chmod(0o644)  # safetensors writes files that nobody else may read
+    write_onnx(network, target.with_name(target.name + ".onnx"))
+
+
+def read_metadata(weights: Path) -> dict[str, str]:
+    """Return what a weights file says about itself."""
+    with safe_open(weights, framework="np") as file:
+        return dict(file.metadata() or {})
 
 
 def write_onnx(network: torch.nn.Module, path: Path) -> None:
@@ -44,15 +54,19 @@ def write_onnx(network: torch.nn.Module, path: Path) -> None:
     example = (image, image, torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 1, 1))
     free = {0: "batch", 2: "rows", 3: "columns"}
     half = {0: "batch", 2: "half_rows", 3: "half_columns"}
-    torch.onnx.export(
-        network,
-        example,
-        str(path),
-        dynamo=False,
-        input_names=list(INPUTS),
-        output_names=["denoised"],
-        dynamic_axes={"frame": free, "mean": free, "variance": half, "correlation": {0: "batch"}},
-    )
+    axes = {"frame": free, "mean": free, "variance": half, "correlation": {0: "batch"}}
+    with warnings.catch_warnings():
+        # The newer exporter needs onnxscript, which the program itself does without.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.onnx.export(
+            network,
+            example,
+            str(path),
+            dynamo=False,
+            input_names=list(INPUTS),
+            output_names=["denoised"],
+            dynamic_axes=axes,
+        )
 
 
 def main() -> None:

@@ -151,6 +151,7 @@ class Student(nn.Module):
 
     def __init__(self, widths: tuple[int, int, int]) -> None:
         super().__init__()
+        self.widths = widths
         a, b, c = widths
         self.unshuffle = nn.PixelUnshuffle(2)
         self.shuffle = nn.PixelShuffle(2)

@@ -26,6 +26,7 @@ Frame = NDArray[np.float32]
 WINDOW_RADIUS = 6
 """Frames on either side of the centre that a sample can hold."""
 RECORRUPTION = 0.6
+UNTOLD_CORRELATION = 0.1
 NOISY_DEVIATION = 0.01
 """From this share of the grey scale on, a run's noise is too strong to stand as a target."""
 
@@ -81,12 +82,22 @@ def read_run(path: Path) -> NDArray[np.generic]:
 
 def load_base(frames: NDArray[np.generic], white: float | None = None) -> BaseRun:
     """Measure a run's noise and keep it as a base to learn from."""
+    # The first frames of a run can be black, or darker while the exposure settles.
+    means = np.array([float(frame[::8, ::8].mean()) for frame in frames])
+    settled = np.abs(means - np.median(means)) < 0.2 * np.median(means)
+    frames = np.asarray(frames[int(np.argmax(settled)) :])
     if white is None:
         bits = max(8, int(np.ceil(np.log2(float(frames.max()) + 1.0))))
         white = float((1 << bits) - 1)
     noise = estimate_noise(lambda index: frames[index], len(frames), white)
     noisy = noise.typical_deviation >= NOISY_DEVIATION * white
     return BaseRun(frames, white, noise if noisy else None)
+
+
+def halved(run: BaseRun) -> BaseRun:
+    """Return a clean run at half size: finer detail than compressed frames hold at full size."""
+    half = [cv2.resize(f, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for f in run.frames]
+    return BaseRun(np.stack(half), run.white, None)
 
 
 def _correlated(
@@ -198,9 +209,9 @@ def _cut(
     stride = 1
     first = int(rng.integers(0, max(total - count * stride, 0) + 1))
     order = np.clip(first + np.arange(count) * stride, 0, total - 1)
-    if rng.random() < 0.2:  # a scene at rest
-        order[:] = order[0]
-    if total < count or rng.random() < 0.5:
+    if run.noise is None and rng.random() < 0.2:
+        order[:] = order[0]  # a scene at rest; noisy frames may not repeat: they share noise
+    if rng.random() < 0.5:
         order = order[::-1]
     pan = np.zeros((count, 2), np.int64)
     if rng.random() < 0.6:
@@ -241,6 +252,8 @@ def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -
     """
     run = bases[int(rng.integers(len(bases)))]
     radius = WINDOW_RADIUS
+    if run.noise is not None:
+        radius = min(radius, (len(run.frames) - 1) // 2)
     count = 2 * radius + 1
     scene, position = _cut(rng, run, count, size)
     temporal = float(rng.choice([0.0, rng.uniform(0.1, 0.6)], p=[0.65, 0.35]))
@@ -276,7 +289,9 @@ def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -
     gates = Gates(temporal, spatial)
     neighbours = []
     for k in range(radius - reach_back, radius + reach_on + 1):
-        if k == radius:
+        # A neighbour whose noise is like the frame's own would show the noise of the target.
+        tells = run.noise is not None and temporal ** abs(k - radius) > UNTOLD_CORRELATION
+        if k == radius or tells:
             continue
         dx, dy = position[radius] - position[k]
         neighbours.append(Neighbour(noisy[k], int(dx), int(dy), abs(k - radius)))

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from inference.denoising import losses
 from inference.denoising.networks import Msr2auNet, Student
-from inference.denoising.samples import BaseRun, Sample, draw_sample, load_base, read_run
+from inference.denoising.samples import BaseRun, Sample, draw_sample, halved, load_base, read_run
 from inference.simulation import Scenario, simulate_run
 from inference.training.loop import LoopOptions, averaged_state, read_options, train
 
@@ -91,6 +91,11 @@ def load_config(name: str) -> Config:
     return replace(read_options(Config, config_path(name), "denoiser"), losses=losses_)
 
 
+def adaptation_config(widths: tuple[int, int, int]) -> Config:
+    """Return the config of adaptation: the run's own targets, and no invention."""
+    return Config(student_widths=widths, losses={"target": 1.0})
+
+
 def data_folder() -> Path:
     """Where the shared development data lie (environment variable FLUOROTRACE_DATA)."""
     return Path(os.environ.get("FLUOROTRACE_DATA", "../shared/data"))
@@ -108,6 +113,8 @@ def load_bases(
     """
     paths = [p for pattern in patterns for p in sorted(data_folder().glob(pattern))]
     bases = [load_base(read_run(path)) for path in (*paths, *own_runs)]
+    smallest = 2 * 192
+    bases += [halved(b) for b in bases if b.noise is None and min(b.frames.shape[1:]) >= smallest]
     scenarios = [s for s in Scenario if s is not Scenario.MIXED]
     for seed in range(simulated):
         run = simulate_run(
