@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 CANDIDATES = 6
 """Peaks kept for each frame."""
-MOTION = 8.0
-"""View pixels (16 picture pixels at 512) that a tip moves in a frame without surprise."""
+MOTION = 12.0
+"""View pixels (24 picture pixels at 512) that a tip moves in a frame without surprise."""
 REACH = 4
 """Cells around a peak that belong to it."""
-ABSENT_CHANGE = 3.0
+ABSENT_CHANGE = 6.0
 """Cost of leaving or entering the picture, in nats."""
 
 

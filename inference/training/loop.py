@@ -148,6 +148,11 @@ def train(
             sums[key] = sums.get(key, 0.0) + float(value.detach())
         now = time.monotonic()
         spent_s = begun_s + now - started
+        if world > 1:
+            # One clock for all: a process that stopped a step early would leave the others waiting.
+            clock = torch.tensor([spent_s], dtype=torch.float64, device=device)
+            torch.distributed.broadcast(clock, 0)
+            spent_s = float(clock.item())
         if step % options.log_steps == 0 and rank == 0:
             means = {key: value / options.log_steps for key, value in sums.items()}
             sums.clear()
