@@ -141,23 +141,23 @@ def _spine(rng: np.random.Generator, canvas: _Canvas, x_mm: float, tilt: float) 
     height, width = rng.uniform(22, 30), rng.uniform(26, 40)
     level = rng.uniform(0.15, 0.45)
     detail = rng.uniform(0.15, 0.6) * level
-    soft = rng.choice((0.4, 1.0))
+    soft = rng.choice((0.4, 1.0, 2.2))
     turn = np.array([[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]])
 
     def place(points: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.array([x_mm, 0]) + points @ turn
 
     rows = np.arange(-1.5 * half, 1.5 * half, height / 8)
-    waists = rng.uniform(0.01, 0.045) * np.cos(2 * np.pi * rows / height)  # waisted bodies
+    waists = rng.uniform(0.0, 0.04) * np.cos(2 * np.pi * rows / height)  # waisted bodies
     edges = []
     for _ in range(2):
-        uneven = np.interp(rows, rows[::4], 0.02 * rng.standard_normal(len(rows[::4])))
+        uneven = np.interp(rows, rows[::4], 0.03 * rng.standard_normal(len(rows[::4])))
         edges.append(width * (0.56 + waists + uneven))
     sides = np.concatenate([np.stack([-edges[0], rows], 1), np.stack([edges[1], rows], 1)[::-1]])
     canvas.area(place(sides), level, soft)
     if rng.random() < 0.5:  # soft tissue beside the spine fades out on one side
         canvas.area(place(sides) + np.array([rng.normal(0, 12), 0]), 0.5 * level, 5.0)
-    start = -half - rng.uniform(0, height)
+    start, plates = -half - rng.uniform(0, height), rng.uniform(0.05, 0.7)
     for top in np.arange(start, half, height):
         bottom = top + height * 0.84
         rows = np.linspace(top, bottom, 5)
@@ -168,12 +168,13 @@ def _spine(rng: np.random.Generator, canvas: _Canvas, x_mm: float, tilt: float) 
         for row in (top, bottom):
             bow = row + rng.uniform(-1.2, 1.2) * across**2
             plate = np.stack([across * waist[0], bow], 1)
-            canvas.line(place(plate), rng.uniform(0.7, 1.6), detail * rng.uniform(0.2, 0.7), 0.4)
+            width_mm, strength = rng.uniform(0.7, 1.6), detail * plates * rng.uniform(0.3, 1)
+            canvas.line(place(plate), width_mm, strength, 0.4)
         angles = np.linspace(0, 2 * np.pi, 20)
         for side in (-1, 1):
             centre = np.array([side * width * 0.3, top + height * 0.3]) + rng.normal(0, 0.7, 2)
             ring = centre + np.stack([2.6 * np.cos(angles), 4.2 * np.sin(angles)], 1)
-            canvas.line(place(ring), 1.0, detail * rng.uniform(0.2, 0.6), 0.4)
+            canvas.line(place(ring), 1.0, detail * plates * rng.uniform(0.2, 0.9), 0.4)
         spinous = np.array([[0.0, top + height * 0.3], [0.5, top + height * 0.62]])
         canvas.line(place(spinous), 4.0, detail * 0.3, 1.0)
 
@@ -194,6 +195,25 @@ def _ribs(rng: np.random.Generator, canvas: _Canvas, x_mm: float) -> None:
             for border in (-0.5, 0.5):
                 edge = path + np.array([0, border * width])
                 canvas.line(edge, 0.9, strength * rng.uniform(0, 0.7), 0.4)
+
+
+def _chest_wall(rng: np.random.Generator, canvas: _Canvas) -> None:
+    """Side of the chest seen along its surface: long curves side by side, denser outwards."""
+    half = canvas.size / canvas.scale / 2
+    turn = rng.uniform(0, 2 * np.pi)
+    outwards = np.array([np.cos(turn), np.sin(turn)])
+    along = np.array([-outwards[1], outwards[0]])
+    u = np.linspace(-1.6, 1.6, 30) * half
+    bow = rng.uniform(0.0005, 0.004)
+    distance = rng.uniform(0.2, 0.8) * half
+    for _ in range(rng.integers(4, 10)):
+        bend = distance - bow * u**2 + rng.uniform(-0.08, 0.08) * u
+        path = u[:, None] * along + bend[:, None] * outwards
+        canvas.line(path, rng.uniform(1.5, 9), rng.uniform(0.02, 0.08), rng.choice((0.4, 1.0, 2.2)))
+        if rng.random() < 0.5:
+            beyond = np.concatenate([path, path[::-1] + 4 * half * outwards])
+            canvas.area(beyond, rng.uniform(0.01, 0.07), rng.choice((0.4, 1.0, 2.2)))
+        distance += rng.uniform(2, 14)
 
 
 def _sternal_wire(rng: np.random.Generator, canvas: _Canvas, centre: NDArray[np.floating]) -> None:
@@ -285,6 +305,8 @@ def _back(rng: np.random.Generator, size: int, pixels_per_mm: float) -> FloatArr
         _spine(rng, canvas, spine_x, rng.normal(0, 0.07))
     if rng.random() < 0.75:
         _ribs(rng, canvas, spine_x)
+    if rng.random() < 0.4:
+        _chest_wall(rng, canvas)
     if rng.random() < 0.2:  # arm, table edge or pad: one straight border
         turn = rng.uniform(0, 2 * np.pi)
         normal = np.array([np.cos(turn), np.sin(turn)])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import gdcm
+import imagecodecs
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEGLSLossless, XRayAngiographicImageStorage, generate_uid
 
 from inference.simulation.run import SimulatedRun
 
@@ -33,7 +34,7 @@ def write_dicom(run: SimulatedRun, path: Path, *, inverted: bool = False) -> Non
     Raises
     ------
     OSError
-        If the file cannot be written or compressed.
+        If the file cannot be written.
     """
     dataset = _describe(run)
     _add_times(dataset, run)
@@ -42,7 +43,6 @@ def write_dicom(run: SimulatedRun, path: Path, *, inverted: bool = False) -> Non
     _add_ecg(dataset, run)
     _add_pixels(dataset, run, inverted)
     dataset.save_as(path, enforce_file_format=True)
-    _compress(path)
 
 
 def _describe(run: SimulatedRun) -> FileDataset:
@@ -50,7 +50,7 @@ def _describe(run: SimulatedRun) -> FileDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = XRayAngiographicImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["instance", *name])
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = JPEGLSLossless
     meta.ImplementationClassUID = generate_uid(entropy_srcs=["fluorotrace"])
     dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
     dataset.SpecificCharacterSet = "ISO_IR 192"
@@ -158,23 +158,5 @@ def _add_pixels(dataset: Dataset, run: SimulatedRun, inverted: bool) -> None:
     low, high = np.percentile(frames[:, ::4, ::4], (0.5, 99.5))
     dataset.WindowCenter = f"{(low + high) / 2:.0f}"
     dataset.WindowWidth = f"{max(high - low, 1):.0f}"
-    dataset.PixelData = frames.astype(frames.dtype.newbyteorder("<")).tobytes()
-    dataset["PixelData"].VR = "OB" if frames.dtype.itemsize == 1 else "OW"
-
-
-def _compress(path: Path) -> None:
-    """Replace the file by its JPEG-LS lossless version."""
-    reader = gdcm.ImageReader()
-    reader.SetFileName(str(path))
-    change = gdcm.ImageChangeTransferSyntax()
-    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.JPEGLSLossless))
-    if reader.Read():
-        change.SetInput(reader.GetImage())
-        if change.Change():
-            writer = gdcm.ImageWriter()
-            writer.SetFileName(str(path))
-            writer.SetFile(reader.GetFile())
-            writer.SetImage(change.GetOutput())
-            if writer.Write():
-                return
-    raise OSError(f"The run could not be compressed into {path}.")
+    dataset.PixelData = encapsulate([imagecodecs.jpegls_encode(frame) for frame in frames])
+    dataset["PixelData"].VR = "OB"

@@ -123,7 +123,7 @@ class _Grower:
     def _walk(self, bud: _Bud, bow: float, tortuosity: float) -> tuple[FloatArray, FloatArray]:
         rng = self.rng
         count = max(8, int(bud.length / self.step_mm))
-        knots = max(4, int(bud.length / 9) + 3)
+        knots = max(4, int(bud.length / (9, 7, 5, 4, 9)[bud.level]) + 3)
         wander = np.interp(
             np.linspace(0, knots - 1, count), np.arange(knots), rng.standard_normal(knots)
         )
@@ -157,7 +157,7 @@ class _Grower:
             way = -way if rng.random() < 0.6 else way
             radius = radii[index] * rng.uniform(0.22, 0.7)
             if radius > 0.11:
-                reach = min(rng.uniform(18, 50) * radius + 4, 0.8 * (length - at) + 25)
+                reach = min(rng.uniform(22, 70) * radius + 5, 0.8 * (length - at) + 25)
                 turn = way * rng.uniform(0.4, 1.25)
                 heading = float(headings[index]) + turn
                 inside = float(radii[index] / np.sin(abs(turn)))
