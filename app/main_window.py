@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,22 +57,27 @@ TOOL_BAR = (
     ("toggle_denoised", "new_track", "export_labels"),
 )
 TOOL_BAR_RIGHT = ("toggle_theme", "toggle_full_screen", "show_shortcuts")
+DEVICE_WORDS = {
+    "cpu": "Computed on the CPU, ONNX Runtime",
+    "cuda": "Computed on the GPU, PyTorch CUDA",
+    "mps": "Computed on the GPU, PyTorch MPS",
+}
 PROGRESS_REFRESH_MS = 200
 SIDE_WIDTH = 274
 
 
-def load_tracker(device: str) -> Tracker:
+def load_tracker(device: str, warn: Callable[[str], None]) -> Tracker:
     """Load the tracker; the engine's module is imported on the worker thread."""
     from inference.tracking.tracker import load_tracker as load
 
-    return load(device)
+    return load(device, warn=warn)
 
 
-def load_denoiser(device: str) -> Denoiser:
+def load_denoiser(device: str, warn: Callable[[str], None]) -> Denoiser:
     """Load the denoiser; the engine's module is imported on the worker thread."""
     from inference.denoising.denoiser import load_denoiser as load
 
-    return load(device)
+    return load(device, warn=warn)
 
 
 class MainWindow(QMainWindow):
@@ -207,7 +213,7 @@ class MainWindow(QMainWindow):
         denoise.strength_changed.connect(self.picture.set_strength)
         denoise.cancel_requested.connect(lambda: self.denoising.set_wanted(False))
         self.denoising.progress_changed.connect(denoise.set_progress)
-        self.worker.device_changed.connect(denoise.set_device)
+        self.worker.device_changed.connect(lambda device: denoise.set_device(DEVICE_WORDS[device]))
         self.worker.failed.connect(lambda _, text: self.say(text, Severity.ERROR))
         self.worker.notice.connect(lambda text: self.say(text, Severity.WARNING))
         self.library.opened.connect(self.set_review)

@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
@@ -26,8 +26,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Engine = TypeVar("Engine", covariant=True)
+
 CHUNK_FRAMES = 4
+BEHIND_WEIGHT = 2
 NICENESS = 10
+
+
+class Loader(Protocol[Engine]):
+    """Makes an engine for a device."""
+
+    def __call__(self, device: str, warn: Callable[[str], None]) -> Engine:
+        """Load it; may take seconds."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +68,11 @@ class DenoiseJob:
     def __post_init__(self) -> None:
         self.total = len(self.wanted)
 
+    def urgency(self, frame: int) -> int:
+        """Return how late a frame's turn is: near the playhead first, what lies ahead before."""
+        ahead = frame - self.playhead
+        return ahead if ahead >= 0 else -BEHIND_WEIGHT * ahead
+
 
 class InferenceWorker(QObject):
     """Runs jobs on one background thread and reports by signals (delivered in the GUI thread).
@@ -64,7 +80,8 @@ class InferenceWorker(QObject):
     Parameters
     ----------
     load_tracker, load_denoiser : callable
-        ``load(device)`` makes the engine; called on the worker thread, at most once a device.
+        ``load(device, warn)`` makes the engine; called on the worker thread, once a device.
+        ``warn`` takes sentences for the user, such as that the GPU is short of memory.
     device : str
         auto, cuda, mps or cpu.
     """
@@ -76,13 +93,13 @@ class InferenceWorker(QObject):
     denoising_progress = Signal(str, int, int)
     denoising_finished = Signal(str)
     failed = Signal(str, str)  # job key, one plain sentence
-    device_changed = Signal(str)  # the device and runtime in use, in words
+    device_changed = Signal(str)  # cuda, mps or cpu
     notice = Signal(str)  # what the user should know, such as a fall back to the CPU
 
     def __init__(
         self,
-        load_tracker: Callable[[str], Tracker],
-        load_denoiser: Callable[[str], Denoiser],
+        load_tracker: Loader[Tracker],
+        load_denoiser: Loader[Denoiser],
         device: str = "auto",
     ) -> None:
         super().__init__()
@@ -90,6 +107,7 @@ class InferenceWorker(QObject):
         self._load_denoiser = load_denoiser
         self._device = device
         self._engines: dict[str, Any] = {}
+        self._device_told = ""
         self._wake = threading.Condition()
         self._tracking: dict[str, TrackJob] = {}
         self._denoising: dict[str, DenoiseJob] = {}
@@ -114,9 +132,22 @@ class InferenceWorker(QObject):
             self._stop_track(key)
 
     def denoise(self, job: DenoiseJob) -> None:
-        """Denoise; replaces a job with the same key."""
+        """Denoise; a job with the same key now wants these frames instead.
+
+        What is being computed is finished first, so that a playhead that moves on faster than
+        the network works does not keep throwing work away.
+        """
         with self._wake:
-            self._denoising[job.key] = job
+            running = self._denoising.get(job.key)
+            if (
+                running is not None
+                and running.frames is job.frames
+                and running.causal == job.causal
+            ):
+                running.wanted, running.playhead = job.wanted, job.playhead
+                running.total = job.total
+            else:
+                self._denoising[job.key] = job
             self._wake.notify()
 
     def cancel_denoising(self, key: str) -> None:
@@ -190,6 +221,7 @@ class InferenceWorker(QObject):
             self.tracking_progress.emit(job.key, 0, asked)
             engine: Tracker = self._engine("tracker", self._load_tracker)
             engine.track(job.frames, job.request, stopped, report)
+            self._tell_device(engine)
 
         self._guarded(job.key, work)
         with self._wake:
@@ -199,7 +231,7 @@ class InferenceWorker(QObject):
         self.tracking_finished.emit(job.key, job.tag, cancelled)
 
     def _do_denoise(self, job: DenoiseJob) -> None:
-        chunk = tuple(sorted(job.wanted, key=lambda f: abs(f - job.playhead))[:CHUNK_FRAMES])
+        chunk = tuple(sorted(job.wanted, key=job.urgency)[:CHUNK_FRAMES])
 
         def replaced() -> bool:
             return self._closing or self._denoising.get(job.key) is not job
@@ -216,10 +248,11 @@ class InferenceWorker(QObject):
         def work() -> None:
             engine: Denoiser = self._engine("denoiser", self._load_denoiser)
             engine.denoise(job.frames, DenoiseRequest(chunk, job.causal), stopped, report)
+            self._tell_device(engine)
 
-        before = len(job.wanted)
+        before = set(job.wanted)
         failed = not self._guarded(job.key, work)
-        stuck = not stopped() and len(job.wanted) == before
+        stuck = not stopped() and job.wanted >= before
         with self._wake:
             ended = (failed or stuck or not job.wanted) and not replaced()
             if ended:
@@ -227,16 +260,22 @@ class InferenceWorker(QObject):
         if ended:
             self.denoising_finished.emit(job.key)
 
-    def _engine(self, name: str, load: Callable[[str], Any]) -> Any:
+    def _engine(self, name: str, load: Loader[Any]) -> Any:
         with self._wake:
             engine, device = self._engines.get(name), self._device
         if engine is None:
-            engine = load(device)
+            engine = load(device, self.notice.emit)
             with self._wake:
                 if device == self._device:
                     self._engines[name] = engine
-            self.device_changed.emit(engine.device_name)
+            self._tell_device(engine)
         return engine
+
+    def _tell_device(self, engine: Any) -> None:
+        """Say what computes now; an engine may have moved to the CPU while it worked."""
+        if engine.device_name != self._device_told:
+            self._device_told = engine.device_name
+            self.device_changed.emit(engine.device_name)
 
     def _guarded(self, key: str, work: Callable[[], None]) -> bool:
         """Run ``work``; every failure of an engine becomes one sentence in the window."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from dataclasses import dataclass, field
@@ -24,6 +23,13 @@ def process_age_ms() -> float:
     ticks = int(Path("/proc/self/stat").read_text("ascii").rsplit(")", 1)[1].split()[19])
     uptime_s = float(Path("/proc/uptime").read_text("ascii").split()[0])
     return (uptime_s - ticks / 100.0) * 1000.0
+
+
+def peak_memory_mb() -> float:
+    """Return the largest resident memory of this process (Linux: VmHWM)."""
+    status = Path("/proc/self/status").read_text("ascii")
+    peak_kb = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(peak_kb) / 1024.0
 
 
 @dataclass
@@ -100,7 +106,7 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
             figures["late_p99_ms"] = late[int(len(late) * 0.99)]
         figures["dropped"] = window.playback.dropped
         figures["denoised_frames"] = int(window.denoising.ready().sum())
-        figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+        figures["peak_mb"] = peak_memory_mb()
         window.close()
         app.quit()
 

@@ -37,6 +37,10 @@ from app.runs.run import Patient, Run, RunError
 
 logger = logging.getLogger(__name__)
 
+# pydicom warns about values that break the rules by quoting them, and they may be a patient's.
+pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+
 MAX_INFLATED_BYTES = 1 << 30
 _PIXEL_DATA = 0x7FE00010
 _FLOAT_PIXEL_DATA = (0x7FE00008, 0x7FE00009)
@@ -287,8 +291,11 @@ def _pixel_data_element(
         known = f" ({kind.name})" if kind.name != str(kind) else ""
         raise RunError(f"{name} holds no picture{known}; choose an image run.")
     if not _known(syntax):
-        kind = UID(syntax).name
-        raise RunError(f"{name} is compressed as {kind}, which cannot be read; export it again.")
+        kind = UID(syntax)
+        known = f" ({kind.name})" if kind.name != str(kind) else ""
+        raise RunError(
+            f"{name} is compressed in a way that cannot be read{known}; export it again."
+        )
     end = reader.tell() - len(header)
     if implicit:
         return end + 8, struct.unpack(f"{order}L", header[4:8])[0], True
@@ -306,7 +313,9 @@ def _known(syntax: str) -> bool:
 def _deflated_start(path: Path) -> int | None:
     """Return where the deflated data set begins, or None where the file is not deflated."""
     try:
-        meta = pydicom.filereader.read_file_meta_info(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            meta = pydicom.filereader.read_file_meta_info(path)
     except PARSING_ERRORS:
         return None  # no meta information; the header reader has the last word
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:

@@ -73,8 +73,8 @@ class PixelFormat:
         samples = _integer(dataset, "SamplesPerPixel", 1)
         if allocated not in (8, 16) or not 1 <= stored <= allocated or samples not in (1, 3):
             raise RunError(
-                f"The picture has {samples} x {stored} bits in {allocated}; "
-                "only 8 to 16 bits, grey or colour, can be shown."
+                f"Pixels of {samples} x {stored} bits in {allocated} cannot be shown; "
+                "export the run with 8 to 16 bits, grey or colour."
             )
         return cls(
             rows=rows,

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from app.runs.run import RunError
 
-MAX_HEADER_READS = 2_000_000
+MAX_HEADER_READS = 400_000
 """A real header needs far fewer; a broken file could otherwise be parsed for minutes."""
 
 

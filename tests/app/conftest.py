@@ -14,7 +14,7 @@ from inference.tracking.requests import TrackedPoint
 class DummyTracker:
     """Answers every frame with the same point; waits while its gate is closed."""
 
-    device_name = "dummy"
+    device_name = "cpu"
 
     def __init__(self):
         self.asked = []
@@ -36,7 +36,7 @@ class DummyTracker:
 class DummyDenoiser:
     """Gives frames back as they are."""
 
-    device_name = "dummy"
+    device_name = "cpu"
 
     def __init__(self):
         self.order = []
@@ -59,8 +59,8 @@ def engines():
 @pytest.fixture
 def run_file(tmp_path):
     """A small simulated run as a DICOM file in a folder of its own."""
-    from inference.simulation.dicom import write_dicom
     from inference.simulation import Scenario, simulate_run
+    from inference.simulation.dicom import write_dicom
 
     folder = tmp_path / "study"
     folder.mkdir()
@@ -81,7 +81,7 @@ def make_window(qtbot, tmp_path, monkeypatch, engines):
     windows = []
 
     def make(*paths, **settings):
-        worker = InferenceWorker(lambda device: engines[0], lambda device: engines[1])
+        worker = InferenceWorker(lambda device, warn: engines[0], lambda device, warn: engines[1])
         window = MainWindow(Settings(**settings), worker)
         windows.append(window)
         qtbot.addWidget(window)

@@ -13,7 +13,7 @@ FRAMES = FrameSequence(lambda index: np.full((8, 8), index, np.uint8), 40, 8, 8)
 
 @pytest.fixture
 def worker(qtbot, engines):
-    made = InferenceWorker(lambda device: engines[0], lambda device: engines[1])
+    made = InferenceWorker(lambda device, warn: engines[0], lambda device, warn: engines[1])
     yield made
     engines[0].gate.set()
     made.close()
@@ -112,7 +112,7 @@ def test_failure_is_one_sentence_and_the_thread_lives_on(qtbot, worker, engines)
 def test_networks_are_loaded_once_a_device(qtbot, engines):
     loaded = []
 
-    def load(device):
+    def load(device, warn):
         loaded.append(device)
         return engines[0]
 
@@ -127,8 +127,51 @@ def test_networks_are_loaded_once_a_device(qtbot, engines):
 
 def test_closing_stops_running_work(qtbot, engines):
     engines[0].gate.clear()
-    worker = InferenceWorker(lambda device: engines[0], lambda device: engines[1])
+    worker = InferenceWorker(lambda device, warn: engines[0], lambda device, warn: engines[1])
     worker.track(TrackJob("a", FRAMES, request()))
     qtbot.waitUntil(lambda: len(engines[0].asked) == 1)
     worker.close()
     assert not worker._thread.is_alive()
+
+
+def test_move_to_the_cpu_is_told(qtbot, engines):
+    told, devices = [], []
+
+    def load(device, warn):
+        engines[1].device_name = "cuda"
+
+        def run_out():
+            warn("The GPU is short of memory: going on with the CPU.")
+            engines[1].device_name = "cpu"
+            engines[1].before_frame = lambda: None
+
+        engines[1].before_frame = run_out
+        return engines[1]
+
+    worker = InferenceWorker(load, load)
+    worker.notice.connect(told.append)
+    worker.device_changed.connect(devices.append)
+    with qtbot.waitSignal(worker.denoising_finished):
+        worker.denoise(DenoiseJob("d", FRAMES, {1}))
+    worker.close()
+    assert devices == ["cuda", "cpu"]
+    assert told == ["The GPU is short of memory: going on with the CPU."]
+
+
+def test_new_wishes_do_not_throw_away_what_is_being_computed(qtbot, worker, engines):
+    got = []
+    worker.frame_denoised.connect(lambda key, frame: got.append(frame.frame))
+    wished = []
+
+    def wish_again():
+        if len(wished) < 5:
+            first = 10 * (len(wished) + 1)
+            wished.append(first)
+            worker.denoise(DenoiseJob("d", FRAMES, set(range(first, first + 8)), first))
+
+    engines[1].before_frame = wish_again
+    with qtbot.waitSignal(worker.denoising_finished):
+        worker.denoise(DenoiseJob("d", FRAMES, {0, 1, 2, 3}))
+    qtbot.waitUntil(lambda: len(got) >= 9)
+    assert 0 in got
+    assert set(range(50, 58)) <= set(got)
