@@ -231,6 +231,7 @@ class MainWindow(QMainWindow):
             self._show_empty()
             return
         run, state = review.run, review.store.review
+        self.notices.clear()
         review.store.on_trouble = self._trouble_on_writer_thread
         self.settings = self.settings.with_recent(run.path)
         save_settings(self.settings)

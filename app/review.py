@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from app.display import DisplayPipeline
 from app.runs.frames import FrameCache
 from app.runs.opening import open_run
-from app.runs.run import Run
+from app.runs.run import Run, TimingSource
 from app.settings import Settings
 from app.tracks.labels import Labels
 from app.tracks.store import Store, open_store
@@ -75,5 +76,8 @@ def open_review(path: Path, settings: Settings) -> Review:
         If the run or its labels cannot be read.
     """
     run = open_run(path)
+    if run.timing_source is TimingSource.ASSUMED:
+        times_ms = np.arange(run.frame_count) * 1000.0 / settings.assumed_frame_rate_hz
+        run = replace(run, frame_times_ms=times_ms)
     folder = Path(settings.project_folder) if settings.project_folder else None
     return Review(run, FrameCache(run, settings.frame_memory_mb << 20), open_store(run, folder))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.runs.run import Lut, Run, Spacing, TimingSource, Window
+from app.runs.run import Lut, Run, Spacing, Window
 
 
 def patient_lines(run: Run) -> tuple[str, ...]:
@@ -66,11 +66,16 @@ def spacing_text(spacing: Spacing | None) -> str:
     return f"{size} {spacing.source}"
 
 
-def timing_text(run: Run) -> str:
-    """Say where the frame times come from."""
-    if run.timing_source is TimingSource.ASSUMED:
-        return str(run.timing_source)
-    return f"timed by {run.timing_source}"
+def timing_lines(run: Run, frame: int) -> tuple[str, ...]:
+    """Return frame, time, and where the time comes from; a still has no time."""
+    number = f"Frame {frame + 1} / {run.frame_count}"
+    if run.frame_count == 1:
+        return (number,)
+    return (
+        number,
+        f"{run.frame_times_ms[frame] / 1000.0:.3f} s",
+        f"{run.frame_count * 1000.0 / run.duration_ms:.3g} fps by {run.timing_source}",
+    )
 
 
 def window_text(voi: Window | Lut, *, inverted: bool, subtracted: bool) -> str:

@@ -238,15 +238,7 @@ class Picture(QObject):
             Corner.TOP_RIGHT,
             tuple(t for t in (corner_lines.angles_on(run, frame), run.modality) if t),
         )
-        seconds = run.frame_times_ms[frame] / 1000.0
-        self._view.set_corner(
-            Corner.BOTTOM_LEFT,
-            (
-                f"Frame {frame + 1} / {run.frame_count}",
-                f"{seconds:.3f} s",
-                corner_lines.timing_text(run),
-            ),
-        )
+        self._view.set_corner(Corner.BOTTOM_LEFT, corner_lines.timing_lines(run, frame))
         settings = self._settings
         self._view.set_corner(
             Corner.BOTTOM_RIGHT,

@@ -45,7 +45,7 @@ class TimingSource(StrEnum):
     RECOMMENDED_RATE = "recommended display rate"
     PER_FRAME = "per-frame acquisition times"
     VIDEO = "video time stamps"
-    ASSUMED = "assumed 15 frames/s"
+    ASSUMED = "an assumed frame rate"
 
 
 class SpacingSource(StrEnum):
