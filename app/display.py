@@ -191,7 +191,9 @@ class DisplayPipeline:
             window = voi if isinstance(voi, Window) else self.default_window()
             picture = self._windowed(values, window, settings.inverted)
         elif stored.dtype == np.uint8 and (denoised is None or strength <= 0.0):
-            picture = cv2.LUT(np.ascontiguousarray(stored), self._table(voi, settings.inverted, 1))
+            picture = cv2.LUT(
+                np.ascontiguousarray(stored), self._table(voi, settings.inverted, 256)
+            )
         else:
             picture = self._looked_up(stored, voi, settings.inverted, denoised, strength)
         return self._shuttered(picture) if settings.shutter else picture
@@ -242,7 +244,7 @@ class DisplayPipeline:
             scale = (_CODES - 1) / (high - low)
         elif denoised is not None:  # steps between the integers, so that no banding shows
             scale = float(min(_MAX_SUBSTEPS, _CODES // (int(self.white) + 1)))
-        table = self._table(voi, inverted, scale, low)
+        table = self._table(voi, inverted, _CODES, scale, low)
         if denoised is not None and strength > 0.0:
             codes = cv2.addWeighted(
                 stored,
@@ -260,13 +262,16 @@ class DisplayPipeline:
         return cv2.LUT(np.ascontiguousarray(codes), table)
 
     def _make_table(
-        self, voi: Window | Lut, inverted: bool, scale: float, low: float = 0.0
+        self,
+        voi: Window | Lut,
+        inverted: bool,
+        code_count: int,
+        scale: float = 1.0,
+        low: float = 0.0,
     ) -> Picture:
-        """Return the grey of each code: 256 codes for 8-bit frames, else 65536."""
-        eight_bit = scale == 1 and low == 0.0 and self.white <= 255
-        codes = np.arange(256 if eight_bit else _CODES)
-        modality = self.to_modality(low + codes / scale)
-        return self._to_grey(modality, voi, inverted)
+        """Return the grey of each code; code c stands for the stored value low + c / scale."""
+        codes = np.arange(code_count, dtype=np.float64)
+        return self._to_grey(self.to_modality(low + codes / scale), voi, inverted)
 
     def _to_grey(self, modality: NDArray[np.float64], voi: Window | Lut, inverted: bool) -> Picture:
         unit = _voi_unit(modality, voi)

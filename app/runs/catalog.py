@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.uid import MediaStorageDirectoryStorage
+from pydicom.uid import UID
 
 from app.runs.dicom import (
     OpenedHeader,
@@ -153,10 +153,11 @@ def _entry(path: Path, *, listed_by_user: bool) -> CatalogEntry | None:
 
 def _dicom_entry(path: Path, header: OpenedHeader, listed_by_user: bool) -> CatalogEntry | None:
     dataset = header.dataset
-    directory = text(dataset, "MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
-    if directory or not stored_pixels_follow(header):
-        error = f"{path.name} holds no picture; choose an image run."
-        return CatalogEntry(path, path.name, error=error) if listed_by_user else None
+    if not stored_pixels_follow(header):
+        # Reports and presentation states have none by nature; an image has lost them.
+        lost = UID(text(dataset, "SOPClassUID")).name.endswith("Image Storage")
+        error = f"{path.name} holds no picture; copy or export it again."
+        return CatalogEntry(path, path.name, error=error) if lost or listed_by_user else None
     count = declared_frames(dataset)
     # What the header declares is not believed for arrays: the file may be 1 kB long.
     timing = read_timing(dataset, min(count, header.size))

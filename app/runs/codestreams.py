@@ -19,6 +19,7 @@ MAX_FRAME_PIXELS = 1 << 26
 _NO_LENGTH_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 _START_OF_SCAN = 0xDA
+_END_OF_IMAGE = b"\xff\xd9"
 
 
 class CodestreamError(Exception):
@@ -105,6 +106,9 @@ def decode_jpeg_ls(data: bytes) -> NDArray[np.generic]:
     """Decode JPEG-LS, lossless or near-lossless."""
     import imagecodecs
 
+    if not data[-64:].rstrip(b"\0").endswith(_END_OF_IMAGE):
+        # CharLS can spend seconds on the missing end of a stream.
+        raise CodestreamError("its JPEG-LS data are cut off")
     try:
         return imagecodecs.jpegls_decode(data)
     except (RuntimeError, ValueError) as error:

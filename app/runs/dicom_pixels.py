@@ -223,14 +223,14 @@ class DicomFrames:
             shift = layout.high_bit - layout.bits_stored + 1
         if shift:
             pixels = pixels >> shift
+        narrow = layout.bits_stored <= 8
         if layout.signed:
             spare = bits - layout.bits_stored
-            signed = np.int8 if bits == 8 else np.int16
-            extended: NDArray[Any] = (pixels << spare).view(signed)
-            return extended >> spare
+            extended: NDArray[Any] = (pixels << spare).view(np.int8 if bits == 8 else np.int16)
+            return (extended >> spare).astype(np.int8 if narrow else np.int16, copy=False)
         if layout.bits_stored < bits:
             pixels = pixels & np.array((1 << layout.bits_stored) - 1, pixels.dtype)
-        return pixels
+        return pixels.astype(np.uint8 if narrow else np.uint16, copy=False)
 
 
 def _is_lossy_jpeg(transfer_syntax: str) -> bool:

@@ -171,6 +171,13 @@ def test_bits_beside_the_stored_ones_are_dropped(write_run):
     np.testing.assert_array_equal(read_all(write_run(shifted, BitsStored=12, HighBit=15)), values)
 
 
+def test_eight_bits_in_sixteen_take_eight(write_run):
+    values = np.arange(24, dtype=np.uint16).reshape(1, 4, 6) * 10
+    frames = read_all(write_run(values, BitsStored=8, HighBit=7))
+    assert frames.dtype == np.uint8
+    np.testing.assert_array_equal(frames, values)
+
+
 def test_signed_values_are_extended_from_the_stored_bits(write_run):
     values = np.array([[[-2048, -1, 0, 2047]]], np.int16)
     stored = values & 0x0FFF
