@@ -64,6 +64,9 @@ DEVICE_WORDS = {
 }
 PROGRESS_REFRESH_MS = 200
 SIDE_WIDTH = 274
+USUAL_SIZE = QSize(1440, 900)
+ROOM_BESIDE = QSize(80, 80)
+"""On a screen with less room than this beside the usual size, the window fills it."""
 
 
 def load_tracker(device: str, warn: Callable[[str], None]) -> Tracker:
@@ -471,8 +474,12 @@ def run_window(paths: list[Path], *, demo: bool = False) -> int:
     """Open the window on these runs (or the built-in sample) and run until it is closed."""
     app = make_application()
     window = MainWindow(load_settings())
-    window.resize(QSize(1440, 900).boundedTo(window.screen().availableSize()))
-    window.show()
+    window.resize(USUAL_SIZE)
+    room = window.screen().availableSize() - ROOM_BESIDE
+    if USUAL_SIZE.boundedTo(room) == USUAL_SIZE:
+        window.show()
+    else:
+        window.showMaximized()
     if demo:
         QTimer.singleShot(0, window.commander.start_demo)
     else:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.display import DisplayPipeline
+from app.runs.dicom_timing import even_times
 from app.runs.frames import FrameCache
 from app.runs.opening import open_run
 from app.runs.run import Run, TimingSource
@@ -77,7 +78,7 @@ def open_review(path: Path, settings: Settings) -> Review:
     """
     run = open_run(path)
     if run.timing_source is TimingSource.ASSUMED:
-        times_ms = np.arange(run.frame_count) * 1000.0 / settings.assumed_frame_rate_hz
+        times_ms = even_times(run.frame_count, 1000.0 / settings.assumed_frame_rate_hz)
         run = replace(run, frame_times_ms=times_ms)
     folder = Path(settings.project_folder) if settings.project_folder else None
     return Review(run, FrameCache(run, settings.frame_memory_mb << 20), open_store(run, folder))
