@@ -1,7 +1,7 @@
 r"""Calibrate the confidence on held-back simulated runs.
 
-Logistic regression of "within 5 pixels (at 512) of the tip" on the path's probability and the
-network's own opinion. Run as
+Logistic regression of "within 5 pixels (at 512) of the tip" on the path's probability, the
+sharpness of the peak and the network's own opinion. Run as
 
     python -m inference.tracking.calibration --weights resources/weights/tracker_tiny \
         --output checkpoints/confidence.json
@@ -60,7 +60,7 @@ def fit(rows: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float
     def loss(weights: NDArray[np.float64]) -> float:
         return float(np.logaddexp(0.0, -sign * (rows @ weights)).mean() + 1e-3 * weights @ weights)
 
-    found = minimize(loss, np.zeros(3), bounds=[(None, None), (0.0, None), (0.0, None)])
+    found = minimize(loss, np.zeros(4), bounds=[(None, None)] + 3 * [(0.0, None)])
     return np.asarray(found.x)
 
 

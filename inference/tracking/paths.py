@@ -20,6 +20,8 @@ MOTION = 12.0
 """View pixels (24 picture pixels at 512) that a tip moves in a frame without surprise."""
 REACH = 4
 """Cells around a peak that belong to it."""
+NEAR = 1.5
+"""Cells around a point that count as near it, about 5 picture pixels at 512."""
 ABSENT_CHANGE = 6.0
 """Cost of leaving or entering the picture, in nats."""
 
@@ -36,11 +38,14 @@ class Candidates:
         (n,) natural logarithm of each candidate's share of the heatmap.
     absent : float
         Natural logarithm of the share of "not in the picture".
+    sharpness : ndarray
+        (n,) share of each peak's mass that lies within ``NEAR`` of its point.
     """
 
     points: NDArray[np.float32]
     scores: NDArray[np.float32]
     absent: float
+    sharpness: NDArray[np.float32]
 
 
 def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]) -> Candidates:
@@ -66,29 +71,34 @@ def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]
     mass = cv2.boxFilter(grid, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
     peaks = np.where(grid >= cv2.dilate(grid, np.ones((side, side), np.uint8)), mass, 0.0).ravel()
     best = np.argsort(peaks)[::-1][:CANDIDATES]
-    points = np.array([_refine(grid, *divmod(int(i), columns)) for i in best], np.float32)
+    refined = np.array([_refine(grid, *divmod(int(i), columns)) for i in best], np.float32)
+    points, sharpness = refined[:, :2], refined[:, 2]
     limit = np.array([shape[1] - 1, shape[0] - 1], np.float32)
     points = np.clip(points * cell + (cell - 1) / 2, 0.0, limit)
     scores = np.log(np.maximum(peaks[best], 1e-9)).astype(np.float32)
-    return Candidates(points, scores, float(np.log(max(float(share[0]), 1e-9))))
+    return Candidates(points, scores, float(np.log(max(float(share[0]), 1e-9))), sharpness)
 
 
-def _refine(grid: NDArray[np.float32], row: int, column: int) -> tuple[float, float]:
-    """Centroid (x, y) of the 7x7 cells around a peak."""
+def _refine(grid: NDArray[np.float32], row: int, column: int) -> tuple[float, float, float]:
+    """Centroid (x, y) of the 7x7 cells around a peak, and how much of them is near it."""
     top, left = max(0, row - 3), max(0, column - 3)
     near = grid[top : row + 4, left : column + 4]
     total = float(near.sum())
     if total <= 0.0:
-        return float(column), float(row)
+        return float(column), float(row), 0.0
     rows, columns = np.mgrid[top : top + near.shape[0], left : left + near.shape[1]]
-    return float((near * columns).sum() / total), float((near * rows).sum() / total)
+    x, y = float((near * columns).sum() / total), float((near * rows).sum() / total)
+    inside = (columns - x) ** 2 + (rows - y) ** 2 <= NEAR**2
+    return x, y, float(near[inside].sum() / total)
 
 
 def held(point: tuple[float, float] | None) -> Candidates:
     """Candidates of an anchored frame: the point itself, or only "absent"."""
     if point is None:
-        return Candidates(np.zeros((0, 2), np.float32), np.zeros(0, np.float32), 0.0)
-    return Candidates(np.array([point], np.float32), np.zeros(1, np.float32), -40.0)
+        none = np.zeros(0, np.float32)
+        return Candidates(np.zeros((0, 2), np.float32), none, 0.0, none)
+    one = np.ones(1, np.float32)
+    return Candidates(np.array([point], np.float32), np.zeros(1, np.float32), -40.0, one)
 
 
 def posteriors(chain: list[tuple[int, Candidates]]) -> list[NDArray[np.float64]]:

@@ -105,7 +105,7 @@ class Tracker:
         options = json.loads(network.metadata["network"])
         self._side: int = options["view"]
         self._template: int = options["template"]
-        weights = json.loads(network.metadata.get("confidence", "[0.0, 1.0, 1.0]"))
+        weights = json.loads(network.metadata.get("confidence", "[0.0, 1.0, 0.0, 1.0]"))
         self._confidence = np.array(weights, np.float64)
 
     @property
@@ -162,8 +162,12 @@ class Tracker:
         points = geometry.to_picture(answer.candidates.points)
         state = "occluded" if answer.occluded > 0.5 else "visible"
         return [
-            TrackedPoint(frame, float(x), float(y), state, self.confidence(chance, answer.sure))
-            for (x, y), chance in zip(points, chances, strict=False)
+            TrackedPoint(
+                frame, float(x), float(y), state, self.confidence(chance, sharp, answer.sure)
+            )
+            for (x, y), chance, sharp in zip(
+                points, chances, answer.candidates.sharpness, strict=False
+            )
             if chance > 0.02
         ]
 
@@ -209,15 +213,18 @@ class Tracker:
             for i in range(len(views))
         ]
 
-    def confidence(self, chance: float, sure: float) -> float:
+    def confidence(self, chance: float, sharpness: float, sure: float) -> float:
         """Calibrated probability that a point is within 5 pixels (at 512) of the tip."""
-        return float(1.0 / (1.0 + np.exp(-features(chance, sure) @ self._confidence)))
+        return float(1.0 / (1.0 + np.exp(-features(chance, sharpness, sure) @ self._confidence)))
 
 
-def features(chance: float, sure: float) -> NDArray[np.float64]:
-    """Return what the confidence is made from: 1, the path's log odds, the network's logit."""
-    clipped = min(max(chance, 1e-4), 1.0 - 1e-4)
-    return np.array([1.0, np.log(clipped / (1.0 - clipped)), sure])
+def features(chance: float, sharpness: float, sure: float) -> NDArray[np.float64]:
+    """Return what the confidence is made from.
+
+    1, the log odds of the path and of the peak being sharp, and the network's own logit.
+    """
+    shares = np.clip([chance, sharpness], 1e-3, 1.0 - 1e-3)
+    return np.array([1.0, *np.log(shares / (1.0 - shares)), sure])
 
 
 class TrackingJob:
@@ -226,8 +233,7 @@ class TrackingJob:
     Attributes
     ----------
     evidence : dict
-        For each frame told so far the path's probability and the network's own logit, which is
-        what the confidence is made from.
+        For each frame told so far the arguments of `Tracker.confidence`.
     """
 
     def __init__(self, tracker: Tracker, frames: FrameSequence, request: TrackRequest) -> None:
@@ -241,7 +247,7 @@ class TrackingJob:
             raise ValueError("Tracking needs at least one point that was placed by hand.")
         self._stretches: list[_Stretch] = []
         self._told: dict[int, TrackedPoint] = {}
-        self.evidence: dict[int, tuple[float, float]] = {}
+        self.evidence: dict[int, tuple[float, float, float]] = {}
 
     def run(self, should_stop: ShouldStop) -> Iterator[list[TrackedPoint]]:
         """Work on the fronts, the one nearest the playhead first."""
@@ -332,11 +338,13 @@ class TrackingJob:
             if answer.anchored:
                 continue
             best = int(chance.argmax())
-            self.evidence[number] = float(chance[best]), answer.sure
-            confidence = self._tracker.confidence(*self.evidence[number])
             if best == len(answer.candidates.points):
+                self.evidence.pop(number, None)
                 points.append(TrackedPoint(number, None, None, "absent", float(chance[best])))
                 continue
+            sharpness = float(answer.candidates.sharpness[best])
+            self.evidence[number] = float(chance[best]), sharpness, answer.sure
+            confidence = self._tracker.confidence(*self.evidence[number])
             x, y = self._geometry.to_picture(answer.candidates.points[best])
             state = "occluded" if answer.occluded > 0.5 else "visible"
             points.append(TrackedPoint(number, float(x), float(y), state, confidence))

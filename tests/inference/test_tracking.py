@@ -125,7 +125,8 @@ def test_proposals_lie_in_the_picture_and_are_ordered(tracker, run):
 
 def candidates(*places, absent=-12.0):
     points = np.array([place[:2] for place in places], np.float32)
-    return Candidates(points, np.log([place[2] for place in places]).astype(np.float32), absent)
+    scores = np.log([place[2] for place in places]).astype(np.float32)
+    return Candidates(points, scores, absent, np.ones(len(places), np.float32))
 
 
 def test_both_held_ends_outvote_a_stronger_peak_far_away():

@@ -73,8 +73,10 @@ def test_calibration_learns_which_evidence_counts():
     random = np.random.default_rng(2)
     chance, noise = random.uniform(0.01, 0.99, 4000), random.normal(size=4000)
     right = random.uniform(size=4000) < chance
-    weights = fit(np.stack([features(c, n) for c, n in zip(chance, noise, strict=True)]), right)
-    np.testing.assert_allclose(weights, [0.0, 1.0, 0.0], atol=0.15)
+    weights = fit(
+        np.stack([features(c, 0.5, n) for c, n in zip(chance, noise, strict=True)]), right
+    )
+    np.testing.assert_allclose(weights, [0.0, 1.0, 0.0, 0.0], atol=0.15)
 
 
 def test_calibration_looks_at_every_tracked_point():
