@@ -1,8 +1,10 @@
-"""Finds the runs in a folder, file or DICOMDIR, by headers only; and their thumbnails."""
+"""Finds the runs in a folder, file or DICOMDIR, by headers only; and their thumbnails.
+
+The DICOM parser is imported with the first DICOM file, so that the window starts without it.
+"""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,23 +14,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.uid import UID
 
-from app.runs.dicom import (
-    OpenedHeader,
-    declared_frames,
-    open_header,
-    stored_pixels_follow,
-    study_date,
-)
-from app.runs.dicom_geometry import read_angles
-from app.runs.dicom_timing import read_timing
-from app.runs.dicom_values import items, text, words
+from app.display import DisplayPipeline
 from app.runs.images import image_files, natural_key
 from app.runs.opening import Kind, kind_of, open_run
 from app.runs.run import RunError
-
-logger = logging.getLogger(__name__)
 
 MAX_DEPTH = 12
 """Folders below folders; deeper ones are loops or no archive of runs."""
@@ -111,24 +101,18 @@ def _folder_entry(folder: Path, frame_count: int) -> CatalogEntry:
 
 def _scan_directory_file(path: Path, should_stop: Callable[[], bool]) -> Iterator[CatalogEntry]:
     """Yield the files that a DICOMDIR names (PS3.3 annex F)."""
+    from app.runs.dicom_catalog import directory_files
+
     try:
-        header = open_header(path)
+        files = directory_files(path)
     except RunError as error:
         yield CatalogEntry(path, path.name, error=str(error))
         return
-    header.file.close()
-    for record in items(header.dataset, "DirectoryRecordSequence"):
+    for file in files:
         if should_stop():
             return
-        parts = words(record, "ReferencedFileID")
-        if not parts:
-            continue
-        file = path.parent.joinpath(*parts)
-        inside = file.resolve().is_relative_to(path.parent.resolve())
-        if not inside:
-            continue
         if not file.is_file():
-            yield CatalogEntry(file, parts[-1], error=f"{parts[-1]} is missing from the medium.")
+            yield CatalogEntry(file, file.name, error=f"{file.name} is missing from the medium.")
         elif (entry := _entry(file, listed_by_user=False)) is not None:
             yield entry
 
@@ -141,43 +125,9 @@ def _entry(path: Path, *, listed_by_user: bool) -> CatalogEntry | None:
         return CatalogEntry(path, path.name, error=str(error)) if listed_by_user else None
     if kind is not Kind.DICOM:
         return CatalogEntry(path, path.name, kind.value)
-    try:
-        header = open_header(path)
-    except RunError as error:
-        return CatalogEntry(path, path.name, error=str(error))
-    try:
-        return _dicom_entry(path, header, listed_by_user)
-    finally:
-        header.file.close()
+    from app.runs.dicom_catalog import dicom_entry
 
-
-def _dicom_entry(path: Path, header: OpenedHeader, listed_by_user: bool) -> CatalogEntry | None:
-    dataset = header.dataset
-    if not stored_pixels_follow(header):
-        # Reports and presentation states have none by nature; an image has lost them.
-        lost = UID(text(dataset, "SOPClassUID")).name.endswith("Image Storage")
-        error = f"{path.name} holds no picture; copy or export it again."
-        return CatalogEntry(path, path.name, error=error) if lost or listed_by_user else None
-    count = declared_frames(dataset)
-    # What the header declares is not believed for arrays: the file may be 1 kB long.
-    timing = read_timing(dataset, min(count, header.size))
-    primary, secondary = read_angles(dataset, 1)
-    title = text(dataset, "SeriesDescription") or text(dataset, "ProtocolName") or path.name
-    times = timing.times_ms
-    return CatalogEntry(
-        path=path,
-        title=title,
-        modality=text(dataset, "Modality"),
-        frame_count=count,
-        duration_ms=float(times[-1] + np.median(np.diff(times))) if len(times) > 1 else 0.0,
-        primary_angle_deg=None if primary is None else float(primary[0]),
-        secondary_angle_deg=None if secondary is None else float(secondary[0]),
-        study_date=study_date(dataset),
-        study_uid=text(dataset, "StudyInstanceUID"),
-        series_uid=text(dataset, "SeriesInstanceUID"),
-        study_description=text(dataset, "StudyDescription"),
-        series_description=text(dataset, "SeriesDescription"),
-    )
+    return dicom_entry(path, listed_by_user=listed_by_user)
 
 
 def thumbnail(path: Path, size: int = 96) -> NDArray[np.uint8]:
@@ -188,8 +138,6 @@ def thumbnail(path: Path, size: int = 96) -> NDArray[np.uint8]:
     RunError
         If the run cannot be opened.
     """
-    from app.display import DisplayPipeline
-
     run = open_run(path)
     try:
         pipeline = DisplayPipeline(run)

@@ -14,8 +14,8 @@ from pydicom.valuerep import DT
 
 from app.runs.dicom_values import frame_groups, number, numbers
 from app.runs.run import TimingSource
+from app.runs.timing import ASSUMED_RATE_HZ, assumed_times, even_times
 
-ASSUMED_RATE_HZ = 15.0
 SHORTEST_INTERVAL_MS = 1.0
 LONGEST_INTERVAL_MS = 10_000.0
 
@@ -30,11 +30,6 @@ class Timing:
     times_ms: NDArray[np.float64]
     source: TimingSource
     notes: tuple[str, ...] = ()
-
-
-def even_times(frame_count: int, interval_ms: float) -> NDArray[np.float64]:
-    """Return ``frame_count`` times from 0 at one interval."""
-    return np.arange(frame_count, dtype=np.float64) * interval_ms
 
 
 def read_timing(dataset: Dataset, frame_count: int) -> Timing:
@@ -53,8 +48,7 @@ def read_timing(dataset: Dataset, frame_count: int) -> Timing:
             return Timing(timing.times_ms, timing.source, tuple(notes))
     if frame_count > 1:
         notes.append(f"The file gives no frame times; {ASSUMED_RATE_HZ:g} frames/s are assumed.")
-    times = even_times(frame_count, 1000.0 / ASSUMED_RATE_HZ)
-    return Timing(times, TimingSource.ASSUMED, tuple(notes))
+    return Timing(assumed_times(frame_count), TimingSource.ASSUMED, tuple(notes))
 
 
 def _pointers(dataset: Dataset) -> set[int]:

@@ -20,10 +20,10 @@ from app.runs.codestreams import (
     decode_jpeg,
     decode_jpeg_2000,
 )
-from app.runs.dicom_timing import ASSUMED_RATE_HZ, even_times
 from app.runs.files import opening_error
 from app.runs.greys import to_grey
 from app.runs.run import GreyScale, Run, RunError
+from app.runs.timing import ASSUMED_RATE_HZ, assumed_times
 
 logger = logging.getLogger(__name__)
 
@@ -266,7 +266,7 @@ def undescribed_run(
         frame_count=frame_count,
         rows=first.shape[0],
         columns=first.shape[1],
-        frame_times_ms=even_times(frame_count, 1000.0 / ASSUMED_RATE_HZ),
+        frame_times_ms=assumed_times(frame_count),
         grey=scale.grey,
         nominal_range=scale.nominal,
         notes=(ASSUMED_NOTE,) if frame_count > 1 else (),

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.runs.codestreams import MAX_FRAME_PIXELS
-from app.runs.dicom_timing import ASSUMED_RATE_HZ, even_times
 from app.runs.run import Run, RunError, TimingSource
+from app.runs.timing import ASSUMED_RATE_HZ, assumed_times
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ def _read_video(path: Path, container: Any) -> Run:
     times = (np.array(stamps) - stamps[0]) * float(stream.time_base) * 1000.0
     source = TimingSource.VIDEO
     if not np.all(np.diff(times) > 0):
-        times, source = even_times(len(stamps), 1000.0 / ASSUMED_RATE_HZ), TimingSource.ASSUMED
+        times, source = assumed_times(len(stamps)), TimingSource.ASSUMED
         notes = (f"The video has no sound times; {ASSUMED_RATE_HZ:g} frames/s are assumed.",)
     return Run(
         path=path,

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runs.dicom_timing import ASSUMED_RATE_HZ, even_times
 from app.runs.greys import to_grey
 from app.runs.images import ASSUMED_NOTE, grey_range, plain_pixels
 from app.runs.run import Run, RunError, Spacing, SpacingSource
+from app.runs.timing import assumed_times
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ def _run_of_stack(path: Path, stack: NDArray[Any], spacing: Spacing | None) -> R
         frame_count=count,
         rows=stack.shape[1],
         columns=stack.shape[2],
-        frame_times_ms=even_times(count, 1000.0 / ASSUMED_RATE_HZ),
+        frame_times_ms=assumed_times(count),
         grey=scale.grey,
         nominal_range=scale.nominal,
         spacing=spacing,
