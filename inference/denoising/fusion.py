@@ -1,9 +1,11 @@
 """The gated temporal mean: neighbours count only where they show what the frame itself shows.
 
-A neighbour, aligned by whole pixels, is compared with the frame after averaging both over small
-and large squares; where the difference exceeds what the noise explains, something moved and the
-neighbour is shut out there. The mean so made holds no trails; what the gates miss is for the
-network, which sees the mean and the noisy frame side by side.
+A neighbour, aligned by whole pixels, is shut out wherever it differs by more than the noise
+explains. Two tests look for that. The first averages the difference over small and large squares
+and finds what came or went. The second correlates the difference with the frame's own gradients
+over a square, as optical flow does (Lucas & Kanade 1981), and finds what slid by less than a
+pixel or two, which would blur an edge long before any average noticed. So the mean holds no
+trails; what the gates miss is for the network, which sees the mean beside the noisy frame.
 """
 
 from __future__ import annotations
@@ -24,6 +26,11 @@ GATE_SIZES_PX = (2, 6, 18)
 """Sides of the squares over which frames are compared, full-resolution pixels."""
 GATE_DEVIATIONS = 3.0
 """A difference of this many standard deviations halves a neighbour's weight."""
+SLIDE_SIZE = 15
+"""Side of the square over which a slide is tested, half-resolution pixels."""
+SLIDE_DEVIATIONS = 1.5
+FLAT_ENERGY = 1.5
+"""Gradients below this multiple of the picture's median energy are noise: nothing can slide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,14 @@ class Fused:
     variance: Frame
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Gradients:
+    """Gradients of one frame across and down, and what scales a slide to noise deviations."""
+
+    along: tuple[Frame, Frame]
+    scale: tuple[Frame, Frame]
+
+
 class Gates:
     """The comparison of frames under the correlations of one run's noise."""
 
@@ -60,6 +75,8 @@ class Gates:
     ) -> None:
         self._temporal = temporal_correlation
         self._deviations = [box_deviation(spatial_correlation, size) for size in GATE_SIZES_PX]
+        # A gradient is three half-resolution pixels wide, and correlated noise adds up over it.
+        self._slide_deviation = 3.0 * self._deviations[1]
 
     def fuse(self, frame: Frame, neighbours: Sequence[Neighbour]) -> Fused:
         """Average ``frame`` with its neighbours where these show the same.
@@ -78,6 +95,7 @@ class Gates:
         half = (columns // 2, rows // 2)
         total = frame.copy()
         weights = np.ones((rows // 2, columns // 2), np.float32)
+        gradients = self._gradients(cv2.resize(frame, half, interpolation=cv2.INTER_AREA))
         for neighbour in neighbours:
             moved, valid = align(neighbour.frame, neighbour.dx, neighbour.dy)
             difference = cv2.subtract(moved, frame)
@@ -85,28 +103,41 @@ class Gates:
             inside = cv2.resize(valid.astype(np.float32), half, interpolation=cv2.INTER_AREA)
             # Exposure control brightens whole frames: that is no motion.
             drift = float(np.median(reduced[::3, ::3]))
-            weight = self._weight(reduced - drift, neighbour.lag)
+            weight = self._weight(reduced - drift, neighbour.lag, gradients)
             weight *= inside == 1.0
             full = cv2.resize(weight, (columns, rows), interpolation=cv2.INTER_NEAREST)
-            difference -= drift
-            total += full * difference + full * frame
+            total += full * (frame + difference - drift)
             weights += weight
         full_weights = cv2.resize(weights, (columns, rows), interpolation=cv2.INTER_NEAREST)
         # Neighbours that share noise with the frame bring less than independent ones.
         shared = self._temporal
-        spread = (1.0 + shared) / (1.0 - shared)
-        variance = np.minimum(1.0, spread / weights) if shared else 1.0 / weights
+        variance = np.minimum(1.0, (1.0 + shared) / (1.0 - shared) / weights)
         return Fused(total / full_weights, variance.astype(np.float32))
 
-    def _weight(self, reduced: Frame, lag: int) -> Frame:
+    def _gradients(self, reduced: Frame) -> _Gradients:
+        """Gradients of the half-resolution frame, shut off where they are noise."""
+        smooth = cv2.GaussianBlur(reduced, (0, 0), 1.0)
+        across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125)
+        down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125)
+        size = (SLIDE_SIZE, SLIDE_SIZE)
+        energies = [cv2.blur(g * g, size) for g in (across, down)]
+        energy = energies[0] + energies[1] + np.float32(1e-6)
+        flat = float(np.median(energy[::3, ::3]))
+        share = np.sqrt(np.maximum(1.0 - FLAT_ENERGY * flat / energy, 0.0))
+        share *= SLIDE_SIZE / self._slide_deviation
+        first, second = (share / np.sqrt(e + np.float32(0.05 * flat + 1e-6)) for e in energies)
+        return _Gradients((across, down), (first, second))
+
+    def _weight(self, reduced: Frame, lag: int, gradients: _Gradients) -> Frame:
         """Weight 0..1 for each half-resolution pixel of a difference."""
         pair = (2.0 * (1.0 - self._temporal**lag)) ** 0.5
-        worst: Frame | None = None
+        worst = np.zeros_like(reduced)
         for size, deviation in zip(GATE_SIZES_PX, self._deviations, strict=True):
             local = reduced if size == 2 else cv2.blur(reduced, (size // 2, size // 2))
-            excess = np.abs(local)
-            excess *= 1.0 / (GATE_DEVIATIONS * deviation * pair)
-            worst = excess if worst is None else np.maximum(worst, excess, out=worst)
-        assert worst is not None
+            excess = np.abs(local) * np.float32(1.0 / (GATE_DEVIATIONS * deviation * pair))
+            np.maximum(worst, excess, out=worst)
+        for gradient, scale in zip(gradients.along, gradients.scale, strict=True):
+            slide = np.abs(cv2.blur(reduced * gradient, (SLIDE_SIZE, SLIDE_SIZE))) * scale
+            np.maximum(worst, slide * np.float32(1.0 / (SLIDE_DEVIATIONS * pair)), out=worst)
         squared = worst * worst
-        return 1.0 / (1.0 + squared * squared * squared)
+        return np.asarray(1.0 / (1.0 + squared * squared * squared), np.float32)

@@ -158,8 +158,8 @@ def _draw_devices(rng: np.random.Generator, count: int, size: int) -> tuple[Fram
     for _ in range(int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))):
         kind = rng.choice(["wire", "tube", "marker", "strut"], p=[0.5, 0.2, 0.15, 0.15])
         contrast = float(np.exp(rng.uniform(np.log(1.5), np.log(14.0))))
-        speed = rng.normal(0.0, 1.0, 2) * rng.choice([0.0, 1.5, 4.0, 8.0], p=[0.2, 0.3, 0.3, 0.2])
-        beat = rng.normal(0.0, 1.0, 2) * rng.uniform(0.0, 8.0)
+        speed = rng.normal(0.0, 1.0, 2) * rng.choice([0.0, 0.4, 1.2, 4.0, 8.0])
+        beat = rng.normal(0.0, 1.0, 2) * np.exp(rng.uniform(np.log(0.2), np.log(8.0)))
         phase = rng.uniform(0, 2 * np.pi)
         period = rng.uniform(6.0, 30.0)
         move = speed[None] * (steps - count // 2) + beat[None] * np.sin(
