@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -142,12 +144,12 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(center)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.notices)
         column.addWidget(self.view, 1)
         column.addWidget(self.ecg_strip)
         column.addWidget(self.timeline)
         column.addWidget(self.play_bar)
         self.setCentralWidget(center)
+        self.notices.float_over(self.view)
         self.tool_bar.setMovable(False)
         self.tool_bar.setObjectName("tools")
         self.tool_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
@@ -471,7 +473,16 @@ def make_application() -> QApplication:
 
 
 def run_window(paths: list[Path], *, demo: bool = False) -> int:
-    """Open the window on these runs (or the built-in sample) and run until it is closed."""
+    """Open the window on these runs (or the built-in sample) and run until it is closed.
+
+    Raises
+    ------
+    UserError
+        If this computer has no screen (Qt would end the program without a word on it).
+    """
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
+        raise UserError("There is no screen here; see fluorotrace --help for work without one.")
     app = make_application()
     window = MainWindow(load_settings())
     window.resize(USUAL_SIZE)

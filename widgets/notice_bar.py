@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
@@ -13,6 +13,10 @@ from widgets.icons import icon
 from widgets.theme import DARK, Theme
 
 INFO_SHOWN_MS = 6000
+FLOAT_WIDTH = 620
+FLOAT_MARGIN = 12
+FLOAT_RAISED = 62
+"""Height above the host's lower edge: the text in its corners stays free."""
 
 
 class Severity(IntEnum):
@@ -90,6 +94,29 @@ class NoticeBar(QFrame):
         self.setAccessibleName("Message")
         self.hide()
 
+    def float_over(self, host: QWidget) -> None:
+        """Lie over the lower edge of ``host``: coming and going, it moves nothing else."""
+        self.setParent(host)
+        host.installEventFilter(self)
+        self._show_first()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep the place when the host changes its size."""
+        if watched is self.parent() and event.type() is QEvent.Type.Resize:
+            self._place()
+        return super().eventFilter(watched, event)
+
+    def _place(self) -> None:
+        host = self.parentWidget()
+        layout = self.layout()
+        if host is None or layout is None or not self.isVisibleTo(host):
+            return
+        width = min(host.width() - 2 * FLOAT_MARGIN, FLOAT_WIDTH)
+        height = max(layout.totalHeightForWidth(width), self.minimumSizeHint().height())
+        left = (host.width() - width) // 2
+        self.setGeometry(left, host.height() - height - FLOAT_RAISED, width, height)
+        self.raise_()
+
     @property
     def notice(self) -> Notice | None:
         """The notice that is shown."""
@@ -144,6 +171,7 @@ class NoticeBar(QFrame):
         QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.Alert))
         if notice.severity is Severity.INFO:
             self._timer.start()
+        self._place()
 
     def _count(self) -> None:
         more = len(self._waiting) - 1
@@ -160,5 +188,6 @@ class NoticeBar(QFrame):
         self._icon.setPixmap(icon(ICONS[severity], theme, colors[severity]).pixmap(height, height))
         self.setStyleSheet(
             f"#noticeBar {{ background: {theme.raised};"
+            f" border: 1px solid {theme.border}; border-radius: 4px;"
             f" border-left: 3px solid {colors[severity]}; }}"
         )

@@ -133,7 +133,6 @@ class TrackPanel(QWidget):
         self._hint = QLabel("Click the tip on the picture:\nit is tracked both ways.")
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setProperty("role", "muted")
-        self._hint.setFixedHeight(self._list.height())
         layout.addWidget(self._hint)
         layout.addWidget(self._list)
         layout.addLayout(head)
@@ -222,7 +221,10 @@ class TrackPanel(QWidget):
         self._list.blockSignals(False)
         rows_shown = min(max(len(rows), LIST_ROWS[0]), LIST_ROWS[1])
         row_height = max(self._list.sizeHintForRow(0), self.fontMetrics().height())
-        self._list.setFixedHeight(rows_shown * row_height + 4)
+        for shown in (self._list, self._hint):
+            shown.setFixedHeight(rows_shown * row_height + 4)
+        self._list.setVisible(bool(rows))
+        self._hint.setVisible(not rows)
         self.select_track(selected)
 
     def select_track(self, track_id: str | None) -> None:
