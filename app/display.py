@@ -215,10 +215,10 @@ class DisplayPipeline:
         return difference
 
     def difference(self, stored: Frame, denoised: Floats, settings: DisplaySettings) -> Picture:
-        """Return what denoising changed: 128 is no change, `DIFFERENCE_GAIN` times enlarged."""
+        """Return original minus denoised, `DIFFERENCE_GAIN` times enlarged; 128 is no change."""
         voi = self._voi(settings)
         width = voi.width if isinstance(voi, Window) else self.default_window().width
-        change = self.to_modality(denoised) - self.to_modality(stored)
+        change = self.to_modality(stored) - self.to_modality(denoised)
         scaled = 128.0 + change * (DIFFERENCE_GAIN * 255.0 / width)
         return np.asarray(np.clip(np.rint(scaled), 0, 255), np.uint8)
 

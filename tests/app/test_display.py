@@ -263,8 +263,8 @@ def test_difference_is_grey_where_nothing_changed():
     denoised[0, 1] -= 10
     picture = pipeline.difference(RAMP8, denoised, DisplaySettings())
     assert picture[3, 3] == 128
-    assert picture[0, 0] == 128 + 10 * DIFFERENCE_GAIN
-    assert picture[0, 1] == 128 - 10 * DIFFERENCE_GAIN
+    assert picture[0, 0] == 128 - 10 * DIFFERENCE_GAIN
+    assert picture[0, 1] == 128 + 10 * DIFFERENCE_GAIN
 
 
 # subtraction

@@ -95,7 +95,7 @@ def test_truncated_copies_open_in_part_or_are_refused(shared_data, tmp_path, nam
     data = (shared_data / name).read_bytes()
     whole = open_run(shared_data / name)
     rng = np.random.default_rng(7)
-    ends = [*rng.integers(1, len(data), 20), *rng.integers(1, 4000, 5)]
+    ends = [*rng.integers(1, len(data), 40), *rng.integers(1, 4000, 10)]
     for end in sorted(int(e) for e in ends):
         path = tmp_path / "cut.dcm"
         path.write_bytes(data[:end])
@@ -174,6 +174,14 @@ def test_header_of_zeros_without_end(tmp_path):
         file.write(b"\0" * 128 + b"DICM")
         file.truncate(1 << 28)
     refused(path)
+
+
+def test_cut_jpeg_ls_stream_does_not_hang(tmp_path, shared_data):
+    data = (shared_data / "nema_wg04" / "XA1_JLSN.dcm").read_bytes()
+    at = data.index(b"\xff\xd8\xff\xf7") - 4
+    cut = data[:at] + (65536).to_bytes(4, "little") + data[at + 4 : at + 4 + 65536]
+    (tmp_path / "cut.dcm").write_bytes(cut)  # CharLS alone takes 5 s for it
+    assert "cut off" in refused(tmp_path / "cut.dcm")
 
 
 def test_endless_list_of_empty_fragments(tmp_path, make_dataset):
