@@ -24,7 +24,9 @@ def _band(frame: Frame) -> Frame:
     return np.clip(band, -limit, limit)
 
 
-def _overlap(shape: tuple[int, ...], dx: int, dy: int) -> tuple[tuple[slice, slice], ...]:
+def _overlap(
+    shape: tuple[int, ...], dx: int, dy: int
+) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
     """Return where the later and the earlier frame show the same scene under the shift."""
     rows, columns = shape
     later = np.s_[max(0, dy) : rows + min(0, dy), max(0, dx) : columns + min(0, dx)]
@@ -32,17 +34,21 @@ def _overlap(shape: tuple[int, ...], dx: int, dy: int) -> tuple[tuple[slice, sli
     return later, earlier
 
 
-def align(earlier: Frame, dx: int, dy: int) -> tuple[Frame, NDArray[np.bool_]]:
-    """Move ``earlier`` by (dx, dy) pixels; also tell where the result shows the scene."""
+def align(earlier: Frame, dx: int, dy: int) -> tuple[Frame, tuple[slice, slice]]:
+    """Move ``earlier`` by (dx, dy) pixels; also tell which rows and columns then show the scene.
+
+    The rest repeats the edge.
+    """
     rows, columns = earlier.shape
-    valid = np.zeros((rows, columns), dtype=bool)
+    if dx == 0 and dy == 0:
+        return earlier, np.s_[0:rows, 0:columns]
     if abs(dx) >= columns or abs(dy) >= rows:
-        return earlier, valid
-    target, source = _overlap(earlier.shape, dx, dy)
-    moved = earlier.copy()
-    moved[target] = earlier[source]
-    valid[target] = True
-    return moved, valid
+        return earlier, np.s_[0:0, 0:0]
+    shown, source = _overlap(earlier.shape, dx, dy)
+    moved = cv2.copyMakeBorder(
+        earlier[source], max(0, dy), max(0, -dy), max(0, dx), max(0, -dx), cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved), shown
 
 
 def whole_pixel_shift(earlier: Frame, later: Frame) -> tuple[int, int]:

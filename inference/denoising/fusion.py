@@ -95,19 +95,22 @@ class Gates:
         half = (columns // 2, rows // 2)
         total = frame.copy()
         weights = np.ones((rows // 2, columns // 2), np.float32)
+        drifts = np.zeros_like(weights)
         gradients = self._gradients(cv2.resize(frame, half, interpolation=cv2.INTER_AREA))
         for neighbour in neighbours:
-            moved, valid = align(neighbour.frame, neighbour.dx, neighbour.dy)
+            moved, (down, across) = align(neighbour.frame, neighbour.dx, neighbour.dy)
             difference = cv2.subtract(moved, frame)
             reduced = cv2.resize(difference, half, interpolation=cv2.INTER_AREA)
-            inside = cv2.resize(valid.astype(np.float32), half, interpolation=cv2.INTER_AREA)
             # Exposure control brightens whole frames: that is no motion.
-            drift = float(np.median(reduced[::3, ::3]))
+            drift = np.median(reduced[::4, ::4])
             weight = self._weight(reduced - drift, neighbour.lag, gradients)
-            weight *= inside == 1.0
+            weight[: (down.start + 1) // 2] = weight[down.stop // 2 :] = 0.0
+            weight[:, : (across.start + 1) // 2] = weight[:, across.stop // 2 :] = 0.0
             full = cv2.resize(weight, (columns, rows), interpolation=cv2.INTER_NEAREST)
-            total += full * (frame + difference - drift)
+            cv2.accumulateProduct(moved, full, total)
             weights += weight
+            drifts += drift * weight
+        total -= cv2.resize(drifts, (columns, rows), interpolation=cv2.INTER_NEAREST)
         full_weights = cv2.resize(weights, (columns, rows), interpolation=cv2.INTER_NEAREST)
         # Neighbours that share noise with the frame bring less than independent ones.
         shared = self._temporal

@@ -138,9 +138,11 @@ def _block_view(image: Frame) -> NDArray[np.float64]:
 def _difference(later: Frame, earlier: Frame) -> tuple[Frame, NDArray[np.bool_]]:
     """Return the aligned difference and where both frames show the scene."""
     dx, dy = whole_pixel_shift(earlier, later)
-    moved, valid = align(earlier, dx, dy)
+    moved, shown = align(earlier, dx, dy)
     difference = later - moved
-    difference -= np.median(difference[valid][::7]) if valid.any() else 0.0
+    valid = np.zeros(later.shape, bool)
+    valid[shown] = True
+    difference -= np.median(difference[shown][::3, ::3]) if valid.any() else 0.0
     return difference, valid
 
 
