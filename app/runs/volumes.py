@@ -46,7 +46,9 @@ class StackFrames:
 def open_numpy(path: Path) -> Run:
     """Open an .npy or .npz stack: (T, H, W), one frame (H, W), or colour (T, H, W, 3 or 4)."""
     try:
-        stack = _from_zip(path) if zipfile.is_zipfile(path) else _mapped(path)
+        with path.open("rb") as file:
+            zipped = file.read(2) == b"PK"
+        stack = _from_zip(path) if zipped else _mapped(path)
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, SyntaxError, TypeError) as error:
         logger.info("NumPy file not readable: %s", type(error).__name__)
         raise RunError(f"{path.name} is a damaged NumPy file; write it again.") from error
