@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -14,19 +14,20 @@ from inference.denoising.noise import NoiseModel
 
 Frames = NDArray[np.generic]
 Stack = NDArray[np.float32]
-Denoise = Callable[[Frames, NoiseModel], Stack]
+Denoise = Callable[[Frames, NoiseModel, Sequence[int]], Stack]
+"""``denoise(frames, noise, wanted)`` gives the wanted frames, float32 on the frames' grey scale."""
 
 RECURSION = 0.2
 NVCA_REACH = 2
 NVCA_DEVIATIONS = 2.0
 
 
-def as_they_are(frames: Frames, noise: NoiseModel) -> Stack:
+def as_they_are(frames: Frames, noise: NoiseModel, wanted: Sequence[int]) -> Stack:
     """Give the noisy frames back."""
-    return frames.astype(np.float32)
+    return frames[list(wanted)].astype(np.float32)
 
 
-def recursive_filter(frames: Frames, noise: NoiseModel) -> Stack:
+def recursive_filter(frames: Frames, noise: NoiseModel, wanted: Sequence[int]) -> Stack:
     """Filter recursively with motion detection, as scanners do it: past frames, no compensation.
 
     Where the 5x5 mean of the difference to the recursion exceeds the noise, the new frame is let
@@ -39,10 +40,10 @@ def recursive_filter(frames: Frames, noise: NoiseModel) -> Stack:
         moved = np.abs(cv2.blur(difference, (5, 5))) / (deviation * 0.5)
         weight = RECURSION + (1.0 - RECURSION) / (1.0 + np.exp(-4.0 * (moved - 1.5)))
         out[k] = out[k - 1] + weight.astype(np.float32) * difference
-    return out
+    return out[list(wanted)]
 
 
-def noise_variance_calibrated(frames: Frames, noise: NoiseModel) -> Stack:
+def noise_variance_calibrated(frames: Frames, noise: NoiseModel, wanted: Sequence[int]) -> Stack:
     """Average 5x5x5 neighbours within two deviations of the noise (NVCA, BioMed Eng OnLine 2019).
 
     The pixel itself decides who belongs to it by its 3x3 mean.
@@ -51,9 +52,9 @@ def noise_variance_calibrated(frames: Frames, noise: NoiseModel) -> Stack:
     r = NVCA_REACH
     smooth = np.stack([cv2.blur(f, (3, 3)) for f in stack])
     padded = np.pad(stack, ((0, 0), (r, r), (r, r)), mode="reflect")
-    out = np.empty_like(stack)
+    out = []
     rows, columns = stack.shape[1:]
-    for k in range(len(stack)):
+    for k in wanted:
         limit = NVCA_DEVIATIONS * np.interp(smooth[k], noise.levels, noise.deviations)
         total, count = np.zeros((rows, columns)), np.zeros((rows, columns))
         for j in range(max(0, k - r), min(len(stack), k + r + 1)):
@@ -63,29 +64,31 @@ def noise_variance_calibrated(frames: Frames, noise: NoiseModel) -> Stack:
                     near = np.abs(other - smooth[k]) < limit
                     total += other * near
                     count += near
-        out[k] = np.where(count > 0, total / np.maximum(count, 1), stack[k])
-    return out
+        out.append(np.where(count > 0, total / np.maximum(count, 1), stack[k]))
+    return np.stack(out).astype(np.float32)
 
 
-def non_local_means(frames: Frames, noise: NoiseModel) -> Stack:
+def non_local_means(frames: Frames, noise: NoiseModel, wanted: Sequence[int]) -> Stack:
     """Run OpenCV's fastNlMeansDenoisingMulti over five frames (fewer at the ends)."""
     scale = 255.0 / noise.white
     bytes_ = list(np.clip(np.rint(frames.astype(np.float32) * scale), 0, 255).astype(np.uint8))
     strength = 1.1 * noise.typical_deviation * scale
     out = []
-    for k in range(len(bytes_)):
+    for k in wanted:
         reach = min(2, k, len(bytes_) - 1 - k)
         done = cv2.fastNlMeansDenoisingMulti(bytes_, k, 2 * reach + 1, None, strength, 7, 21)
         out.append(done.astype(np.float32) / scale)
     return np.stack(out)
 
 
-def block_matching(frames: Frames, noise: NoiseModel) -> Stack:
+def block_matching(frames: Frames, noise: NoiseModel, wanted: Sequence[int]) -> Stack:
     """Run BM3D on each stabilised frame, told the noise's spectrum.
 
     The package ``bm3d`` is free for research only; it is used where it is installed and is no
     part of Fluorotrace.
     """
+    if not hasattr(np, "trapz"):  # bm4d 4.2.5, on which it builds, knows NumPy 1 only
+        setattr(np, "trapz", np.trapezoid)  # noqa: B010
     bm3d = importlib.import_module("bm3d")
 
     size = frames.shape[1:]
@@ -96,7 +99,7 @@ def block_matching(frames: Frames, noise: NoiseModel) -> Stack:
             padded[dy, dx] = noise.spatial_correlation[r + dy, r + dx]
     spectrum = np.maximum(np.fft.fft2(padded).real, 1e-3) * size[0] * size[1]
     out = []
-    for frame in frames:
+    for frame in frames[list(wanted)]:
         stabilised = noise.stabilise(frame).astype(np.float64)
         low, span = float(stabilised.min()), float(np.ptp(stabilised))
         done = bm3d.bm3d((stabilised - low) / span, spectrum / span**2)

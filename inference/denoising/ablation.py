@@ -58,6 +58,7 @@ def main() -> None:
     held = load_bases(config.validation_runs)
     rng = np.random.default_rng(1)
     samples = [draw_sample(rng, held, config.patch) for _ in range(SAMPLES)]
+    bases = load_bases(config.runs, config.simulated_runs)
     table = Table(title=f"{given.config}, {given.steps} steps; squared errors in noise variances")
     columns = ("frame", "mean", "output", "frame on devices", "output on devices")
     for head in ("trained", *columns):
@@ -69,7 +70,7 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
         if variant.losses.get("distillation"):
             shutil.copytree(teacher, Path(folder / "step1"))
-        train_step(replace(variant, validation_runs=()), options, 2, label)
+        train_step(replace(variant, validation_runs=()), options, 2, label, bases)
         network = Student(config.student_widths)
         network.load_state_dict(task_weights(folder / "step2"))
         figures = validate(network.eval(), samples)

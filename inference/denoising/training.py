@@ -246,10 +246,9 @@ def task_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def train_step(
-    config: Config, options: LoopOptions, step: int, name: str, own_runs: tuple[Path, ...] = ()
+    config: Config, options: LoopOptions, step: int, name: str, bases: list[BaseRun]
 ) -> Path:
     """Train step 1 or 2 to its end; return the folder of its checkpoint."""
-    bases = load_bases(config.runs, config.simulated_runs, own_runs)
     log.info("%d runs, %d of them noisy", len(bases), sum(b.noise is not None for b in bases))
     folders = {n: CHECKPOINT_FOLDER / f"denoiser_{name}" / f"step{n}" for n in (1, 2)}
     # Another seed after each resumption, or the same patches would come again.
@@ -302,7 +301,8 @@ def main() -> None:
     if given.steps:
         options = replace(options, steps=given.steps)
     name = given.name or config_path(given.config).stem
-    train_step(config, options, given.step, name, tuple(given.run))
+    bases = load_bases(config.runs, config.simulated_runs, tuple(given.run))
+    train_step(config, options, given.step, name, bases)
 
 
 if __name__ == "__main__":
