@@ -120,6 +120,7 @@ class MainWindow(QMainWindow):
         self._refresh_timer.setInterval(PROGRESS_REFRESH_MS)
         self._refresh_timer.timeout.connect(self._show_progress)
         self._shown_frames = 0
+        self._smoothed_rate = 0.0
         self.apply_settings(settings)
         self._show_empty()
         self.label_views.set_review(None)
@@ -419,9 +420,9 @@ class MainWindow(QMainWindow):
             own = 1000.0 * run.frame_count / run.duration_ms if run.duration_ms else None
             self._smoothed_rate = 0.8 * self._smoothed_rate + 0.2 * shown
             self.play_bar.set_shown_rate(self._smoothed_rate, own)
+        elif self.playback.frame != self.review.store.review.playhead:
+            self.remember_place()
         self._shown_frames = 0
-
-    _smoothed_rate = 0.0
 
     def _count_frames(self, playing: bool) -> None:
         self._shown_frames = 0

@@ -211,10 +211,12 @@ class Timeline(QWidget):
         return QRect(x - PLAYHEAD_REACH, 0, 2 * PLAYHEAD_REACH + 1, self.height())
 
     def sizeHint(self) -> QSize:
-        """Wide, and as high as the tracks need."""
-        strips = len(self._strips) * (STRIP_HEIGHT + STRIP_GAP)
-        if self._selected in self._strips:
-            strips += SELECTED_STRIP_HEIGHT - STRIP_HEIGHT
+        """Wide, and as high as the tracks need; the first one's place is kept free.
+
+        So the picture above does not move under the mouse that makes the first track.
+        """
+        strips = max(len(self._strips), 1) * (STRIP_HEIGHT + STRIP_GAP)
+        strips += SELECTED_STRIP_HEIGHT - STRIP_HEIGHT
         return QSize(480, self._strips_top() + strips + 2)
 
     def minimumSizeHint(self) -> QSize:

@@ -135,7 +135,8 @@ class Exporting:
 
     def save_picture(self, path: Path) -> None:
         """Save the picture with all that is drawn on it."""
-        if not self._window.view.grab_picture().save(str(path), b"PNG"):
+        path = path if path.suffix.lower() == ".png" else path.with_name(f"{path.name}.png")
+        if not self._window.view.grab_picture().save(str(path)):
             self._window.say(f"{path} could not be written; choose another folder.", Severity.ERROR)
         else:
             self._window.say(f"The picture is in {path}.")

@@ -223,6 +223,27 @@ def test_labels_go_out_and_come_back(qtbot, make_window, run_file, engines, tmp_
     assert sorted(window.review.labels.tracks[0].points) == list(range(20))
 
 
+def test_picture_is_saved_as_it_is_on_the_screen(make_window, run_file, tmp_path):
+    from PySide6.QtGui import QImage
+
+    window = make_window(run_file)
+    window.commander.exporting.save_picture(tmp_path / "frame")
+    saved = QImage(str(tmp_path / "frame.png"))
+    assert saved.size() == window.view.grab_picture().size()
+    refused = tmp_path / "no such folder" / "frame.png"
+    window.notices.clear()
+    window.commander.exporting.save_picture(refused)
+    assert "could not be written" in window.notices.notice.text
+
+
+def test_place_is_kept_while_stepping(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    click_tip(qtbot, window, 60.0, 50.0)
+    settled(qtbot, window, engines, 1)
+    window.playback.step(7)
+    qtbot.waitUntil(lambda: window.review.store.review.playhead == 7)
+
+
 def test_movie_holds_every_frame_at_true_speed(qtbot, make_window, run_file, tmp_path):
     import av
 
