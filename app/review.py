@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.display import DisplayPipeline
+from app.errors import UserError
 from app.runs.dicom_timing import even_times
 from app.runs.frames import FrameCache
 from app.runs.opening import open_run
-from app.runs.run import Run, TimingSource
+from app.runs.run import Run, RunError, TimingSource
 from app.settings import Settings
 from app.tracks.labels import Labels
 from app.tracks.store import Store, open_store
@@ -81,4 +83,13 @@ def open_review(path: Path, settings: Settings) -> Review:
         times_ms = even_times(run.frame_count, 1000.0 / settings.assumed_frame_rate_hz)
         run = replace(run, frame_times_ms=times_ms)
     folder = Path(settings.project_folder) if settings.project_folder else None
-    return Review(run, FrameCache(run, settings.frame_memory_mb << 20), open_store(run, folder))
+    try:
+        store = open_store(run, folder)
+    except UserError:
+        run.frames.close()
+        raise
+    review = Review(run, FrameCache(run, settings.frame_memory_mb << 20), store)
+    if run.open_subtracted:
+        with suppress(RunError):  # the picture says it, and can be shown without the mask
+            review.display.prepare_mask(review.display.default_settings())
+    return review

@@ -168,8 +168,17 @@ class Commander:
 
     def toggle_subtraction(self, on: bool) -> None:
         """Subtract the mask that the file names, or the first frame."""
-        picture = self._window.picture
-        picture.change_settings(replace(picture.settings, subtracted=on))
+        window, picture = self._window, self._window.picture
+        settings = replace(picture.settings, subtracted=on)
+        if not on or window.review is None:
+            picture.change_settings(settings)
+            return
+        display, frame = window.review.display, window.playback.frame
+        window.background.start(
+            lambda _: display.prepare_mask(settings, frame),
+            lambda _: picture.change_settings(settings),
+            window.say_error,
+        )
 
     def toggle_trails(self, on: bool) -> None:
         """Draw trails."""

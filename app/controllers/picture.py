@@ -14,7 +14,7 @@ from app.controllers.labelling import Labelling
 from app.controllers.playback import Playback
 from app.display import DisplaySettings, auto_window
 from app.review import Review
-from app.runs.run import Lut, Window
+from app.runs.run import Lut, RunError, Window
 from widgets.cine_view import CineView
 from widgets.compare import FramePictures, PictureNames, ViewMode
 from widgets.corner_text import Corner, MessageKind
@@ -74,7 +74,7 @@ class Picture(QObject):
         if review is None:
             self._view.set_frame(None)
             return
-        self._settings = settings or DisplaySettings(subtracted=review.run.open_subtracted)
+        self._settings = settings or review.display.default_settings()
         key = review.key
         review.cache.on_decoded = lambda index: self._decoded.emit(key, index)
         self._view.set_message("")
@@ -193,15 +193,17 @@ class Picture(QObject):
         frame = self._playback.frame
         if stored is None:
             self._waiting = True
-            error = review.cache.error(frame)
-            if error is not None:
-                self._view.set_frame(None)
-                self._view.set_message("This frame cannot be shown", str(error), MessageKind.ERROR)
+            self._tell(review.cache.error(frame))
             return
         self._waiting = False
+        try:
+            pictures = self._pictures(review, stored, frame)
+        except RunError as error:  # a mask frame that cannot be decoded
+            self._tell(error)
+            return
         self._view.set_message("")
         self._view.set_names(self._names())
-        self._view.set_frame(self._pictures(review, stored, frame))
+        self._view.set_frame(pictures)
         self.draw_tracks()
         self.draw_corners()
         self.frame_shown.emit(frame)
@@ -260,6 +262,11 @@ class Picture(QObject):
         if self._review is None:
             return None
         return self._review.cache.get(self._playback.frame)
+
+    def _tell(self, error: RunError | None) -> None:
+        if error is not None:
+            self._view.set_frame(None)
+            self._view.set_message("This frame cannot be shown", str(error), MessageKind.ERROR)
 
     def _pictures(self, review: Review, stored: NDArray[np.generic], frame: int) -> FramePictures:
         display, settings = review.display, self._settings

@@ -198,6 +198,16 @@ def test_denoised_picture_is_compared_in_every_mode(qtbot, make_window, run_file
     assert window.picture.mode is ViewMode.DIFFERENCE
 
 
+def test_subtraction_shows_the_difference_to_the_mask(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    plain = window.view.grab_picture()
+    window.run_command("toggle_subtraction")
+    qtbot.waitUntil(lambda: window.picture.settings.subtracted)
+    assert window.view.grab_picture() != plain
+    window.run_command("toggle_subtraction")
+    assert not window.picture.settings.subtracted
+
+
 def test_strength_blends_without_computing_again(qtbot, make_window, run_file, engines):
     window = make_window(run_file)
     window.picture.set_mode(ViewMode.DENOISED)
