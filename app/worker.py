@@ -169,10 +169,16 @@ class InferenceWorker(QObject):
                 self._engines.clear()
 
     @property
+    def tracking(self) -> bool:
+        """True while a track waits or is being tracked."""
+        with self._wake:
+            return bool(self._tracking or self._running_track)
+
+    @property
     def idle(self) -> bool:
         """True while nothing waits and nothing runs."""
         with self._wake:
-            return not (self._tracking or self._denoising or self._running_track)
+            return not (self.tracking or self._denoising)
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Stop everything and end the thread."""

@@ -86,7 +86,7 @@ class Demo(QObject):
                 "One click on the catheter tip tracks it both ways.",
                 self._click_tip,
                 2.5,
-                lambda: window.worker.idle,
+                lambda: not window.worker.tracking,
             ),
             Scene("The track is kept through the contrast injection.", window.playback.play, 6.0),
             Scene(
