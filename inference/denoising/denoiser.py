@@ -34,7 +34,9 @@ CENTRED_REACH = 5
 CAUSAL_REACH = 6
 """Past neighbours in live-like review."""
 MULTIPLE_PX = 16
-TILE_PX = 1024
+WHOLE_PX = 1152
+"""Sides up to this go through the network whole; longer ones in tiles, for memory's sake."""
+TILE_PX = 640
 TILE_OVERLAP_PX = 64
 """More than the student's reach, so that tiles join without a seam."""
 
@@ -240,7 +242,7 @@ def _padded(frame: Frame) -> Frame:
 
 def _tiles(length: int) -> Iterator[tuple[slice, slice]]:
     """Cut a length into tiles: what the network sees, and the part of it that is kept."""
-    if length <= TILE_PX + 2 * TILE_OVERLAP_PX:
+    if length <= WHOLE_PX:
         yield slice(0, length), slice(0, length)
         return
     for start in range(0, length, TILE_PX):

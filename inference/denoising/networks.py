@@ -205,12 +205,12 @@ class Student(nn.Module):
 class ExportedStudent(Student):
     """The student as it is shipped; it answers with a tuple, as every shipped network does.
 
-    Where neighbours were let in, a quarter of what separates the output from the gated mean is
+    Where neighbours were let in, a third of what separates the output from the gated mean is
     kept: grain that the mean holds, and with it faint detail at rest that the student took for
     noise. Where nothing was averaged, nothing is kept.
     """
 
-    KEPT_OF_MEAN = 0.25
+    KEPT_OF_MEAN = 0.35
 
     def forward(
         self, frame: Tensor, mean: Tensor, variance: Tensor, correlation: Tensor

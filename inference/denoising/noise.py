@@ -25,6 +25,8 @@ BLOCK_PX = 8
 TRIPLETS = 6
 MEASURED_PX = 1024
 """Of larger frames only the middle is measured: it is enough, and stopping stays prompt."""
+CORRELATED_PX = 384
+"""Side of the part that the spatial correlation is measured on."""
 CURVE_KNOTS = 14
 CORRELATION_REACH_PX = 3
 CLEAN_DEVIATION = 0.0045
@@ -272,19 +274,24 @@ def _spatial_correlation(
     r = CORRELATION_REACH_PX
     total = np.zeros((2 * r + 1, 2 * r + 1))
     for difference, level, valid in differences:
-        unit = difference / np.interp(level, levels, deviations)
-        unit /= (2.0 * (1.0 - temporal)) ** 0.5
-        unit -= cv2.blur(unit.astype(np.float32), (4 * BLOCK_PX + 1, 4 * BLOCK_PX + 1))
-        moved = np.abs(cv2.blur(unit.astype(np.float32), (5, 5))) > 1.5
-        mask = (valid & ~moved & (np.abs(unit) < 5.0)).astype(np.float64)
-        unit = unit * mask
+        top, left = (max(0, (n - CORRELATED_PX) // 2) for n in difference.shape)
+        part = np.s_[top : top + CORRELATED_PX, left : left + CORRELATED_PX]
+        scale = np.interp(level[part], levels, deviations) * (2.0 * (1.0 - temporal)) ** 0.5
+        unit = (difference[part] / scale).astype(np.float32)
+        unit -= cv2.blur(unit, (4 * BLOCK_PX + 1, 4 * BLOCK_PX + 1))
+        moved = np.abs(cv2.blur(unit, (5, 5))) > 1.5
+        mask = (valid[part] & ~moved & (np.abs(unit) < 5.0)).astype(np.float32)
+        unit *= mask
         rows, columns = unit.shape
-        for dy in range(-r, r + 1):
-            for dx in range(-r, r + 1):
-                a = np.s_[max(0, dy) : rows + min(0, dy), max(0, dx) : columns + min(0, dx)]
-                b = np.s_[max(0, -dy) : rows + min(0, -dy), max(0, -dx) : columns + min(0, -dx)]
-                weight = max(float(np.sum(mask[a] * mask[b])), 1.0)
-                total[r + dy, r + dx] += float(np.sum(unit[a] * unit[b])) / weight
+        # The other half of the shifts is the same by symmetry.
+        for dy, dx in ((dy, dx) for dy in range(r + 1) for dx in range(-r, r + 1)):
+            a = np.s_[dy:rows, max(0, dx) : columns + min(0, dx)]
+            b = np.s_[: rows - dy, max(0, -dx) : columns + min(0, -dx)]
+            weight = max(float(np.sum(mask[a] * mask[b], dtype=np.float64)), 1.0)
+            found = float(np.sum(unit[a] * unit[b], dtype=np.float64)) / weight
+            total[r + dy, r + dx] += found
+            if dy:
+                total[r - dy, r - dx] += found
     if total[r, r] <= 0:
         total[r, r] = 1.0
     return np.clip(total / total[r, r], -0.5, 1.0)

@@ -51,6 +51,7 @@ class Sample:
     target: Frame  # (n, n)
     device: Frame  # (n, n), 1 on drawn devices
     window: Frame  # (5, n, n): frames t-2..t+2, aligned by whole pixels
+    exact: bool  # whether the target is (nearly) free of noise
 
 
 def read_run(path: Path) -> NDArray[np.generic]:
@@ -317,4 +318,5 @@ def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -
         turned(target),
         turned(presence[radius]),
         turned(np.stack(window)),
+        run.noise is None,
     )

@@ -46,7 +46,8 @@ class Config:
         Runs that the simulator adds, noisy as a good cine is.
     losses : dict
         Weight of each named part of step 2: ``target`` (the sample's own target), ``edges`` (its
-        high bands), ``invention`` (no structure that the target lacks), ``distillation``,
+        high bands), ``invention`` (no structure that the target lacks), ``thinning``
+        (no structure missing), ``distillation``,
         ``recursion``, ``wavelet`` and ``fourier``; 0 leaves a part out.
     cross_fusion : bool
         Whether the motion matrix weighs the recursive and the high-band parts.
@@ -127,15 +128,16 @@ def load_bases(
 
 
 def collate(samples: list[Sample], recursive: bool = False) -> dict[str, Tensor]:
-    """Stack samples: images (N, 1, n, n), ``window`` (N, 5, n, n), ``correlation`` (N, 1, 1, 1)."""
+    """Stack samples: images (N, 1, n, n), ``window`` (N, 5, n, n), the rest (N, 1, 1, 1)."""
     names = ("frame", "mean", "variance", "target", "device")
     batch = {
         name: torch.from_numpy(np.stack([getattr(s, name) for s in samples]))[:, None]
         for name in names
     }
     batch["window"] = torch.from_numpy(np.stack([s.window for s in samples]))
-    correlation = np.array([s.correlation for s in samples], np.float32)
-    batch["correlation"] = torch.from_numpy(correlation)[:, None, None, None]
+    for name in ("correlation", "exact"):
+        values = np.array([getattr(s, name) for s in samples], np.float32)
+        batch[name] = torch.from_numpy(values)[:, None, None, None]
     if recursive:
         means = [losses.recursive_mean(list(s.window)) for s in samples]
         batch["recursive"] = torch.from_numpy(np.stack(means))[:, None]
@@ -200,6 +202,8 @@ class StudentTask(nn.Module):
             figures["invention"] = losses.invention_loss(output, batch["target"])
         if "distillation" in self.weights:
             figures["distillation"] = functional.l1_loss(output, self._taught(batch["window"]))
+        if "thinning" in self.weights:
+            figures["thinning"] = losses.thinning_loss(output, batch["target"], batch["exact"])
         if self.weights.keys() & RECURSIVE_PARTS:
             recursive = batch["recursive"]
             trust = torch.ones_like(recursive)

@@ -157,7 +157,7 @@ def test_flat_noise_stays_flat(denoiser: Denoiser) -> None:
     out = denoised(denoiser, noisy.astype(np.uint8), 255.0, order=(4,))
     assert out[4].mean() == pytest.approx(120.0, abs=0.3)
     assert out[4].std() < 1.5
-    assert np.abs(out[4] - 120.0).max() < 9.0
+    assert np.abs(out[4] - 120.0)[2:-2, 2:-2].max() < 6.0
 
 
 def test_the_answer_does_not_depend_on_the_order(
@@ -234,6 +234,7 @@ def test_large_frames_are_tiled_without_a_seam(
 ) -> None:
     run = simulate_run(23, Scenario.LOW_DOSE, 4, 512, noise_sd=0.04, bits=10)
     whole = denoised(denoiser, run.frames, run.white, (1,))[1]
+    monkeypatch.setattr("inference.denoising.denoiser.WHOLE_PX", 256)
     monkeypatch.setattr("inference.denoising.denoiser.TILE_PX", 160)
     tiled = denoised(denoiser, run.frames, run.white, (1,))[1]
     assert np.abs(whole - tiled).max() < 0.02 * np.std(run.frames - run.clean)
