@@ -27,6 +27,8 @@ FOLLOW_ABOVE = 0.6
 CELL = 2  # as in inference.tracking.network, which would import torch
 TEMPLATES = 3
 TIME_LIMIT = 30.0
+WINDOW = 48
+"""Frames on either side that are joined again after each batch; the whole stretch at its end."""
 MOVED = 0.25
 """Picture pixels by which an answer must change to be told again."""
 
@@ -257,11 +259,15 @@ class TrackingJob:
         fronts = self._make_fronts(should_stop)
         while fronts and not should_stop():
             front = min(fronts, key=lambda f: abs(f.frames[0] - start))
-            if not self._advance(front, should_stop):
+            points = self._advance(front, should_stop)
+            if points is None:
                 return
-            yield self._changed(self._stretches[front.stretch])
-            # Two fronts of a stretch share its frames: each is done once, by whichever is first.
             fronts = [f for f in fronts if f.frames]
+            if all(f.stretch != front.stretch for f in fronts):
+                points = self._points(self._stretches[front.stretch], None)
+            changed = self._changed(points)
+            if changed:
+                yield changed
 
     def _make_fronts(self, should_stop: ShouldStop) -> list[_Front]:
         templates: dict[int, _Template] = {}
@@ -302,13 +308,13 @@ class TrackingJob:
         near = sorted(templates.values(), key=lambda t: abs(t.frame - frame))[:2]
         return near[0], near[-1]
 
-    def _advance(self, front: _Front, should_stop: ShouldStop) -> bool:
-        """Do the next frames of a front; False when stopped."""
+    def _advance(self, front: _Front, should_stop: ShouldStop) -> list[TrackedPoint] | None:
+        """Do the next frames of a front; return the path around them, None when stopped."""
         numbers, front.frames = front.frames[:BATCH], front.frames[BATCH:]
         views = []
         for number in numbers:
             if should_stop():
-                return False
+                return None
             views.append(self._tracker.view(self._frames.read(number)))
         answers = self._tracker.search(
             views,
@@ -319,7 +325,8 @@ class TrackingJob:
         )
         stretch = self._stretches[front.stretch]
         stretch.answers.update(zip(numbers, answers, strict=True))
-        points = {point.frame: point for point in self._points(stretch)}
+        path = self._points(stretch, numbers[-1])
+        points = {point.frame: point for point in path}
         # The latest frame that is sure becomes a template; the first click stays one for good.
         for number, view in reversed(list(zip(numbers, views, strict=True))):
             point = points[number]
@@ -327,11 +334,13 @@ class TrackingJob:
                 centre = self._geometry.to_view(np.array([point.x, point.y]))
                 front.recent = self._tracker.template(view, number, centre)
                 break
-        return True
+        return path
 
-    def _points(self, stretch: _Stretch) -> list[TrackedPoint]:
-        """Read the path of a stretch as far as it is known."""
+    def _points(self, stretch: _Stretch, around: int | None) -> list[TrackedPoint]:
+        """Read the path of a stretch as far as it is known, all of it or around a frame."""
         chain = sorted(stretch.answers.items())
+        if around is not None:
+            chain = [link for link in chain if abs(link[0] - around) <= WINDOW]
         chances = posteriors([(number, answer.candidates) for number, answer in chain])
         points = []
         for (number, answer), chance in zip(chain, chances, strict=True):
@@ -350,9 +359,9 @@ class TrackingJob:
             points.append(TrackedPoint(number, float(x), float(y), state, confidence))
         return points
 
-    def _changed(self, stretch: _Stretch) -> list[TrackedPoint]:
+    def _changed(self, points: list[TrackedPoint]) -> list[TrackedPoint]:
         """Return the points that are new or have changed since they were told."""
-        changed = [p for p in self._points(stretch) if _differs(p, self._told.get(p.frame))]
+        changed = [p for p in points if _differs(p, self._told.get(p.frame))]
         self._told |= {point.frame: point for point in changed}
         return changed
 
