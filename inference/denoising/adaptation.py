@@ -140,13 +140,12 @@ def _error(network: Any, samples: list[Sample]) -> float:
 
     from inference.denoising.training import collate
 
-    total = 0.0
+    squares = []
     network.eval()
     with torch.inference_mode():
-        for sample in samples:
-            batch = collate([sample])
-            (output,) = network(
-                *(batch[name] for name in ("frame", "mean", "variance", "correlation"))
-            )
-            total += float(((output - batch["target"]) ** 2).mean())
-    return total / len(samples) - 1.0 / RECORRUPTION**2
+        for start in range(0, len(samples), BATCH):
+            batch = collate(samples[start : start + BATCH])
+            inputs = (batch[name] for name in ("frame", "mean", "variance", "correlation"))
+            (output,) = network(*inputs)
+            squares.append(float(((output - batch["target"]) ** 2).mean()))
+    return float(np.mean(squares)) - 1.0 / RECORRUPTION**2
