@@ -64,6 +64,7 @@ DEVICE_WORDS = {
     "cuda": "Computed on the GPU, PyTorch CUDA",
     "mps": "Computed on the GPU, PyTorch MPS",
 }
+TOO_CLEAN = "The noise of this run is too weak to be seen: it stays as it is."
 PROGRESS_REFRESH_MS = 200
 SIDE_WIDTH = 274
 USUAL_SIZE = QSize(1440, 900)
@@ -219,6 +220,9 @@ class MainWindow(QMainWindow):
         denoise.strength_changed.connect(self.picture.set_strength)
         denoise.cancel_requested.connect(lambda: self.denoising.set_wanted(False))
         self.denoising.progress_changed.connect(denoise.set_progress)
+        self.denoising.found_clean.connect(
+            lambda clean: denoise.set_available(True, TOO_CLEAN if clean else "")
+        )
         self.worker.device_changed.connect(lambda device: denoise.set_device(DEVICE_WORDS[device]))
         self.worker.failed.connect(lambda _, text: self.say(text, Severity.ERROR))
         self.worker.notice.connect(lambda text: self.say(text, Severity.WARNING))

@@ -21,10 +21,12 @@ class Denoising(QObject):
     -------
     frame_ready(int)
     progress_changed(int, int) : frames kept, and frames that should be.
+    found_clean(bool) : the run's noise is too weak to be seen, so its frames come back unchanged.
     """
 
     frame_ready = Signal(int)
     progress_changed = Signal(int, int)
+    found_clean = Signal(bool)
 
     def __init__(self, worker: InferenceWorker, budget_bytes: int) -> None:
         super().__init__()
@@ -33,6 +35,7 @@ class Denoising(QObject):
         self._review: Review | None = None
         self._kept: dict[int, NDArray[np.float32]] = {}
         self._wanted = False
+        self._judged = False
         self._playhead = 0
         self._asked_around: int | None = None
         worker.frame_denoised.connect(self._take)
@@ -47,6 +50,8 @@ class Denoising(QObject):
         if self._review is not None:
             self._worker.cancel_denoising(self._review.key)
         self._review = review
+        self._judged = False
+        self.found_clean.emit(False)
         self.forget()
 
     def forget(self) -> None:
@@ -127,7 +132,12 @@ class Denoising(QObject):
         window = self._window()
         if denoised.frame not in window:
             return
-        self._kept[denoised.frame] = self._review.display.from_mono2(denoised.pixels)
+        clean = self._review.display.from_mono2(denoised.pixels)
+        self._kept[denoised.frame] = clean
+        stored = self._review.cache.get(denoised.frame)
+        if not self._judged and stored is not None:
+            self._judged = True
+            self.found_clean.emit(bool(np.array_equal(clean, stored)))
         kept = sum(frame in window for frame in self._kept)
         self.progress_changed.emit(kept, len(window))
         self.frame_ready.emit(denoised.frame)

@@ -198,6 +198,14 @@ def test_denoised_picture_is_compared_in_every_mode(qtbot, make_window, run_file
     assert window.picture.mode is ViewMode.DIFFERENCE
 
 
+def test_a_run_that_denoising_leaves_alone_says_so(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    told = []
+    window.denoising.found_clean.connect(told.append)
+    window.picture.set_mode(ViewMode.DENOISED)  # the engine of this test changes nothing
+    qtbot.waitUntil(lambda: True in told)
+
+
 def test_subtraction_shows_the_difference_to_the_mask(qtbot, make_window, run_file):
     window = make_window(run_file)
     plain = window.view.grab_picture()
