@@ -18,6 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -250,9 +251,17 @@ def task_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def train_step(
-    config: Config, options: LoopOptions, step: int, name: str, bases: list[BaseRun]
+    config: Config,
+    options: LoopOptions,
+    step: int,
+    name: str,
+    bases: list[BaseRun],
+    start: Path | None = None,
 ) -> Path:
-    """Train step 1 or 2 to its end; return the folder of its checkpoint."""
+    """Train step 1 or 2 to its end; return the folder of its checkpoint.
+
+    ``start`` is a student's weights file to begin step 2 from, where there is no checkpoint yet.
+    """
     log.info("%d runs, %d of them noisy", len(bases), sum(b.noise is not None for b in bases))
     folders = {n: CHECKPOINT_FOLDER / f"denoiser_{name}" / f"step{n}" for n in (1, 2)}
     # Another seed after each resumption, or the same patches would come again.
@@ -272,7 +281,10 @@ def train_step(
         teacher.eval().requires_grad_(False)
     recursive = bool({k for k, v in config.losses.items() if v} & RECURSIVE_PARTS)
     stream = batches(seed, bases, config.patch, config.batch, recursive)
-    task = train(StudentTask(config, teacher), stream, options, folders[2])
+    student = StudentTask(config, teacher)
+    if start is not None:
+        student.network.load_state_dict(load_file(start))
+    task = train(student, stream, options, folders[2])
     if config.validation_runs:
         rng = np.random.default_rng(1)
         held = load_bases(config.validation_runs)
@@ -292,6 +304,7 @@ def main() -> None:
     parser.add_argument("--disable", action="append", default=[], help="leave a named part out")
     parser.add_argument("--steps", type=int, help="instead of the config's")
     parser.add_argument("--name", help="of the checkpoint, instead of the config's")
+    parser.add_argument("--start", type=Path, help="student's .safetensors to begin from")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -306,7 +319,7 @@ def main() -> None:
         options = replace(options, steps=given.steps)
     name = given.name or config_path(given.config).stem
     bases = load_bases(config.runs, config.simulated_runs, tuple(given.run))
-    train_step(config, options, given.step, name, bases)
+    train_step(config, options, given.step, name, bases, given.start)
 
 
 if __name__ == "__main__":
