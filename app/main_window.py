@@ -15,7 +15,6 @@ from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QIc
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
-    QLabel,
     QMainWindow,
     QSizePolicy,
     QToolBar,
@@ -139,7 +138,6 @@ class MainWindow(QMainWindow):
         self.denoise_panel = DenoisePanel()
         self.motion_plot = MotionPlot()
         self.tool_bar = QToolBar("Tools")
-        self._busy = QLabel()
 
     def _lay_out(self) -> None:
         center = QWidget()
@@ -162,7 +160,6 @@ class MainWindow(QMainWindow):
         spacer = QWidget()
         spacer.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.tool_bar.addWidget(spacer)
-        self.tool_bar.addWidget(self._busy)
         for name in TOOL_BAR_RIGHT:
             self.tool_bar.addAction(self.actions_by_name[name])
         self.addToolBar(self.tool_bar)
@@ -228,7 +225,7 @@ class MainWindow(QMainWindow):
         self.worker.notice.connect(lambda text: self.say(text, Severity.WARNING))
         self.library.opened.connect(self.set_review)
         self.library.refused.connect(self.say_error)
-        self.library.busy.connect(self._busy.setText)
+        self.library.busy.connect(self.run_list.set_status)
         self.notices.action_requested.connect(lambda notice: self.run_command(notice.command))
 
     # the run

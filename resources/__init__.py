@@ -1,4 +1,4 @@
-"""Icons, style sheets, weights, schemas and the sample run, found wherever the program is installed."""
+"""Icons, style sheets, weights, schemas and the sample run, found wherever they are installed."""
 
 from __future__ import annotations
 

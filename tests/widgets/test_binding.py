@@ -8,7 +8,7 @@ class Sender(QObject):
 
 
 def test_bool_signals_keep_reference_counts(qtbot):
-    """PySide6 6.12.0 lost one reference an emission, and Python 3.11 aborted after some hundreds."""
+    """PySide6 6.12.0 lost one an emission, and Python 3.11 aborted after some hundreds."""
     sender = Sender()
     sender.switched.connect(lambda on: None)
     before = sys.getrefcount(True)
