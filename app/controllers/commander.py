@@ -87,7 +87,7 @@ class Commander:
             "auto_window": window.picture.auto_window,
             "file_window": window.picture.next_file_window,
             "full_window": window.picture.full_window,
-            "toggle_tracks": window.picture.set_tracks_shown,
+            "toggle_tracks": view.set_overlay_visible,
             "toggle_corners": view.set_corners_visible,
             "show_original": lambda: window.picture.set_mode(ViewMode.ORIGINAL),
             "show_denoised": lambda: window.picture.set_mode(ViewMode.DENOISED),

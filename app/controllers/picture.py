@@ -49,8 +49,6 @@ class Picture(QObject):
         self._mode = ViewMode.ORIGINAL
         self._strength = 1.0
         self._show_patient = True
-        self._show_corners = True
-        self._show_tracks = True
         self._hidden_tracks: set[str] = set()
         self._trail_frames = 12
         self._show_trails = True
@@ -65,7 +63,7 @@ class Picture(QObject):
 
     # the run
 
-    def set_review(self, review: Review | None, settings: DisplaySettings | None = None) -> None:
+    def set_review(self, review: Review | None) -> None:
         """Show another run; the window it opens with is that of the file."""
         if self._review is not None:
             self._review.cache.on_decoded = None
@@ -74,7 +72,7 @@ class Picture(QObject):
         if review is None:
             self._view.set_frame(None)
             return
-        self._settings = settings or review.display.default_settings()
+        self._settings = review.display.default_settings()
         key = review.key
         review.cache.on_decoded = lambda index: self._decoded.emit(key, index)
         self._view.set_message("")
@@ -155,11 +153,6 @@ class Picture(QObject):
         """Show or hide whose run it is."""
         self._show_patient = shown
         self.draw_corners()
-
-    def set_tracks_shown(self, shown: bool) -> None:
-        """Show or hide all tracks."""
-        self._show_tracks = shown
-        self._view.set_overlay_visible(shown)
 
     def set_track_shown(self, track_id: str, shown: bool) -> None:
         """Show or hide one track."""
