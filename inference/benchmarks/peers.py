@@ -46,9 +46,18 @@ def template_matching(frames: NDArray[np.uint8], first: tuple[float, float]) -> 
     return np.array(points, np.float64)
 
 
-def _boxes(tracker: cv2.Tracker, frames: NDArray[np.uint8], first: tuple[float, float]) -> Points:
+def _boxes(
+    tracker: cv2.Tracker,
+    frames: NDArray[np.uint8],
+    first: tuple[float, float],
+    margin: int = 0,
+) -> Points:
     side = round(BOX * max(frames.shape[1:]) / 512)
-    box = (round(first[0] - side / 2), round(first[1] - side / 2), side, side)
+    if margin:
+        edges = (margin, margin, margin, margin)
+        frames = np.stack([cv2.copyMakeBorder(f, *edges, cv2.BORDER_REPLICATE) for f in frames])
+    x, y = (round(place + margin - side / 2) for place in first)
+    box = (x, y, side, side)
     # The box is placed on whole pixels; what that loses is added again.
     offset = np.array(first) - (np.array(box[:2]) + side / 2)
     tracker.init(cv2.cvtColor(frames[0], cv2.COLOR_GRAY2BGR), box)
@@ -61,9 +70,9 @@ def _boxes(tracker: cv2.Tracker, frames: NDArray[np.uint8], first: tuple[float, 
 
 
 def multiple_instance(frames: NDArray[np.uint8], first: tuple[float, float]) -> Points:
-    """Follow with OpenCV's MIL tracker."""
+    """Follow with OpenCV's MIL tracker, in frames with a margin: it fails at the border."""
     cv2.setRNGSeed(1)
-    return _boxes(cv2.TrackerMIL.create(), frames, first)
+    return _boxes(cv2.TrackerMIL.create(), frames, first, margin=2 * BOX)
 
 
 def nano_tracker(folder: Path) -> Follow:
