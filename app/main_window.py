@@ -274,7 +274,6 @@ class MainWindow(QMainWindow):
             self.say(review.store.notice, Severity.WARNING)
         for note in run.notes:
             self.say(note)
-        self.picture.draw()
 
     def close_review(self) -> None:
         """Save and close the run that is open."""

@@ -93,11 +93,11 @@ class LabelViews(QObject):
             return
         for track_id, frames in change.frames.items():
             if frames and track_id in review.labels:
-                strip = overlays.strip(review.labels, review.labels.track(track_id))
                 touched = np.array(sorted(frames))
-                self._timeline.update_states(
-                    track_id, touched, strip.states[touched], strip.confidence[touched]
+                states, confidence = overlays.strip_values(
+                    review.labels.track(track_id), touched.tolist()
                 )
+                self._timeline.update_states(track_id, touched, states, confidence)
         if not self._later.isActive():
             self._later.start()
 

@@ -66,12 +66,21 @@ def overlay(
 
 def strip(labels: Labels, track: Track) -> TrackStrip:
     """Return what the timeline shows of a track."""
-    states = [STRIP_STATES[state] for state in labels.frame_states(track.id)]
-    confidence = np.full(labels.frame_count, np.nan, np.float32)
-    for frame, point in track.points.items():
-        if point.confidence is not None and frame < labels.frame_count:
-            confidence[frame] = point.confidence
-    return TrackStrip(track.id, track.name, track.color, np.array(states, np.uint8), confidence)
+    states, confidence = strip_values(track, range(labels.frame_count))
+    return TrackStrip(track.id, track.name, track.color, states, confidence)
+
+
+def strip_values(
+    track: Track, frames: Iterable[int]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return the strip's state and the confidence (NaN for none) on each of ``frames``."""
+    points = [track.points.get(frame) for frame in frames]
+    states = [FrameState.EMPTY if point is None else point.frame_state for point in points]
+    confidence = [np.nan if p is None or p.confidence is None else p.confidence for p in points]
+    return (
+        np.array([STRIP_STATES[state] for state in states], np.uint8),
+        np.array(confidence, np.float32),
+    )
 
 
 def row(labels: Labels, track: Track, *, visible: bool) -> TrackRow:
@@ -99,11 +108,10 @@ def motion(run: Run, track: Track) -> MotionCurve:
         if run.frame_count > 1:
             velocity = np.gradient(scaled, run.frame_times_ms / 1000.0, axis=0)
             speed = np.hypot(*velocity.T)
-    confidence = np.full(run.frame_count, np.nan)
-    for frame, point in track.points.items():
-        if point.confidence is not None and frame < run.frame_count:
-            confidence[frame] = point.confidence
-    return MotionCurve(track.id, track.name, track.color, displacement, speed, confidence)
+    _, confidence = strip_values(track, range(run.frame_count))
+    return MotionCurve(
+        track.id, track.name, track.color, displacement, speed, confidence.astype(np.float64)
+    )
 
 
 def motion_unit(run: Run) -> str:

@@ -9,8 +9,8 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.cine_clock import CineClock, Repeat
 from app.runs.run import Run
+from widgets.play_bar import SPEEDS
 
-SPEEDS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
 MIN_TICK_MS = 1.0
 LATENESS_KEPT = 4000
 

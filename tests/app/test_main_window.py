@@ -1,6 +1,8 @@
 """What a user does in the window, with engines that need no networks."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,6 +140,33 @@ def test_interpolated_frames_are_not_tracked_over(qtbot, make_window, run_file, 
     filled = [window.labelling.selected.points[f] for f in range(3, 10)]
     assert {p.source for p in filled} == {PointSource.INTERPOLATED}
     assert filled[-1].x > filled[0].x
+
+
+def test_tracking_asked_for_in_one_run_means_nothing_in_the_next(
+    qtbot, make_window, run_file, engines, tmp_path
+):
+    window = make_window(run_file)
+    click_tip(qtbot, window, 60.0, 50.0)
+    settled(qtbot, window, engines, 1)
+    for jobs in (2, 3, 4):
+        window.run_command("track_both")
+        settled(qtbot, window, engines, jobs)
+    other = tmp_path / "other"
+    other.mkdir()
+    copy = Path(shutil.copy(run_file, other / "run.dcm"))
+    window.library.open_run(copy)
+    qtbot.waitUntil(lambda: window.review is not None and window.review.run.path == copy)
+    for frame in (2, 10):
+        window.playback.seek(frame)
+        click_tip(qtbot, window, 60.0, 50.0)
+        settled(qtbot, window, engines, 5 if frame == 2 else 6)
+    window.labelling.set_span(3, 9)
+    window.run_command("interpolate_span")
+    window.run_command("drop_span")
+    click_tip(qtbot, window, 90.0, 90.0)  # the fourth step, as the last tracking in the first run
+    settled(qtbot, window, engines, 7)
+    sources = {window.labelling.selected.points[f].source for f in range(3, 10)}
+    assert sources == {PointSource.INTERPOLATED}
 
 
 def test_locked_labels_stay(qtbot, make_window, run_file, engines):
