@@ -8,10 +8,10 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.arguments import command_parser, window_parser
 from app.errors import UserError, sentence
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FAILED, INTERRUPTED = 1, 130
-DEVICES = ("auto", "cpu", "cuda", "mps")
 FRAMES_LOOKED_AT = 9
 SHOWN_NUMBERS = 4
 
@@ -32,10 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program and return its exit status: 0, 1 (failed), 2 (wrong usage), 130 (Ctrl-C)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] and arguments[0] in COMMANDS:
-        options = _command_parser().parse_args(arguments)
+        options = command_parser().parse_args(arguments)
         act: Callable[[argparse.Namespace], int] = COMMANDS[options.command]
     else:
-        options, act = _window_parser().parse_args(arguments), _window
+        options, act = window_parser(COMMANDS).parse_args(arguments), _window
     logging.getLogger().addHandler(logging.NullHandler())
     if options.verbose:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr)
@@ -49,106 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             log.exception("the command failed")
         _say(sentence(error))
         return FAILED
-
-
-def _window_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="fluorotrace",
-        description="Review X-ray runs: true-time cine, denoising, catheter-tip tracking, labels.",
-        epilog="Without a window: " + ", ".join(f"fluorotrace {c} --help" for c in COMMANDS),
-    )
-    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="files or folders")
-    parser.add_argument("--demo", action="store_true", help="show the built-in sample")
-    parser.add_argument("--version", action="version", version=f"fluorotrace {_version()}")
-    _add_verbose(parser)
-    return parser
-
-
-def _command_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="fluorotrace")
-    commands = parser.add_subparsers(dest="command", required=True)
-
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
-        added.add_argument("run", type=Path, metavar="RUN", help="a file or a folder of frames")
-        _add_verbose(added)
-        return added
-
-    info = command("info", "Tell what was read.")
-    info.add_argument("--json", action="store_true", help="as JSON instead of a table")
-
-    track = command("track", "Track a catheter tip through the run, both ways.")
-    start = track.add_mutually_exclusive_group(required=True)
-    start.add_argument("--tip", type=_tip, metavar="X,Y", help="where the tip is, in pixels from 0")
-    start.add_argument("--auto", action="store_true", help="let the tracker find the tip")
-    track.add_argument(
-        "--frame", type=int, metavar="N", help="the frame with the tip, from 0 (needed with --tip)"
-    )
-    track.add_argument("--name", default="catheter tip", help="name of the track")
-    _add_device(track)
-    track.add_argument(
-        "--output", type=_label_file, required=True, metavar="FILE", help=".json or .csv"
-    )
-
-    denoise = command("denoise", "Denoise all frames.")
-    denoise.add_argument(
-        "--output",
-        type=_denoised_output,
-        required=True,
-        metavar="OUTPUT",
-        help="FILE.npy (float32, the grey scale of the run), FILE.mp4, or a new FOLDER of pictures",
-    )
-    denoise.add_argument(
-        "--strength", type=_strength, default=1.0, metavar="S", help="0 to 1, or a percentage: 70%%"
-    )
-    _add_device(denoise)
-
-    export = command("export", "Write the labels of the run that were saved in the window.")
-    export.add_argument("--format", choices=("json", "csv", "coco"), default="json")
-    export.add_argument("--output", type=Path, required=True, metavar="FILE")
-    return parser
-
-
-def _add_verbose(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-v", "--verbose", action="store_true", help="details on standard error")
-
-
-def _add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to compute")
-
-
-def _tip(text: str) -> tuple[float, float]:
-    x, y = (float(part) for part in text.split(","))
-    return x, y
-
-
-def _strength(text: str) -> float:
-    share = float(text.removesuffix("%"))
-    share = share / 100 if text.endswith("%") or share > 1 else share
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1 (or 0% and 100%)")
-    return share
-
-
-def _label_file(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() not in (".json", ".csv"):
-        raise argparse.ArgumentTypeError(f"{text} ends neither in .json nor in .csv")
-    return path
-
-
-def _denoised_output(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() not in (".npy", ".mp4", "") and not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is neither FILE.npy, FILE.mp4 nor a folder")
-    return path
-
-
-def _version() -> str:
-    try:
-        return version("fluorotrace")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 def _say(text: str) -> None:
@@ -205,7 +104,7 @@ def _told(value: Any) -> str:
 
 def _track(options: argparse.Namespace) -> int:
     if options.tip is not None and options.frame is None:
-        _command_parser().error("--tip needs --frame")
+        command_parser().error("--tip needs --frame")
     _check_place(options.output)
     with _opened(options.run) as review:
         run = review.run
@@ -299,7 +198,58 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"info": _info, "track": _track, "denoise": _denoise, "export": _export}
+def _prepare(options: argparse.Namespace) -> int:
+    """Prepare what can be; 1 where something could not be read, once all the rest is done."""
+    from app.prepare import LEAST_FRAMES, Job, is_done, may_teach, prepare_all, shard_name
+    from app.runs.catalog import scan
+    from app.settings import load_settings
+
+    archive = options.archive
+    if not archive.is_dir():
+        raise UserError(f"There is no folder {archive}; name the folder that holds the runs.")
+    folder = load_settings().project_folder
+    jobs: dict[str, Job] = {}
+    found = unfit = unreadable = 0
+    with _progress("Looking for runs", None) as done:
+        for found, entry in enumerate(scan(archive), 1):
+            done(found)
+            if entry.error:
+                unreadable += 1
+                _say(f"{entry.path.parent}: {entry.error}")
+            elif may_teach(entry):
+                name = shard_name(entry, archive)
+                jobs.setdefault(
+                    name, Job(entry.path, name, options.output, Path(folder) if folder else None)
+                )
+            else:
+                unfit += 1
+    waiting = [job for job in jobs.values() if not is_done(job)]
+    prepared = shards = labelled = 0
+    with _progress("Preparing runs", len(waiting)) as done:
+        for count, (job, outcome) in enumerate(prepare_all(waiting, options.processes), 1):
+            done(count)
+            if outcome.trouble:
+                unreadable += 1
+                _say(f"{job.path.parent}: {outcome.trouble}")
+            else:
+                prepared += 1
+                shards += outcome.unlabelled
+                labelled += outcome.labelled
+    _say(
+        f"{prepared} runs prepared as {shards} shards, and {labelled} with labels; "
+        f"{len(jobs) - len(waiting)} were done before, {unreadable} could not be read, "
+        f"{unfit} are no X-ray runs of {LEAST_FRAMES} frames or more."
+    )
+    return FAILED if unreadable or not jobs else 0
+
+
+COMMANDS = {
+    "info": _info,
+    "track": _track,
+    "denoise": _denoise,
+    "export": _export,
+    "prepare": _prepare,
+}
 
 
 # helpers
@@ -317,7 +267,7 @@ def _opened(path: Path) -> Iterator[Review]:
 
 
 @contextmanager
-def _progress(text: str, total: int) -> Iterator[Callable[[int], None]]:
+def _progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,

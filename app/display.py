@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.runs.run import Lut, MaskSubtraction, Run, Shutter, VoiFunction, Window
+from inference.frames import FrameSequence
 
 Frame = NDArray[Any]
 Picture = NDArray[np.uint8]
@@ -112,6 +113,17 @@ class DisplayPipeline:
         """Undo `mono2`: back to the stored grey scale."""
         floats = values.astype(np.float32)
         return np.asarray(self._high - floats if self.dark_is_high else floats + self._low)
+
+    def sequence(self) -> FrameSequence:
+        """Return the run as the networks see it: frames decoded when asked for, by `mono2`."""
+        run = self._run
+        return FrameSequence(
+            read=lambda index: self.mono2(self._read(index)),
+            frame_count=run.frame_count,
+            rows=run.rows,
+            columns=run.columns,
+            white=self.white,
+        )
 
     def to_modality(self, stored: Frame) -> NDArray[np.float64]:
         """Apply the Modality LUT or rescale; stored values may be blends between integers."""

@@ -7,9 +7,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from app.display import DisplayPipeline
 from app.errors import UserError
 from app.runs.dicom_timing import even_times
@@ -19,7 +16,6 @@ from app.runs.run import Run, RunError, TimingSource
 from app.settings import Settings
 from app.tracks.labels import Labels
 from app.tracks.store import Store, open_store
-from inference.frames import FrameSequence
 
 _numbers = itertools.count(1)
 
@@ -41,13 +37,7 @@ class Review:
         self.store = store
         self.display = DisplayPipeline(run, cache.wait)
         self.key = f"run{next(_numbers)}"
-        self.sequence = FrameSequence(
-            read=self._read,
-            frame_count=run.frame_count,
-            rows=run.rows,
-            columns=run.columns,
-            white=self.display.white,
-        )
+        self.sequence = self.display.sequence()
 
     @property
     def labels(self) -> Labels:
@@ -65,9 +55,6 @@ class Review:
         self.cache.close()
         self.run.frames.close()
         self.store.close()
-
-    def _read(self, index: int) -> NDArray[np.generic]:
-        return self.display.mono2(self.cache.wait(index))
 
 
 def open_review(path: Path, settings: Settings) -> Review:

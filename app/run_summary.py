@@ -16,6 +16,8 @@ def summary(run: Run) -> dict[str, Any]:
     return {
         "path": str(run.path),
         "modality": run.modality,
+        "manufacturer": run.manufacturer,
+        "scanner_model": run.scanner_model,
         "sop_instance_uid": run.sop_instance_uid,
         "study_date": run.study_date.isoformat() if run.study_date else None,
         "study_description": run.study_description,

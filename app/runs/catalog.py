@@ -44,6 +44,7 @@ class CatalogEntry:
     primary_angle_deg: float | None = None
     secondary_angle_deg: float | None = None
     study_date: date | None = None
+    sop_instance_uid: str = ""
     study_uid: str = ""
     series_uid: str = ""
     study_description: str = ""

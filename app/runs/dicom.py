@@ -215,6 +215,8 @@ def _read_run(path: Path, header: OpenedHeader) -> Run:
         study_uid=text(dataset, "StudyInstanceUID") or None,
         series_uid=text(dataset, "SeriesInstanceUID") or None,
         modality=text(dataset, "Modality"),
+        manufacturer=text(dataset, "Manufacturer"),
+        scanner_model=text(dataset, "ManufacturerModelName"),
         study_date=study_date(dataset),
         study_description=text(dataset, "StudyDescription"),
         series_description=text(dataset, "SeriesDescription"),

@@ -71,6 +71,7 @@ def _entry(path: Path, header: OpenedHeader, listed_by_user: bool) -> CatalogEnt
         primary_angle_deg=None if primary is None else float(primary[0]),
         secondary_angle_deg=None if secondary is None else float(secondary[0]),
         study_date=study_date(dataset),
+        sop_instance_uid=text(dataset, "SOPInstanceUID"),
         study_uid=text(dataset, "StudyInstanceUID"),
         series_uid=text(dataset, "SeriesInstanceUID"),
         study_description=text(dataset, "StudyDescription"),

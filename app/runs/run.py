@@ -203,6 +203,8 @@ class Run:
     study_uid: str | None = None
     series_uid: str | None = None
     modality: str = ""
+    manufacturer: str = ""
+    scanner_model: str = ""
     study_date: date | None = None
     study_description: str = ""
     series_description: str = ""

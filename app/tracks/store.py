@@ -232,11 +232,7 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
     """
     identity = run_identity(run)
     run_path = run.path.absolute()
-    beside = run_path.parent
-    spare = user_data_path("fluorotrace") / "labels"
-    folders = [spare] if beside.is_relative_to(resource_path()) else [beside, spare]
-    if project_folder is not None:
-        folders = [project_folder, *folders]
+    folders = _label_folders(run_path, project_folder)
     path = find_store(run_path, identity, folders, database.read_identity)
     notice = ""
     if path is None:
@@ -259,6 +255,37 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
             _release(lock)
         raise StoreError(f"The labels in {path} cannot be read; check that file.") from error
     return Store(run, identity, path, folders, content, lock, notice or refusal, lock is None)
+
+
+def saved_labels(run: Run, project_folder: Path | None = None) -> database.Content | None:
+    """Return the saved labels of a run, to look at only; None where none lie under its name.
+
+    Unlike `open_store` it takes no right to write and searches no folder, so that it is quick
+    for each run of a large archive.
+
+    Raises
+    ------
+    StoreError
+        If there are labels that cannot be read.
+    """
+    identity, run_path = run_identity(run), run.path.absolute()
+    for path in store_paths(run_path, identity, _label_folders(run_path, project_folder)):
+        if path.exists() and database.read_identity(path) == identity:
+            try:
+                return database.read(path)
+            except (NotOurs, sqlite3.Error, OSError) as error:
+                raise StoreError(
+                    f"The labels in {path} cannot be read; check that file."
+                ) from error
+    return None
+
+
+def _label_folders(run_path: Path, project_folder: Path | None) -> list[Path]:
+    """Return where labels of a run may lie, best first."""
+    beside = run_path.parent
+    spare = user_data_path("fluorotrace") / "labels"
+    folders = [spare] if beside.is_relative_to(resource_path()) else [beside, spare]
+    return folders if project_folder is None else [project_folder, *folders]
 
 
 def _unusable(path: Path) -> bool:
