@@ -67,7 +67,19 @@ def command_parser() -> argparse.ArgumentParser:
     denoise.add_argument(
         "--strength", type=_strength, default=1.0, metavar="S", help="0 to 1, or a percentage: 70%%"
     )
+    denoise.add_argument(
+        "--weights", metavar="NAME", help="a denoiser made by adapt, instead of the shipped one"
+    )
     _add_device(denoise)
+
+    adapt = run_command("adapt", "Adapt the denoiser to the scanner of a noisy run.")
+    adapt.add_argument("--output", metavar="NAME", help="what to call it; the scanner's name")
+    adapt.add_argument(
+        "--minutes", type=_minutes, default=3.0, metavar="M", help="time to learn: 3 minutes"
+    )
+    adapt.add_argument(
+        "--json", action="store_true", help="progress and result as lines of JSON, for programs"
+    )
 
     export = run_command("export", "Write the labels of the run that were saved in the window.")
     export.add_argument("--format", choices=("json", "csv", "coco"), default="json")
@@ -105,6 +117,13 @@ def _strength(text: str) -> float:
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1 (or 0% and 100%)")
     return share
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes <= 24 * 60:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1440")
+    return minutes
 
 
 def _count(text: str) -> int:

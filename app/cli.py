@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,9 +171,11 @@ def _denoise(options: argparse.Namespace) -> int:
     _check_place(options.output)
     with _opened(options.run) as review:
         from app.denoised_output import denoised_output
+        from app.denoisers import find_denoiser
         from inference.denoising import DenoisedFrame, DenoiseRequest, load_denoiser
 
-        denoiser = load_denoiser(options.device, warn=_say)
+        named = {"name": find_denoiser(options.weights).weights} if options.weights else {}
+        denoiser = load_denoiser(options.device, warn=_say, **named)
         frames = tuple(range(review.run.frame_count))
         with (
             denoised_output(options.output, review, options.strength) as write,
@@ -183,6 +187,33 @@ def _denoise(options: argparse.Namespace) -> int:
                 done(denoised.frame + 1)
 
             denoiser.denoise(review.sequence, DenoiseRequest(frames), lambda: False, take)
+    return 0
+
+
+def _adapt(options: argparse.Namespace) -> int:
+    from app.denoisers import adapt_to_run, check_name, free_name
+    from app.runs.opening import open_run
+
+    run = open_run(options.run)
+    try:
+        name = options.output or free_name(run)
+        check_name(name)
+        if options.json:
+
+            def tell(line: dict[str, Any]) -> None:
+                sys.stdout.write(json.dumps(line) + "\n")
+                sys.stdout.flush()
+
+            made = adapt_to_run(run, name, lambda share: tell({"share": share}), options.minutes)
+            tell(asdict(made))
+        else:
+            with _progress("Adapting the denoiser", 100) as done:
+                made = adapt_to_run(
+                    run, name, lambda share: done(int(100 * share)), options.minutes
+                )
+            _say(f"{made.scores} Use it with --weights {shlex.quote(name)}.")
+    finally:
+        run.frames.close()
     return 0
 
 
@@ -247,6 +278,7 @@ COMMANDS = {
     "info": _info,
     "track": _track,
     "denoise": _denoise,
+    "adapt": _adapt,
     "export": _export,
     "prepare": _prepare,
 }

@@ -24,6 +24,9 @@ PATCH_PX = 128
 BATCH = 8
 LEARNING_RATE = 2e-4
 MOST_FRAMES = 48
+LEAST_FRAMES = 12
+LEAST_SCORED_FRAMES = 5
+"""What a sample's window needs."""
 SCORED_PATCHES = 48
 
 
@@ -69,7 +72,7 @@ def adapt(
     Parameters
     ----------
     frames : FrameSequence
-        At least 8 noisy frames of at least 160 pixels a side.
+        At least 12 noisy frames of at least 160 pixels a side.
     should_stop : callable
         Asked before each step.
     on_progress : callable
@@ -87,17 +90,20 @@ def adapt(
     AdaptationError
         If the series is too short, too small or too clean.
     """
-    if frames.frame_count < 8 or min(frames.rows, frames.columns) < PATCH_PX + 32:
-        raise AdaptationError("Choose a series of at least 8 frames of 160 x 160 pixels or more.")
+    if frames.frame_count < LEAST_FRAMES or min(frames.rows, frames.columns) < PATCH_PX + 32:
+        raise AdaptationError(
+            f"This is too little to learn from: choose a run of at least {LEAST_FRAMES} frames "
+            f"of {PATCH_PX + 32} x {PATCH_PX + 32} pixels or more."
+        )
     count = min(frames.frame_count, MOST_FRAMES)
     stack = np.stack([frames.read(index) for index in range(count)])
     noise = estimate_noise(stack.__getitem__, count, frames.white)
     if noise.is_clean:
-        raise AdaptationError("This series shows no noise to learn from: choose a noisy one.")
-    # The last quarter is for the score; short series are scored on other patches of the same.
-    cut = count - count // 4 if count >= 16 else count
+        raise AdaptationError("This run is clean: there is nothing to adapt. Choose a noisy one.")
+    # The last quarter is for the score.
+    cut = count - max(count // 4, LEAST_SCORED_FRAMES)
     learned = BaseRun(stack[:cut], frames.white, noise)
-    scored = BaseRun(stack[cut:] if cut < count else stack, frames.white, noise)
+    scored = BaseRun(stack[cut:], frames.white, noise)
     rng = np.random.default_rng(11)
     checks = [draw_sample(rng, [scored], PATCH_PX) for _ in range(SCORED_PATCHES)]
 

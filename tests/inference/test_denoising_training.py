@@ -123,8 +123,8 @@ def test_from_own_noisy_runs_to_a_network_that_runs(
 
 @pytest.mark.slow
 def test_adapting_gives_a_score_before_and_after_and_weights_that_load(tmp_path: Path) -> None:
-    frames = flat_run(9, 176)
-    sequence = FrameSequence(lambda index: frames[index], 9, 176, 176)
+    frames = flat_run(12, 176)
+    sequence = FrameSequence(lambda index: frames[index], 12, 176, 176)
     told: list[float] = []
     adapted = adapt(sequence, lambda: False, told.append, minutes=0.01)
     assert adapted is not None
@@ -136,7 +136,7 @@ def test_adapting_gives_a_score_before_and_after_and_weights_that_load(tmp_path:
     assert adapt(sequence, lambda: True, told.append) is None
 
 
-@pytest.mark.parametrize("frames", [flat_run(4), flat_run(9, 96), flat_run(deviation=0.3)])
+@pytest.mark.parametrize("frames", [flat_run(11), flat_run(12, 96), flat_run(deviation=0.3)])
 def test_a_series_that_cannot_teach_is_refused(frames: np.ndarray) -> None:
     count, rows, columns = frames.shape
     sequence = FrameSequence(lambda index: frames[index], count, rows, columns)
