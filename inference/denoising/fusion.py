@@ -4,8 +4,10 @@ A neighbour, aligned by whole pixels, is shut out wherever it differs by more th
 explains. Two tests look for that. The first averages the difference over small and large squares
 and finds what came or went. The second correlates the difference with the frame's own gradients
 over a square, as optical flow does (Lucas & Kanade 1981), and finds what slid by less than a
-pixel or two, which would blur an edge long before any average noticed. So the mean holds no
-trails; what the gates miss is for the network, which sees the mean beside the noisy frame.
+pixel or two, which would blur an edge long before any average noticed. At last the mean as a whole
+is compared with the frame along short lines in eight directions: a faint wire that moved differs
+too little from each neighbour, but it differs from all of them alike. So the mean holds no trails;
+what the gates miss is for the network, which sees the mean beside the noisy frame.
 """
 
 from __future__ import annotations
@@ -31,6 +33,14 @@ SLIDE_SIZE = 15
 SLIDE_DEVIATIONS = 1.5
 FLAT_ENERGY = 1.5
 """Gradients below this multiple of the picture's median energy are noise: nothing can slide."""
+LINE_DIRECTIONS = 8
+LINE_REACH = 6
+"""Half the length of the lines that the mean is compared along, half-resolution pixels."""
+LINE_SPACING = 3
+LINE_SOFTNESS = cv2.getGaussianKernel(3, 1.2) @ cv2.getGaussianKernel(3, 1.2).T
+LINE_DEVIATIONS = 4.0
+LINE_SURROUNDINGS = np.ones((5, 5), np.uint8)
+"""A place that differs takes its surroundings along, half-resolution pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,9 @@ class Gates:
         self._deviations = [box_deviation(spatial_correlation, size) for size in GATE_SIZES_PX]
         # A gradient is three half-resolution pixels wide, and correlated noise adds up over it.
         self._slide_deviation = 3.0 * self._deviations[1]
+        self._lines = [
+            (points, _line_deviation(points, spatial_correlation)) for points in _line_points()
+        ]
 
     def fuse(self, frame: Frame, neighbours: Sequence[Neighbour]) -> Fused:
         """Average ``frame`` with its neighbours where these show the same.
@@ -115,7 +128,32 @@ class Gates:
         # Neighbours that share noise with the frame bring less than independent ones.
         shared = self._temporal
         variance = np.minimum(1.0, (1.0 + shared) / (1.0 - shared) / weights)
-        return Fused(total / full_weights, variance.astype(np.float32))
+        return self._without_what_moved(frame, Fused(total / full_weights, variance))
+
+    def _without_what_moved(self, frame: Frame, fused: Fused) -> Fused:
+        """Go back to the frame where the mean shows something else along a line."""
+        rows, columns = frame.shape
+        difference = cv2.subtract(fused.mean, frame)
+        reduced = cv2.resize(difference, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
+        reduced = cv2.filter2D(reduced, -1, LINE_SOFTNESS)
+        padded = cv2.copyMakeBorder(reduced, *(LINE_REACH,) * 4, cv2.BORDER_REFLECT)
+        worst = np.zeros_like(reduced)
+        for points, deviation in self._lines:
+            along = np.zeros_like(reduced)
+            for dx, dy in points:
+                top, left = LINE_REACH + dy, LINE_REACH + dx
+                part = padded[top : top + rows // 2, left : left + columns // 2]
+                cv2.add(along, part, along)
+            along *= np.float32(1.0 / (len(points) * LINE_DEVIATIONS * deviation))
+            cv2.max(worst, cv2.absdiff(along, 0.0), worst)
+        # The mean holds a part of the frame: that much less noise is in their difference.
+        squared = worst * worst / np.maximum(1.0 - fused.variance, 1e-3)
+        squared = cv2.dilate(squared, LINE_SURROUNDINGS)
+        kept = np.float32(1.0) / (1.0 + (squared * squared) ** 2)
+        full = cv2.resize(kept, (columns, rows), interpolation=cv2.INTER_NEAREST)
+        mean = frame + full * difference
+        lost = 1.0 - kept
+        return Fused(mean, fused.variance + lost * lost * (1.0 - fused.variance))
 
     def _gradients(self, reduced: Frame) -> _Gradients:
         """Gradients of the half-resolution frame, shut off where they are noise."""
@@ -144,3 +182,26 @@ class Gates:
             np.maximum(worst, slide * np.float32(1.0 / (SLIDE_DEVIATIONS * pair)), out=worst)
         squared = worst * worst
         return np.asarray(1.0 / (1.0 + squared * squared * squared), np.float32)
+
+
+def _line_points() -> list[list[tuple[int, int]]]:
+    """Return the (x, y) offsets of the points of a short line in each direction."""
+    steps = np.arange(-LINE_REACH, LINE_REACH + 1, LINE_SPACING)
+    angles = np.pi * np.arange(LINE_DIRECTIONS) / LINE_DIRECTIONS
+    return [
+        [(round(float(s * np.cos(a))), round(float(s * np.sin(a)))) for s in steps] for a in angles
+    ]
+
+
+def _line_deviation(
+    points: Sequence[tuple[int, int]], spatial_correlation: NDArray[np.float64]
+) -> float:
+    """Return the deviation of unit noise averaged over the softened points of a line."""
+    size = 2 * LINE_REACH + 7
+    kernel = np.zeros((size, size))
+    for dx, dy in points:
+        kernel[size // 2 + dy, size // 2 + dx] += 1.0 / len(points)
+    kernel = cv2.filter2D(kernel, -1, LINE_SOFTNESS)
+    full = np.kron(kernel, np.full((2, 2), 0.25))
+    spread = cv2.filter2D(full, -1, spatial_correlation, borderType=cv2.BORDER_CONSTANT)
+    return float(np.sum(full * spread)) ** 0.5

@@ -15,6 +15,8 @@ Frame = NDArray[np.float32]
 
 RECURSION_WEIGHT = 0.2
 MATRIX_SIZE_PX = 7
+PLAIN_LINES = 0.4
+"""Line-like structure below this many noise deviations counts as none."""
 
 
 def feature_matching(network: Msr2auNet, output: Tensor, target: Tensor) -> Tensor:
@@ -101,9 +103,32 @@ def _lines(x: Tensor) -> Tensor:
 
 
 def invention_loss(output: Tensor, target: Tensor) -> Tensor:
-    """Punish line-like structure that is stronger in the output than in the target."""
-    excess = functional.relu(_lines(output).abs() - _lines(target).abs())
+    """Punish line-like structure where the target has none.
+
+    Only there: punished on real lines as well, what comes out too strong by chance would make all
+    of them thinner.
+    """
+    wanted = _lines(target).abs()
+    excess = functional.relu(_lines(output).abs() - wanted) * (wanted < PLAIN_LINES)
     return (excess * excess).mean()
+
+
+def profile_loss(output: Tensor, target: Tensor, profile: Tensor) -> Tensor:
+    """Punish what is wrong alike all along a device: its depth, its width, its place.
+
+    Errors are averaged over the pixels that share a number (same distance from the centre line,
+    see `drawing.DrawnDevices`), which leaves the bias, and the bias is squared. The noise of a
+    target that is itself noisy averages out of the gradient.
+    """
+    numbers = int(profile.max()) + 1
+    offset = torch.arange(len(profile), device=profile.device)[:, None, None, None] * numbers
+    index = (profile + offset).flatten()
+    on_devices = (profile > 0).flatten()
+    error = (output - target).flatten()[on_devices]
+    index = index[on_devices]
+    sums = error.new_zeros(len(profile) * numbers).index_add(0, index, error)
+    counts = torch.bincount(index, minlength=len(sums))
+    return (sums * sums / counts.clamp(min=1)).sum() / output.numel()
 
 
 def thinning_loss(output: Tensor, target: Tensor, exact: Tensor) -> Tensor:

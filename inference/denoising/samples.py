@@ -13,11 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.denoising.drawing import draw_devices
 from inference.denoising.fusion import Gates, Neighbour
 from inference.denoising.noise import CORRELATION_REACH_PX, NoiseModel, estimate_noise
 
@@ -27,17 +29,27 @@ WINDOW_RADIUS = 6
 """Frames on either side of the centre that a sample can hold."""
 RECORRUPTION = 0.6
 UNTOLD_CORRELATION = 0.1
+DEVICE_SHARE = 0.75
+"""Share of the samples that devices are drawn into."""
+LOWERED_DEVIATIONS = (0.006, 0.08)
+"""Noise of runs whose dose is lowered, shares of the grey scale."""
+LEAST_LOWERING = 2.5
+"""A run's dose is lowered so far that its own noise is weak beside what is added."""
 NOISY_DEVIATION = 0.01
 """From this share of the grey scale on, a run's noise is too strong to stand as a target."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BaseRun:
-    """One recorded run to learn from; ``noise`` is None where it is weak."""
+    """One recorded run to learn from; ``noise`` is None where it is weak.
+
+    ``own_deviation`` is the deviation of its own noise as a share of the grey scale.
+    """
 
     frames: NDArray[np.generic]  # (T, H, W)
     white: float
     noise: NoiseModel | None
+    own_deviation: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +62,7 @@ class Sample:
     correlation: float
     target: Frame  # (n, n)
     device: Frame  # (n, n), 1 on drawn devices
+    profile: NDArray[np.int64]  # (n, n), see `drawing.DrawnDevices`
     window: Frame  # (5, n, n): frames t-2..t+2, aligned by whole pixels
     exact: bool  # whether the target is (nearly) free of noise
 
@@ -91,14 +104,16 @@ def load_base(frames: NDArray[np.generic], white: float | None = None) -> BaseRu
         bits = max(8, int(np.ceil(np.log2(float(frames.max()) + 1.0))))
         white = float((1 << bits) - 1)
     noise = estimate_noise(lambda index: frames[index], len(frames), white)
-    noisy = noise.typical_deviation >= NOISY_DEVIATION * white
-    return BaseRun(frames, white, noise if noisy else None)
+    own_deviation = noise.typical_deviation / white
+    noisy = own_deviation >= NOISY_DEVIATION
+    return BaseRun(frames, white, noise if noisy else None, own_deviation)
 
 
 def halved(run: BaseRun) -> BaseRun:
     """Return a clean run at half size: finer detail than compressed frames hold at full size."""
     half = [cv2.resize(f, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for f in run.frames]
-    return BaseRun(np.stack(half), run.white, None)
+    # Four pixels become one.
+    return BaseRun(np.stack(half), run.white, None, 0.5 * run.own_deviation)
 
 
 def _correlated(
@@ -141,65 +156,6 @@ def _random_kernel(rng: np.random.Generator) -> NDArray[np.float64]:
     side = float(rng.choice([0.0, rng.uniform(0.05, 0.55)], p=[0.2, 0.8]))
     line = np.array([side, 1.0, side])
     return np.outer(line, line)
-
-
-def _draw_devices(rng: np.random.Generator, count: int, size: int) -> tuple[Frame, Frame]:
-    """Draw devices moving over ``count`` frames.
-
-    Returns
-    -------
-    attenuation : (count, size, size)
-        In noise deviations, to subtract.
-    presence : (count, size, size)
-        1 on devices, 0 elsewhere.
-    """
-    attenuation = np.zeros((count, size, size), np.float32)
-    presence = np.zeros_like(attenuation)
-    steps = np.arange(count)[:, None]
-    for _ in range(int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))):
-        kind = rng.choice(["wire", "tube", "marker", "strut"], p=[0.5, 0.2, 0.15, 0.15])
-        contrast = float(np.exp(rng.uniform(np.log(1.5), np.log(14.0))))
-        speed = rng.normal(0.0, 1.0, 2) * rng.choice([0.0, 0.4, 1.2, 4.0, 8.0])
-        beat = rng.normal(0.0, 1.0, 2) * np.exp(rng.uniform(np.log(0.2), np.log(8.0)))
-        phase = rng.uniform(0, 2 * np.pi)
-        period = rng.uniform(6.0, 30.0)
-        move = speed[None] * (steps - count // 2) + beat[None] * np.sin(
-            2 * np.pi * steps / period + phase
-        )
-        start = rng.uniform(0, size, 2)
-        length = 10.0 if kind in ("marker", "strut") else rng.uniform(0.4, 1.4) * size
-        knots = 24
-        angle = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.normal(0, 0.12, knots))
-        line = np.cumsum(np.stack([np.cos(angle), np.sin(angle)], 1) * length / knots, 0)
-        line -= line[knots // 2]
-        thickness = {"wire": 1, "strut": 1, "marker": 3, "tube": int(rng.integers(4, 9))}[str(kind)]
-        softness = rng.uniform(0.45, 1.0)
-        bend = rng.normal(0.0, 0.004, 2)
-        for k in range(count):
-            canvas = np.zeros((size, size), np.uint8)
-            wobble = line * (1.0 + bend * (k - count // 2))
-            points = [wobble + start + move[k]]
-            if kind == "marker":
-                points = [points[0][:4]]
-            if kind == "strut":
-                points = [points[0] + np.array([6.0 * s, 3.0 * (s % 2)]) for s in range(5)]
-            for piece in points:
-                cv2.polylines(
-                    canvas,
-                    [np.round(piece * 16).astype(np.int32)],
-                    False,
-                    255,
-                    thickness,
-                    cv2.LINE_AA,
-                    4,
-                )
-            profile = cv2.GaussianBlur(canvas.astype(np.float32) / 255.0, (0, 0), softness)
-            if kind == "tube":
-                inner = cv2.erode(canvas, np.ones((3, 3), np.uint8)).astype(np.float32) / 255.0
-                profile -= 0.5 * cv2.GaussianBlur(inner, (0, 0), softness)
-            attenuation[k] += contrast * profile
-            presence[k] = np.maximum(presence[k], np.minimum(1.0, 2.0 * profile))
-    return attenuation, presence
 
 
 def _cut(
@@ -262,7 +218,9 @@ def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -
         kernel = _random_kernel(rng)
         spatial = autocorrelation(kernel)
         contrast = rng.uniform(0.6, 1.5)
-        deviation = run.white * float(np.exp(rng.uniform(np.log(0.012), np.log(0.08))))
+        least, most = LOWERED_DEVIATIONS
+        least = max(least, LEAST_LOWERING * run.own_deviation)
+        deviation = run.white * float(np.exp(rng.uniform(np.log(least), np.log(most))))
         scene = scene * np.float32(contrast / deviation)
     else:
         spatial = run.noise.spatial_correlation
@@ -270,9 +228,11 @@ def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -
         temporal = run.noise.temporal_correlation
         scene = np.stack([run.noise.stabilise(s) for s in scene])
     presence = np.zeros_like(scene)
-    if rng.random() < 0.6:
-        attenuation, presence = _draw_devices(rng, count, size)
-        scene = scene - attenuation
+    profile = np.zeros((size, size), np.int64)
+    if rng.random() < DEVICE_SHARE:
+        drawn = draw_devices(rng, count, size)
+        presence, profile = drawn.presence, drawn.profile
+        scene = scene - drawn.attenuation
     noise = _correlated(rng, count, size, kernel)
     for k in range(1, count):
         noise[k] = temporal * noise[k - 1] + np.float32((1 - temporal**2) ** 0.5) * noise[k]
@@ -306,7 +266,7 @@ def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -
     turn = int(rng.integers(4))
     flip = bool(rng.integers(2))
 
-    def turned(image: Frame) -> Frame:
+    def turned(image: NDArray[Any]) -> NDArray[Any]:
         image = np.rot90(image, turn, axes=(-2, -1))
         return np.ascontiguousarray(image[..., ::-1] if flip else image)
 
@@ -317,6 +277,7 @@ def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -
         float(touching),
         turned(target),
         turned(presence[radius]),
+        turned(profile),
         turned(np.stack(window)),
         run.noise is None,
     )

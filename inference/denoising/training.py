@@ -46,10 +46,10 @@ class Config:
     simulated_runs : int
         Runs that the simulator adds, noisy as a good cine is.
     losses : dict
-        Weight of each named part of step 2: ``target`` (the sample's own target), ``edges`` (its
-        high bands), ``invention`` (no structure that the target lacks), ``thinning``
-        (no structure missing), ``distillation``,
-        ``recursion``, ``wavelet`` and ``fourier``; 0 leaves a part out.
+        Weight of each named part of step 2: ``target`` (the sample's own target), ``profile`` (no
+        bias along devices), ``invention`` (no structure where the target has none), ``thinning``
+        (no structure missing), ``distillation``, ``recursion``, ``wavelet`` and ``fourier``; 0
+        leaves a part out.
     cross_fusion : bool
         Whether the motion matrix weighs the recursive and the high-band parts.
     device_weight : float
@@ -130,7 +130,7 @@ def load_bases(
 
 def collate(samples: list[Sample], recursive: bool = False) -> dict[str, Tensor]:
     """Stack samples: images (N, 1, n, n), ``window`` (N, 5, n, n), the rest (N, 1, 1, 1)."""
-    names = ("frame", "mean", "variance", "target", "device")
+    names = ("frame", "mean", "variance", "target", "device", "profile")
     batch = {
         name: torch.from_numpy(np.stack([getattr(s, name) for s in samples]))[:, None]
         for name in names
@@ -196,9 +196,8 @@ class StudentTask(nn.Module):
             error = functional.smooth_l1_loss(output, batch["target"], reduction="none")
             emphasis = 1.0 + self.device_weight * losses.surroundings(batch["device"])
             figures["target"] = (error * emphasis).mean()
-        if "edges" in self.weights:
-            everywhere = torch.ones_like(output)
-            figures["edges"] = losses.wavelet_loss(output, batch["target"], everywhere)
+        if "profile" in self.weights:
+            figures["profile"] = losses.profile_loss(output, batch["target"], batch["profile"])
         if "invention" in self.weights:
             figures["invention"] = losses.invention_loss(output, batch["target"])
         if "distillation" in self.weights:
