@@ -74,9 +74,7 @@ def command_parser() -> argparse.ArgumentParser:
 
     adapt = run_command("adapt", "Adapt the denoiser to the scanner of a noisy run.")
     adapt.add_argument("--output", metavar="NAME", help="what to call it; the scanner's name")
-    adapt.add_argument(
-        "--minutes", type=_minutes, default=3.0, metavar="M", help="time to learn: 3 minutes"
-    )
+    adapt.add_argument("--minutes", type=_minutes, metavar="M", help="time to learn; 3 minutes")
     adapt.add_argument(
         "--json", action="store_true", help="progress and result as lines of JSON, for programs"
     )

@@ -173,9 +173,10 @@ def _denoise(options: argparse.Namespace) -> int:
         from app.denoised_output import denoised_output
         from app.denoisers import find_denoiser
         from inference.denoising import DenoisedFrame, DenoiseRequest, load_denoiser
+        from inference.denoising.denoiser import STUDENT
 
-        named = {"name": find_denoiser(options.weights).weights} if options.weights else {}
-        denoiser = load_denoiser(options.device, warn=_say, **named)
+        name = find_denoiser(options.weights).weights if options.weights else STUDENT
+        denoiser = load_denoiser(options.device, name=name, warn=_say)
         frames = tuple(range(review.run.frame_count))
         with (
             denoised_output(options.output, review, options.strength) as write,
@@ -191,26 +192,25 @@ def _denoise(options: argparse.Namespace) -> int:
 
 
 def _adapt(options: argparse.Namespace) -> int:
-    from app.denoisers import adapt_to_run, check_name, free_name
+    from app.denoisers import MINUTES, adapt_to_run, check_name, free_name
     from app.runs.opening import open_run
 
     run = open_run(options.run)
     try:
         name = options.output or free_name(run)
         check_name(name)
+        minutes = options.minutes or MINUTES
         if options.json:
 
             def tell(line: dict[str, Any]) -> None:
                 sys.stdout.write(json.dumps(line) + "\n")
                 sys.stdout.flush()
 
-            made = adapt_to_run(run, name, lambda share: tell({"share": share}), options.minutes)
+            made = adapt_to_run(run, name, lambda share: tell({"share": share}), minutes)
             tell(asdict(made))
         else:
             with _progress("Adapting the denoiser", 100) as done:
-                made = adapt_to_run(
-                    run, name, lambda share: done(int(100 * share)), options.minutes
-                )
+                made = adapt_to_run(run, name, lambda share: done(int(100 * share)), minutes)
             _say(f"{made.scores} Use it with --weights {shlex.quote(name)}.")
     finally:
         run.frames.close()

@@ -111,6 +111,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("show_wipe", "Denoise", "Wipe", ("Ctrl+4",)),
     Command("show_difference", "Denoise", "Difference", ("Ctrl+5",)),
     Command("cancel_denoising", "Denoise", "Stop denoising", separated=True),
+    Command("adapt_denoiser", "Denoise", "Adapt to this scanner", separated=True),
+    Command("use_shipped_denoiser", "Denoise", "Back to the shipped denoiser"),
     Command("new_track", "Track", "New track", ("N",), icon="plus"),
     Command("next_track", "Track", "Next track", ("Q",)),
     Command("delete_track", "Track", "Delete track", ("Ctrl+Delete",)),

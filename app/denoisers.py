@@ -20,7 +20,6 @@ from platformdirs import user_data_path
 from app.display import DisplayPipeline
 from app.errors import UserError
 from app.runs.run import Patient, Run
-from inference.denoising.adaptation import AdaptationError, adapt
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +155,8 @@ def adapt_to_run(
     OSError
         If the weights cannot be saved.
     """
+    from inference.denoising.adaptation import AdaptationError, adapt
+
     try:
         learned = adapt(DisplayPipeline(run).sequence(), lambda: False, on_progress, minutes)
     except AdaptationError as error:

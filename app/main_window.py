@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.background import Background
+from app.controllers.adapting import Adapting
 from app.controllers.commander import Commander
 from app.controllers.denoising import Denoising
 from app.controllers.label_views import LabelViews
@@ -78,11 +79,12 @@ def load_tracker(device: str, warn: Callable[[str], None]) -> Tracker:
     return load(device, warn=warn)
 
 
-def load_denoiser(device: str, warn: Callable[[str], None]) -> Denoiser:
+def load_denoiser(device: str, warn: Callable[[str], None], weights: str) -> Denoiser:
     """Load the denoiser; the engine's module is imported on the worker thread."""
+    from inference.denoising.denoiser import STUDENT
     from inference.denoising.denoiser import load_denoiser as load
 
-    return load(device, warn=warn)
+    return load(device, name=weights or STUDENT, warn=warn)
 
 
 class MainWindow(QMainWindow):
@@ -107,6 +109,7 @@ class MainWindow(QMainWindow):
         self.playback = Playback(self)
         self.labelling = Labelling(self.playback, self.worker)
         self.denoising = Denoising(self.worker, settings.denoised_memory_mb << 20)
+        self.adapting = Adapting(self)
         self.picture = Picture(self.view, self.playback, self.denoising, self.labelling)
         self.label_views = LabelViews(
             self.labelling, self.picture, self.timeline, self.track_panel, self.motion_plot
@@ -262,6 +265,7 @@ class MainWindow(QMainWindow):
         self.picture.set_review(review)
         self.labelling.set_review(review)
         self.denoising.set_review(review)
+        self.adapting.show_adaptable()
         self.label_views.set_review(review)
         self.playback.set_run(run, state.playhead)
         self.actions_by_name["toggle_reviewed"].setChecked(state.reviewed)
@@ -289,6 +293,7 @@ class MainWindow(QMainWindow):
         self.picture.set_review(None)
         self.library.show_label_state(review)
         self.review = None
+        self.adapting.show_adaptable()
         try:
             review.close()
         except UserError as error:
@@ -455,6 +460,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save everything and end the threads."""
         self.commander.close()
+        self.adapting.cancel()
         self.close_review()
         self.label_views.stop()
         self.worker.close()

@@ -22,6 +22,7 @@ class Settings:
 
     theme: str = "dark"
     device: str = "auto"  # auto, cuda, mps or cpu
+    denoiser: str = ""  # the name of an adapted one; "" is the shipped one
     frame_memory_mb: int = 800
     denoised_memory_mb: int = 400
     project_folder: str = ""  # "" keeps labels beside the run

@@ -41,6 +41,14 @@ class Loader(Protocol[Engine]):
         ...
 
 
+class DenoiserLoader(Protocol):
+    """Makes a denoiser for a device, from the weights that a `DenoiseJob` names."""
+
+    def __call__(self, device: str, warn: Callable[[str], None], weights: str) -> Denoiser:
+        """Load it; may take seconds."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackJob:
     """Track one point of one run; a newer job with the same ``key`` replaces an older one.
@@ -56,13 +64,17 @@ class TrackJob:
 
 @dataclass(slots=True, eq=False)
 class DenoiseJob:
-    """Denoise the frames of one run that are still wanted."""
+    """Denoise the frames of one run that are still wanted.
+
+    ``weights`` is the path of an adapted denoiser without its ending, "" for the shipped one.
+    """
 
     key: str
     frames: FrameSequence
     wanted: set[int]
     playhead: int = 0
     causal: bool = False
+    weights: str = ""
     total: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,8 +92,9 @@ class InferenceWorker(QObject):
     Parameters
     ----------
     load_tracker, load_denoiser : callable
-        ``load(device, warn)`` makes the engine; called on the worker thread, once a device.
-        ``warn`` takes sentences for the user, such as that the GPU is short of memory.
+        ``load(device, warn)``, for the denoiser ``load(device, warn, weights)``, makes the engine;
+        called on the worker thread, once a device. ``warn`` takes sentences for the user, such as
+        that the GPU is short of memory.
     device : str
         auto, cuda, mps or cpu.
     """
@@ -99,7 +112,7 @@ class InferenceWorker(QObject):
     def __init__(
         self,
         load_tracker: Loader[Tracker],
-        load_denoiser: Loader[Denoiser],
+        load_denoiser: DenoiserLoader,
         device: str = "auto",
     ) -> None:
         super().__init__()
@@ -107,6 +120,7 @@ class InferenceWorker(QObject):
         self._load_denoiser = load_denoiser
         self._device = device
         self._engines: dict[str, Any] = {}
+        self._weights = ""  # of the denoiser in _engines
         self._device_told = ""
         self._wake = threading.Condition()
         self._tracking: dict[str, TrackJob] = {}
@@ -252,7 +266,7 @@ class InferenceWorker(QObject):
                 self.denoising_progress.emit(job.key, job.total - len(job.wanted), job.total)
 
         def work() -> None:
-            engine: Denoiser = self._engine("denoiser", self._load_denoiser)
+            engine = self._denoiser(job.weights)
             engine.denoise(job.frames, DenoiseRequest(chunk, job.causal), stopped, report)
             self._tell_device(engine)
 
@@ -265,6 +279,19 @@ class InferenceWorker(QObject):
                 del self._denoising[job.key]
         if ended:
             self.denoising_finished.emit(job.key)
+
+    def _denoiser(self, weights: str) -> Denoiser:
+        """Return the denoiser of these weights; one at a time is kept."""
+
+        def load(device: str, warn: Callable[[str], None]) -> Denoiser:
+            return self._load_denoiser(device, warn, weights)
+
+        if weights != self._weights:
+            with self._wake:
+                self._engines.pop("denoiser", None)
+            self._weights = weights
+        engine: Denoiser = self._engine("denoiser", load)
+        return engine
 
     def _engine(self, name: str, load: Loader[Any]) -> Any:
         with self._wake:

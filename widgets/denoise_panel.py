@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from widgets.compare import ViewMode
+from widgets.denoiser_choice import DenoiserChoice
 from widgets.icons import icon
 from widgets.key_keeping import SLIDING_KEYS, keep_keys
 from widgets.theme import DARK, Theme
@@ -38,7 +39,11 @@ MODES = {
 
 
 class DenoisePanel(QWidget):
-    """Mode, strength, progress and device of denoising.
+    """Mode, strength, progress and device of denoising, and which denoiser computes.
+
+    Attributes
+    ----------
+    denoiser : DenoiserChoice
 
     Signals
     -------
@@ -106,11 +111,13 @@ class DenoisePanel(QWidget):
         running.setContentsMargins(0, 0, 0, 0)
         running.addWidget(self._progress, 1)
         running.addWidget(self._cancel)
+        self.denoiser = DenoiserChoice()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 6)
         layout.setSpacing(4)
         layout.addLayout(modes)
         layout.addLayout(strength)
+        layout.addWidget(self.denoiser)
         layout.addWidget(self._running)
         layout.addWidget(self._reason)
         layout.addWidget(self._device)
@@ -132,6 +139,7 @@ class DenoisePanel(QWidget):
         for mode, button in self._buttons.items():
             button.setIcon(icon(MODES[mode][2], theme))
         self._cancel.setIcon(icon("close", theme))
+        self.denoiser.set_theme(theme)
 
     def set_shortcuts(self, keys: Mapping[str, str]) -> None:
         """Write the keys of the commands (command name to key) into the tooltips."""

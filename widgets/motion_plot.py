@@ -80,7 +80,7 @@ class MotionPlot(QWidget):
         bottom = self._confidence.getAxis("bottom")
         bottom.enableAutoSIPrefix(False)
         bottom.setHeight(self.fontMetrics().height() + 6)
-        self.setMinimumHeight(12 * self.fontMetrics().height())
+        self.setMinimumHeight(7 * self.fontMetrics().height())
         self.setAccessibleName("Motion plots")
         self.set_theme(DARK)
 

@@ -95,6 +95,8 @@ class Commander:
             "show_wipe": lambda: window.picture.set_mode(ViewMode.WIPE),
             "show_difference": lambda: window.picture.set_mode(ViewMode.DIFFERENCE),
             "cancel_denoising": lambda: window.denoising.set_wanted(False),
+            "adapt_denoiser": window.adapting.adapt,
+            "use_shipped_denoiser": lambda: window.adapting.use(""),
             "new_track": labelling.add_track,
             "next_track": labelling.select_next,
             "delete_track": labelling.remove_track,

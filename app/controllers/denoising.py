@@ -33,6 +33,7 @@ class Denoising(QObject):
         self._worker = worker
         self._budget_bytes = budget_bytes
         self._review: Review | None = None
+        self._weights = ""
         self._kept: dict[int, NDArray[np.float32]] = {}
         self._wanted = False
         self._judged = False
@@ -48,7 +49,7 @@ class Denoising(QObject):
     def set_review(self, review: Review | None) -> None:
         """Work on another run; what was denoised of the former one is forgotten."""
         if self._review is not None:
-            self._worker.cancel_denoising(self._review.key)
+            self._worker.cancel_denoising(self._key)
         self._review = review
         self._judged = False
         self.found_clean.emit(False)
@@ -59,6 +60,17 @@ class Denoising(QObject):
         self._kept.clear()
         self._asked_around = None
         self._ask()
+
+    def set_weights(self, weights: str) -> None:
+        """Denoise with others: the path of an adapted denoiser without ending, "" for the shipped.
+
+        What the former ones made is forgotten, and not taken should it still come.
+        """
+        if weights != self._weights:
+            if self._review is not None:
+                self._worker.cancel_denoising(self._key)
+            self._weights = weights
+            self.forget()
 
     def set_budget(self, budget_bytes: int) -> None:
         """Keep at most this much."""
@@ -72,7 +84,7 @@ class Denoising(QObject):
             self._wanted = wanted
             self._asked_around = None
             if self._review is not None and not wanted:
-                self._worker.cancel_denoising(self._review.key)
+                self._worker.cancel_denoising(self._key)
                 self.progress_changed.emit(0, 0)
             self._ask()
 
@@ -81,7 +93,7 @@ class Denoising(QObject):
         self._playhead = frame
         if self._review is None or not self._wanted:
             return
-        self._worker.set_playhead(self._review.key, frame)
+        self._worker.set_playhead(self._key, frame)
         moved = abs(frame - (self._asked_around or 0))
         capacity = self._capacity()
         if capacity < self._review.run.frame_count and moved > capacity * MOVED_ENOUGH:
@@ -97,6 +109,11 @@ class Denoising(QObject):
         done = np.zeros(count, bool)
         done[list(self._kept)] = True
         return done
+
+    @property
+    def _key(self) -> str:
+        assert self._review is not None
+        return f"{self._review.key} {self._weights}"
 
     def _capacity(self) -> int:
         assert self._review is not None
@@ -123,11 +140,17 @@ class Denoising(QObject):
         self.progress_changed.emit(len(window) - len(missing), len(window))
         if missing:
             self._worker.denoise(
-                DenoiseJob(self._review.key, self._review.sequence, missing, self._playhead)
+                DenoiseJob(
+                    self._key,
+                    self._review.sequence,
+                    missing,
+                    self._playhead,
+                    weights=self._weights,
+                )
             )
 
     def _take(self, key: str, denoised: DenoisedFrame) -> None:
-        if self._review is None or key != self._review.key or not self._wanted:
+        if self._review is None or key != self._key or not self._wanted:
             return
         window = self._window()
         if denoised.frame not in window:

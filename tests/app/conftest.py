@@ -70,18 +70,29 @@ def run_file(tmp_path):
 
 
 @pytest.fixture
-def make_window(qtbot, tmp_path, monkeypatch, engines):
+def loaded_weights():
+    """The weights of each denoiser that a window loaded, "" for the shipped one."""
+    return []
+
+
+@pytest.fixture
+def make_window(qtbot, tmp_path, monkeypatch, engines, loaded_weights):
     """Return a function that opens a window on paths, with engines that need no networks."""
     from app.main_window import MainWindow, make_application
     from app.settings import Settings
     from app.worker import InferenceWorker
 
     monkeypatch.setenv("FLUOROTRACE_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     make_application()
     windows = []
 
+    def load_denoiser(device, warn, weights):
+        loaded_weights.append(weights)
+        return engines[1]
+
     def make(*paths, **settings):
-        worker = InferenceWorker(lambda device, warn: engines[0], lambda device, warn: engines[1])
+        worker = InferenceWorker(lambda device, warn: engines[0], load_denoiser)
         window = MainWindow(Settings(**settings), worker)
         windows.append(window)
         qtbot.addWidget(window)

@@ -68,7 +68,7 @@ def engines(monkeypatch):
         inference.tracking, "load_tracker", lambda device, warn=None: RightwardTracker()
     )
     monkeypatch.setattr(
-        inference.denoising, "load_denoiser", lambda device, warn=None: HalvingDenoiser()
+        inference.denoising, "load_denoiser", lambda device, name, warn=None: HalvingDenoiser()
     )
 
 
@@ -293,7 +293,7 @@ def test_what_is_broken_off_leaves_nothing(
             super().denoise(frames, type(request)(request.frames[:2]), should_stop, on_frame)
             raise raised
 
-    monkeypatch.setattr(inference.denoising, "load_denoiser", lambda device, warn: Breaking())
+    monkeypatch.setattr(inference.denoising, "load_denoiser", lambda device, name, warn: Breaking())
     before = sorted(p.name for p in tmp_path.iterdir())
     assert cli.main(["denoise", str(folder), "--output", str(tmp_path / name)]) == status
     assert told in only_line(capsys)

@@ -13,7 +13,7 @@ FRAMES = FrameSequence(lambda index: np.full((8, 8), index, np.uint8), 40, 8, 8)
 
 @pytest.fixture
 def worker(qtbot, engines):
-    made = InferenceWorker(lambda device, warn: engines[0], lambda device, warn: engines[1])
+    made = InferenceWorker(lambda device, warn: engines[0], lambda *asked: engines[1])
     yield made
     engines[0].gate.set()
     made.close()
@@ -125,9 +125,24 @@ def test_networks_are_loaded_once_a_device(qtbot, engines):
     assert loaded == ["auto", "cpu"]
 
 
+def test_denoisers_are_changed_with_the_job_that_asks_for_another(qtbot, engines):
+    loaded = []
+
+    def load(device, warn, weights):
+        loaded.append(weights)
+        return engines[1]
+
+    worker = InferenceWorker(lambda device, warn: engines[0], load)
+    for number, weights in enumerate(("", "", "/adapted", "")):
+        with qtbot.waitSignal(worker.denoising_finished):
+            worker.denoise(DenoiseJob(f"d{number}", FRAMES, {1}, weights=weights))
+    worker.close()
+    assert loaded == ["", "/adapted", ""]
+
+
 def test_closing_stops_running_work(qtbot, engines):
     engines[0].gate.clear()
-    worker = InferenceWorker(lambda device, warn: engines[0], lambda device, warn: engines[1])
+    worker = InferenceWorker(lambda device, warn: engines[0], lambda *asked: engines[1])
     worker.track(TrackJob("a", FRAMES, request()))
     qtbot.waitUntil(lambda: len(engines[0].asked) == 1)
     worker.close()
@@ -137,7 +152,7 @@ def test_closing_stops_running_work(qtbot, engines):
 def test_move_to_the_cpu_is_told(qtbot, engines):
     told, devices = [], []
 
-    def load(device, warn):
+    def load(device, warn, weights=""):
         engines[1].device_name = "cuda"
 
         def run_out():
