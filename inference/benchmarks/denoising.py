@@ -1,6 +1,6 @@
 """The denoiser beside its peers: simulated runs, a phantom's real noise, clinical runs.
 
-python -m inference.benchmarks denoising [--quick] [--ours-only] [--part PART] [--data FOLDER]
+python -m inference.benchmarks denoising [--quick] [--only NAME] [--part PART] [--data FOLDER]
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from rich.console import Console
 from rich.table import Table
 
 from inference.benchmarks import denoising_scores as scores
+from inference.benchmarks.denoised_tracking import compare_tracking
 from inference.benchmarks.denoising_peers import Denoise, available_peers
 from inference.denoising import DenoisedFrame, Denoiser, DenoiseRequest, load_denoiser
 from inference.denoising.noise import NoiseModel, estimate_noise
 from inference.denoising.samples import read_run
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, simulate_run
+from inference.tracking.tracker import load_tracker
 
 TEST_SEED = 910_000
 """First seed of the simulated test set; the training's runs have seeds from 50,000 on."""
@@ -37,6 +39,7 @@ CLINICAL = ("angiodata/P1_C1", "angiodata/P4_C5", "rubo/0002.DCM")
 CLINICAL_FRAMES = 16
 LOWERED_DEVIATION = 8.0
 SCORED_STRIDE = 3
+SINGLE_FRAME = "ours, single frame"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +96,7 @@ def ours(
 def our_modes(denoiser: Denoiser) -> dict[str, Denoise]:
     """Return the modes of the shipped student; "single frame" sees one frame at a time."""
     return {
-        "ours, single frame": lambda frames, noise, wanted: np.stack(
+        SINGLE_FRAME: lambda frames, noise, wanted: np.stack(
             [denoiser.denoise_still(frames[k], noise) for k in wanted]
         ),
         "ours, causal": lambda frames, noise, wanted: ours(
@@ -283,9 +286,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m inference.benchmarks denoising")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--runs", type=int, default=10, help="simulated runs")
+    parser.add_argument("--tracked-runs", type=int, default=20, help="simulated, for the tracker")
     parser.add_argument("--quick", action="store_true", help="without the slow peers")
-    parser.add_argument("--ours-only", action="store_true")
-    parser.add_argument("--part", choices=("simulated", "phantom", "clinical", "speed"))
+    parser.add_argument("--only", help="only denoisers whose name holds this")
+    parser.add_argument("--part", choices=("simulated", "phantom", "clinical", "tracker", "speed"))
+    parser.add_argument("--published", help="student of --config paper, path without ending")
     parser.add_argument(
         "--weights", default="denoiser_student", help="name, or path without ending"
     )
@@ -297,9 +302,12 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.threads:
         cv2.setNumThreads(chosen.threads)
     denoisers = available_peers(slow=not chosen.quick)
-    if chosen.ours_only:
-        denoisers = {"noisy": denoisers["noisy"]}
+    if chosen.published:
+        published = load_denoiser(chosen.device, name=chosen.published, threads=chosen.threads)
+        denoisers["UDCA-Net as published"] = our_modes(published)[SINGLE_FRAME]
     denoisers |= our_modes(denoiser)
+    if chosen.only:
+        denoisers = {n: d for n, d in denoisers.items() if n == "noisy" or chosen.only in n}
     parts: dict[str, Callable[[], None]] = {
         "speed": partial(measure_speed, console, denoiser),
         "simulated": lambda: compare(
@@ -307,6 +315,12 @@ def main(arguments: list[str] | None = None) -> None:
         ),
         "phantom": lambda: _phantom(console, chosen.data, denoisers),
         "clinical": lambda: _clinical(console, chosen.data, denoisers),
+        "tracker": lambda: compare_tracking(
+            console,
+            load_tracker(chosen.device, threads=chosen.threads),
+            denoiser,
+            chosen.tracked_runs,
+        ),
     }
     for name, part in parts.items():
         if chosen.part in (None, name):

@@ -107,8 +107,15 @@ def block_matching(frames: Frames, noise: NoiseModel, wanted: Sequence[int]) -> 
     return np.stack(out)
 
 
+def trained_on_the_same_frames(frames: Frames, noise: NoiseModel, wanted: Sequence[int]) -> Stack:
+    """Train a small blind-spot video network on these frames (see `blind_spot`)."""
+    from inference.benchmarks.blind_spot import blind_spot
+
+    return blind_spot(frames, noise, wanted)
+
+
 def available_peers(slow: bool = True) -> dict[str, Denoise]:
-    """Return the peers that can run here; ``slow`` adds those that take seconds a frame."""
+    """Return the peers that can run here; ``slow`` adds those that take seconds or minutes."""
     peers: dict[str, Denoise] = {
         "noisy": as_they_are,
         "recursive filter": recursive_filter,
@@ -116,6 +123,7 @@ def available_peers(slow: bool = True) -> dict[str, Denoise]:
     }
     if slow:
         peers["OpenCV NLM, 5 frames"] = non_local_means
+        peers["UDVD-like"] = trained_on_the_same_frames
         if importlib.util.find_spec("bm3d"):
             peers["BM3D"] = block_matching
     return peers

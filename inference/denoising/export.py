@@ -1,6 +1,6 @@
-"""Write a trained student for shipping: safetensors for GPUs, ONNX for CPUs.
+"""Write a trained student for shipping: safetensors for GPUs, 8-bit ONNX for CPUs.
 
-``python -m inference.denoising.export --name student``
+``python -m inference.denoising.export --name student [--float]``
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from inference.denoising.networks import ExportedStudent
+from inference.denoising.networks import STUDENT_INPUTS, ExportedStudent
 from inference.denoising.training import CHECKPOINT_FOLDER, task_weights
 
 WEIGHTS_FOLDER = Path("resources") / "weights"
-INPUTS = ("frame", "mean", "variance", "correlation")
 
 
 def export_student(checkpoint: Path, target: Path) -> None:
@@ -63,7 +62,7 @@ def write_onnx(network: torch.nn.Module, path: Path) -> None:
             example,
             str(path),
             dynamo=False,
-            input_names=list(INPUTS),
+            input_names=list(STUDENT_INPUTS),
             output_names=["denoised"],
             dynamic_axes=axes,
         )
@@ -74,8 +73,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m inference.denoising.export")
     parser.add_argument("--name", default="student", help="of the checkpoint")
     parser.add_argument("--target", type=Path, default=WEIGHTS_FOLDER / "denoiser_student")
+    parser.add_argument("--float", action="store_true", help="ONNX in float, not in 8 bits")
     given = parser.parse_args()
     export_student(CHECKPOINT_FOLDER / f"denoiser_{given.name}" / "step2", given.target)
+    if not given.float:
+        # It needs onnx, which the program itself does without.
+        from inference.denoising.quantisation import quantise
+
+        onnx_path = given.target.with_name(given.target.name + ".onnx")
+        quantise(onnx_path, onnx_path)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 TEACHER_FRAMES = 5
+STUDENT_INPUTS = ("frame", "mean", "variance", "correlation")
 STUDENT_MULTIPLE = 16
 """Rows and columns of a student's input have to be multiples of this."""
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.denoising import losses
-from inference.denoising.networks import Msr2auNet, Student
+from inference.denoising.networks import STUDENT_INPUTS, Msr2auNet, Student
 from inference.denoising.samples import BaseRun, Sample, draw_sample, halved, load_base, read_run
 from inference.simulation import Scenario, simulate_run
 from inference.training.loop import LoopOptions, averaged_state, read_options, train
@@ -189,8 +189,7 @@ class StudentTask(nn.Module):
 
     def forward(self, batch: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss and its parts."""
-        names = ("frame", "mean", "variance", "correlation")
-        output = self.network(*(batch[name] for name in names))
+        output = self.network(*(batch[name] for name in STUDENT_INPUTS))
         figures: dict[str, Tensor] = {}
         if "target" in self.weights:
             error = functional.smooth_l1_loss(output, batch["target"], reduction="none")
@@ -232,7 +231,7 @@ def validate(network: nn.Module, samples: list[Sample]) -> dict[str, float]:
     sums = dict.fromkeys(("frame", "mean", "output", "frame on devices", "output on devices"), 0.0)
     for sample in samples:
         batch = collate([sample])
-        output = network(*(batch[n] for n in ("frame", "mean", "variance", "correlation")))
+        output = network(*(batch[name] for name in STUDENT_INPUTS))
         target, device = batch["target"], batch["device"]
         weight = device.mean().clamp(min=1e-6)
         for name, image in (("frame", batch["frame"]), ("mean", batch["mean"]), ("output", output)):
