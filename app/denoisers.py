@@ -82,7 +82,7 @@ def denoisers_folder() -> Path:
 def saved_denoisers() -> list[AdaptedDenoiser]:
     """Return the adapted denoisers by name; those whose card is damaged are left out."""
     found = []
-    for path in sorted(denoisers_folder().glob("*.json")):
+    for path in sorted(denoisers_folder().glob("*.json"), key=lambda path: path.stem):
         try:
             card = json.loads(path.read_text("utf-8"))
             known = {field.name: card[field.name] for field in fields(AdaptedDenoiser)}
@@ -102,7 +102,7 @@ def find_denoiser(name: str) -> AdaptedDenoiser:
     """
     saved = {denoiser.name: denoiser for denoiser in saved_denoisers()}
     if name not in saved:
-        known = f"there are {', '.join(saved)}" if saved else "none is adapted yet"
+        known = f"choose one of: {', '.join(saved)}" if saved else "none is adapted yet"
         raise UserError(f"There is no denoiser called {name}; {known}.")
     return saved[name]
 

@@ -124,7 +124,7 @@ class MainWindow(QMainWindow):
         self._refresh_timer.timeout.connect(self._show_progress)
         self._shown_frames = 0
         self._smoothed_rate = 0.0
-        self.apply_settings(settings)
+        self.apply_settings(self.settings)
         self._show_empty()
         self.label_views.set_review(None)
 

@@ -43,7 +43,8 @@ class Adapting(QObject):
     Attributes
     ----------
     made : AdaptedDenoiser or None
-        What came of adapting, until the user says whether to keep it.
+        What came of adapting, until the user says whether to keep it; a window that is closed
+        before that keeps it, unused.
     """
 
     def __init__(self, window: MainWindow) -> None:
@@ -210,6 +211,8 @@ class Adapting(QObject):
 
 def time_left(share: float) -> str:
     """Say how long learning will take yet, with a share of it done."""
+    if share >= 1.0:
+        return "nearly done"
     left_s = MINUTES * 60.0 * (1.0 - share)
     return f"{left_s / 60.0:.0f} min left" if left_s > 90.0 else f"{left_s:.0f} s left"
 

@@ -1,5 +1,6 @@
 """An archive becomes shards for the tracker's training."""
 
+import os
 from dataclasses import replace
 
 import cv2
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from app import cli
-from app.prepare import Job, cut, prepare_run
+from app.prepare import Job, cut, prepare_all, prepare_run
 from app.runs.opening import open_run
 from app.tracks.edits import add_track, new_track, place_point, put_tracked
 from app.tracks.store import open_store
@@ -127,6 +128,25 @@ def test_new_labels_are_picked_up_later(tmp_path, capsys, simulated):
     assert cli.main(command) == 0
     assert "and 1 with labels" in capsys.readouterr().err.splitlines()[-1]
     assert len(list((output / "labelled").iterdir())) == 1
+
+
+class DeadlyJob(Job):
+    """Ends the process that receives it, as a decoder that crashes would."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_file_that_ends_its_process_is_left_out_and_the_others_are_prepared(tmp_path, simulated):
+    jobs = []
+    for number in range(3):
+        path = tmp_path / f"{number}.dcm"
+        write_dicom(simulated, path)
+        make = DeadlyJob if number == 1 else Job
+        jobs.append(make(path, f"{number}", tmp_path))
+    outcomes = {job.name: outcome for job, outcome in prepare_all(jobs, 1)}
+    assert [outcomes[name].unlabelled for name in "012"] == [1, 0, 1]
+    assert "1.dcm broke the program" in outcomes["1"].trouble
 
 
 def test_long_runs_are_cut_so_that_they_fit_in_memory():
