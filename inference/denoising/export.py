@@ -78,10 +78,10 @@ def main() -> None:
     export_student(CHECKPOINT_FOLDER / f"denoiser_{given.name}" / "step2", given.target)
     if not given.float:
         # It needs onnx, which the program itself does without.
-        from inference.denoising.quantisation import quantise
+        from inference.denoising.quantisation import calibration_inputs, quantise
 
         onnx_path = given.target.with_name(given.target.name + ".onnx")
-        quantise(onnx_path, onnx_path)
+        quantise(onnx_path, onnx_path, calibration_inputs())
 
 
 if __name__ == "__main__":

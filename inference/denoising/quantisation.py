@@ -28,6 +28,8 @@ from inference.denoising.networks import STUDENT_INPUTS
 from inference.denoising.samples import draw_sample
 from inference.denoising.training import collate, load_bases
 
+Inputs = dict[str, NDArray[np.float32]]
+
 CALIBRATION_SEED = 7
 CALIBRATION_RUNS = 10
 CALIBRATION_PATCHES = 40
@@ -36,7 +38,7 @@ LAST_WEIGHT = "leave.weight"
 QUANTISED = ["Conv", "ConvTranspose", "Relu", "Add"]
 
 
-def calibration_inputs() -> Iterator[dict[str, NDArray[np.float32]]]:
+def calibration_inputs() -> Iterator[Inputs]:
     """Yield what the student sees of simulated runs, by the names of its inputs."""
     rng = np.random.default_rng(CALIBRATION_SEED)
     bases = load_bases((), CALIBRATION_RUNS)
@@ -46,15 +48,24 @@ def calibration_inputs() -> Iterator[dict[str, NDArray[np.float32]]]:
 
 
 class _Reader(CalibrationDataReader):
-    def __init__(self) -> None:
-        self._inputs = calibration_inputs()
+    def __init__(self, inputs: Iterator[Inputs]) -> None:
+        self._inputs = inputs
 
-    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+    def get_next(self) -> Inputs | None:
         return next(self._inputs, None)
 
 
-def quantise(source: Path, target: Path) -> None:
-    """Write the ONNX file ``source`` with its inner convolutions in 8 bits."""
+def quantise(source: Path, target: Path, inputs: Iterator[Inputs]) -> None:
+    """Write the ONNX file ``source`` with its inner convolutions in 8 bits.
+
+    Parameters
+    ----------
+    source, target : Path
+        May be the same.
+    inputs : iterator of mapping
+        What the network sees, by the names of its inputs; the range of each value is taken from
+        them.
+    """
     nodes = onnx.load(source).graph.node
     last = next(k for k, node in enumerate(nodes) if LAST_WEIGHT in node.input)
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +75,7 @@ def quantise(source: Path, target: Path) -> None:
         quantize_static(
             prepared_path,
             target,
-            _Reader(),
+            _Reader(inputs),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             # CPUs without VNNI add pairs of products in 16 bits: full range would overflow there.

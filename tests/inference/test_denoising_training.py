@@ -10,8 +10,10 @@ import torch
 
 from inference.denoising import DenoiseRequest, load_denoiser, losses
 from inference.denoising.adaptation import AdaptationError, adapt
+from inference.denoising.drawing import draw_devices
 from inference.denoising.export import export_student
-from inference.denoising.networks import Msr2auNet
+from inference.denoising.networks import STUDENT_INPUTS, Msr2auNet
+from inference.denoising.quantisation import quantise
 from inference.denoising.samples import draw_sample, load_base
 from inference.denoising.training import (
     Config,
@@ -79,6 +81,32 @@ def test_the_recursion_averages_and_the_matrix_distrusts_it_where_something_move
     assert trust[45:, :].mean() > 0.7
 
 
+def test_pixels_of_one_profile_number_lie_at_one_distance_from_the_device() -> None:
+    rng = np.random.default_rng(6)
+    while not (profile := draw_devices(rng, 3, 96).profile).any():
+        pass
+    for number in np.unique(profile)[1:]:
+        y, x = np.nonzero(profile == number)
+        if len(y) > 8:
+            # Along a smooth line, a stretch of equal distance is thin: no wider than its bend.
+            _, spread, _ = np.linalg.svd(np.stack([x - x.mean(), y - y.mean()], 1))
+            assert spread[1] / len(y) ** 0.5 < 4.0
+
+
+def test_a_device_thinned_alike_costs_more_than_noise_of_the_same_power() -> None:
+    rng = np.random.default_rng(7)
+    while not (drawn := draw_devices(rng, 3, 96)).profile.any():
+        pass
+    target = torch.from_numpy(-drawn.attenuation[1])[None, None]
+    profile = torch.from_numpy(drawn.profile)[None, None]
+    thinned = 0.9 * target
+    power = float(((thinned - target)[profile > 0] ** 2).mean())
+    noisy = target + power**0.5 * torch.randn(target.shape)
+    bias, noise = (float(losses.profile_loss(x, target, profile)) for x in (thinned, noisy))
+    assert bias > 4.0 * noise
+    assert float(losses.profile_loss(target, target, profile)) == 0.0
+
+
 @pytest.mark.parametrize("name", ["student", "paper"])
 def test_every_named_part_can_be_left_out(name: str) -> None:
     config = load_config(name)
@@ -119,6 +147,14 @@ def test_from_own_noisy_runs_to_a_network_that_runs(
     sequence = FrameSequence(lambda index: frames[index], 6, 96, 96)
     denoiser.denoise(sequence, DenoiseRequest((2,)), lambda: False, given.append)
     assert given[0].pixels.std() < 0.7 * frames[2].std()
+
+    seen = [draw_sample(np.random.default_rng(k), bases, 64) for k in range(4)]
+    inputs = [{n: v.numpy() for n, v in collate([s]).items() if n in STUDENT_INPUTS} for s in seen]
+    (tmp_path / "bytes.safetensors").write_bytes((tmp_path / "own.safetensors").read_bytes())
+    quantise(tmp_path / "own.onnx", tmp_path / "bytes.onnx", iter(inputs))
+    in_bytes = load_denoiser("cpu", name=str(tmp_path / "bytes"))
+    in_bytes.denoise(sequence, DenoiseRequest((2,)), lambda: False, given.append)
+    assert np.abs(given[1].pixels - given[0].pixels).max() < 0.3 * frames[2].std()
 
 
 @pytest.mark.slow
