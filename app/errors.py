@@ -14,6 +14,8 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "There is not enough memory for this; close other programs or runs and try again."
     if isinstance(error, OSError):
+        if error.errno is None and str(error):  # raised by us, with a sentence of its own
+            return str(error)
         where = f" ({error.filename})" if error.filename else ""
         return f"{error.strerror or 'The file could not be used'}{where}."
     lines = str(error).strip().splitlines()

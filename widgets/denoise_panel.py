@@ -121,6 +121,7 @@ class DenoisePanel(QWidget):
         layout.addWidget(self._running)
         layout.addWidget(self._reason)
         layout.addWidget(self._device)
+        layout.addStretch(1)
         self.set_theme(DARK)
         self.set_shortcuts({})
         self.set_mode(ViewMode.ORIGINAL)

@@ -95,7 +95,7 @@ class Adapting(QObject):
         question.setWindowTitle("Delete denoiser")
         question.setText(f"Delete the denoiser {name}? It cannot be brought back.")
         delete = question.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        question.addButton(QMessageBox.StandardButton.Cancel)
+        question.setDefaultButton(question.addButton(QMessageBox.StandardButton.Cancel))
         delete.clicked.connect(lambda: self.delete(name))
         question.finished.connect(question.deleteLater)
         question.open()

@@ -1,7 +1,6 @@
 """Adapting the denoiser from the window, with a process that only says what it is told to."""
 
 import json
-import sys
 import time
 
 import pytest
@@ -141,15 +140,15 @@ def test_the_real_process_adapts_to_a_noisy_run(qtbot, make_window, tmp_path, mo
     from inference.simulation.dicom import write_dicom
 
     monkeypatch.setattr(adapting, "MINUTES", 0.02)
+    monkeypatch.setattr(adapting, "NICENESS", 0)  # on a busy machine a polite process never ends
     run = simulate_run(5, Scenario.LOW_DOSE, frame_count=12, size=192)
     write_dicom(run, tmp_path / "noisy.dcm")
     window = make_window(tmp_path / "noisy.dcm")
     window.run_command("adapt_denoiser")
-    qtbot.waitUntil(lambda: not window.adapting.running, timeout=300_000)
+    qtbot.waitUntil(lambda: not window.adapting.running, timeout=600_000)
     made = window.adapting.made
     assert made is not None, window.notices.notice
     assert made.manufacturer == "Fluorotrace simulation"
     assert 0 < made.error_after < 1
     assert "Demo" not in (denoisers.denoisers_folder() / f"{made.name}.json").read_text()
     assert load_denoiser("cpu", name=made.weights).device_name == "cpu"
-    assert sys.executable
