@@ -173,7 +173,7 @@ class Adapting(QObject):
         while self._process.canReadLine():
             told: dict[str, Any] = json.loads(bytes(self._process.readLine().data()))
             if "share" in told:
-                self._show_progress(told["share"], f"Adapting, {time_left(told['share'])}")
+                self._show_progress(told["share"], progress_text(told["share"]))
             else:
                 self.made = AdaptedDenoiser(**told)
 
@@ -209,12 +209,13 @@ class Adapting(QObject):
         self._window.say_error(sentence)
 
 
-def time_left(share: float) -> str:
-    """Say how long learning will take yet, with a share of it done."""
+def progress_text(share: float) -> str:
+    """Say how long learning will take yet, with a share of it done; after it comes the score."""
     if share >= 1.0:
-        return "nearly done"
+        return "Scoring…"
     left_s = MINUTES * 60.0 * (1.0 - share)
-    return f"{left_s / 60.0:.0f} min left" if left_s > 90.0 else f"{left_s:.0f} s left"
+    left = f"{left_s / 60.0:.0f} min" if left_s > 90.0 else f"{left_s:.0f} s"
+    return f"Adapting, {left} left"
 
 
 def adapting_arguments(run_path: Path, name: str) -> list[str]:
