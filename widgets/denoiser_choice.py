@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -184,7 +185,18 @@ class DenoiserChoice(QWidget):
         self._keep.setText("Keep and use" if better else "Use it anyway")
         self._keep.setDefault(better)
         self._discard.setDefault(not better)
+        self._fit_text()
         self._show_part(self._result)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Wrap the result anew."""
+        super().resizeEvent(event)
+        self._fit_text()
+
+    def _fit_text(self) -> None:
+        # A dock asks for its least height only, which for wrapped text is that of too few lines.
+        height = self._result_text.heightForWidth(self.width())
+        self._result_text.setMinimumHeight(max(height, 0))  # without a text it is -1
 
     def _show_part(self, shown: QWidget) -> None:
         for part in self._parts:
