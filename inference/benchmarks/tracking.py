@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -98,14 +99,20 @@ def sequence_of(frames: NDArray[np.generic]) -> FrameSequence:
     return FrameSequence(lambda index: frames[index], count, rows, columns)
 
 
+@lru_cache(maxsize=1)
+def _sequence(run: LabelledRun) -> FrameSequence:
+    """Return one sequence for all calls with a run, as the program has."""
+    return sequence_of(run.frames)
+
+
 def track_all(
-    tracker: Tracker, frames: NDArray[np.generic], anchors: tuple[Anchor, ...]
+    tracker: Tracker, sequence: FrameSequence, anchors: tuple[Anchor, ...]
 ) -> dict[int, TrackedPoint]:
     """Track a whole run; anchored frames are not among the answers."""
     points: dict[int, TrackedPoint] = {}
     tracker.track(
-        sequence_of(frames),
-        TrackRequest(anchors, 0, len(frames) - 1),
+        sequence,
+        TrackRequest(anchors, 0, sequence.frame_count - 1),
         lambda: False,
         lambda told: points.update({point.frame: point for point in told}),
     )
@@ -116,7 +123,7 @@ def ours(
     tracker: Tracker, run: LabelledRun, anchors: tuple[Anchor, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return our tips (T, 2) and confidences; an absent answer keeps the last tip seen."""
-    points = track_all(tracker, run.frames, anchors)
+    points = track_all(tracker, _sequence(run), anchors)
     tips = np.full((len(run.frames), 2), np.nan)
     confidence = np.ones(len(run.frames))
     for anchor in anchors:
@@ -144,9 +151,10 @@ def first_click(run: LabelledRun) -> int:
 def both_ways(follow: Follow, run: LabelledRun, first: int) -> NDArray[np.float64]:
     """Follow forward and backward from the clicked frame."""
     start = (float(run.tips[first, 0]), float(run.tips[first, 1]))
-    tips = np.empty((len(run.frames), 2))
-    tips[first:] = follow(run.frames[first:], start)
-    tips[: first + 1] = follow(run.frames[first::-1], start)[::-1]
+    frames = np.asarray(run.frames, np.uint8)
+    tips = np.empty((len(frames), 2))
+    tips[first:] = follow(frames[first:], start)
+    tips[: first + 1] = follow(frames[first::-1], start)[::-1]
     return tips
 
 
@@ -288,9 +296,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int)
     parser.add_argument("--ours-only", action="store_true")
     parser.add_argument("--no-corrections", action="store_true")
+    parser.add_argument("--speed", action="store_true", help="measure speed alone")
     chosen = parser.parse_args(arguments)
     console = Console(file=sys.stdout, width=170)
     tracker = load_tracker(chosen.device, name=chosen.weights, threads=chosen.threads)
+    if chosen.speed:
+        _print_speed(console, tracker)
+        return
     peers: dict[str, Follow] = {}
     if not chosen.ours_only:
         peers = {
@@ -315,6 +327,29 @@ def main(arguments: list[str] | None = None) -> None:
         simulated = simulated_runs(chosen.limit)
         title = f"Simulated runs, seeds from {TEST_SEED}"
         print_scores(console, title, compare(simulated, tracker, peers))
+
+
+def _print_speed(console: Console, tracker: Tracker, frame_count: int = 96) -> None:
+    """Print frames a second from decoded frames, for one tip and for three one after the other."""
+    run = simulate_run(TEST_SEED, Scenario.CONTRAST_OCCLUSION, frame_count)
+    x, y = map(float, run.tip[0])
+    places = [(x, y), (x + 40.0, y + 60.0), (x - 60.0, y + 20.0)]
+    track_all(tracker, sequence_of(run.frames[:8]), (Anchor(0, x, y),))
+    table = Table(
+        title=f"{frame_count} frames of 512x512, frames a second, on {tracker.device_name}"
+    )
+    for head in ("tips", "least", "median", "most"):
+        table.add_column(head, justify="right")
+    for count in (1, 3):
+        speeds = []
+        for _ in range(5):
+            sequence = sequence_of(run.frames)
+            started = time.perf_counter()
+            for place in places[:count]:
+                track_all(tracker, sequence, (Anchor(0, *place),))
+            speeds.append(frame_count / (time.perf_counter() - started))
+        table.add_row(str(count), *(f"{f(speeds):.0f}" for f in (min, np.median, max)))
+    console.print(table)
 
 
 def _print_corrections(console: Console, runs: list[LabelledRun], tracker: Tracker) -> None:

@@ -1,7 +1,7 @@
 r"""Calibrate the confidence on held-back simulated runs.
 
-Logistic regression of "within 5 pixels (at 512) of the tip" on the path's probability, the
-sharpness of the peak and the network's own opinion. Run as
+Logistic regression of "within 5 pixels (at 512) of the tip" on what speaks for each point
+(`inference.tracking.job.Evidence`). Run as
 
     python -m inference.tracking.calibration --weights resources/weights/tracker_tiny \
         --output checkpoints/confidence.json
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from inference.frames import FrameSequence
-from inference.simulation import Scenario, SimulatedRun, simulate_run
+from inference.simulation import Scenario, draw_device_over, simulate_run
+from inference.tracking.labelled import LabelledRun, read_image_folder
+from inference.tracking.prepare import codes, training_folders
 from inference.tracking.requests import Anchor, TrackRequest
-from inference.tracking.tracker import Tracker, TrackingJob, features, load_tracker
+from inference.tracking.shards import STATES
+from inference.tracking.tracker import Tracker, features, load_tracker
 
 HELD_BACK_SEED = 800_000
 """First seed of the runs for calibration; training uses seeds below 100,000."""
@@ -32,23 +36,37 @@ RIGHT_WITHIN = 5.0
 log = logging.getLogger(__name__)
 
 
-def gather(tracker: Tracker, run: SimulatedRun) -> tuple[list[NDArray[np.float64]], list[bool]]:
+def held_back_runs(count: int, data: Path | None) -> Iterator[LabelledRun]:
+    """Yield simulated runs, and as many catheters drawn over real frames where there are some."""
+    folders = training_folders(data) if data is not None else []
+    for number in range(count):
+        seed = HELD_BACK_SEED + number
+        run = simulate_run(seed, Scenario.MIXED, frame_count=20)
+        yield LabelledRun("simulated", run.frames, run.tip.astype(np.float64), codes(run.state))
+        if folders:
+            frames = read_image_folder(folders[number % len(folders)])[:20]
+            drawn, device = draw_device_over(frames, seed)
+            tips = device.tip.astype(np.float64)
+            yield LabelledRun("drawn", drawn, tips, codes(device.state))
+
+
+def gather(tracker: Tracker, run: LabelledRun) -> tuple[list[NDArray[np.float64]], list[bool]]:
     """Track a run from its first visible tip; return features and whether each point is right."""
-    visible = [frame for frame, state in enumerate(run.state) if state == "visible"]
-    if not visible:
+    visible = np.flatnonzero(run.states == STATES.index("visible"))
+    if not len(visible):
         return [], []
-    first = visible[0]
+    first = int(visible[0])
     count, rows, columns = run.frames.shape
-    sequence = FrameSequence(lambda index: run.frames[index], count, rows, columns, run.white)
-    anchor = Anchor(first, float(run.tip[first, 0]), float(run.tip[first, 1]))
-    job = TrackingJob(tracker, sequence, TrackRequest((anchor,), 0, count - 1))
+    sequence = FrameSequence(lambda index: run.frames[index], count, rows, columns)
+    anchor = Anchor(first, float(run.tips[first, 0]), float(run.tips[first, 1]))
+    job = tracker.job(sequence, TrackRequest((anchor,), 0, count - 1))
     points = {point.frame: point for told in job.run(lambda: False) for point in told}
     rows_of, right = [], []
     for frame, point in points.items():
-        if point.x is None or point.y is None or run.state[frame] == "absent":
+        if point.x is None or point.y is None or run.states[frame] == STATES.index("absent"):
             continue
-        error = np.hypot(point.x - run.tip[frame, 0], point.y - run.tip[frame, 1])
-        rows_of.append(features(*job.evidence[frame]))
+        error = np.hypot(point.x - run.tips[frame, 0], point.y - run.tips[frame, 1])
+        rows_of.append(features(job.evidence[frame]))
         right.append(bool(error * 512 / max(rows, columns) <= RIGHT_WITHIN))
     return rows_of, right
 
@@ -60,7 +78,8 @@ def fit(rows: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float
     def loss(weights: NDArray[np.float64]) -> float:
         return float(np.logaddexp(0.0, -sign * (rows @ weights)).mean() + 1e-3 * weights @ weights)
 
-    found = minimize(loss, np.zeros(4), bounds=[(None, None)] + 3 * [(0.0, None)])
+    count = rows.shape[1]
+    found = minimize(loss, np.zeros(count), bounds=[(None, None)] + (count - 1) * [(0.0, None)])
     return np.asarray(found.x)
 
 
@@ -69,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Calibrate the tracker's confidence.")
     parser.add_argument("--weights", required=True, help="name, or path without ending")
     parser.add_argument("--runs", type=int, default=60)
+    parser.add_argument("--data", type=Path, help="real frames to draw catheters over as well")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
@@ -76,8 +96,7 @@ def main() -> None:
     tracker = load_tracker("cpu", name=arguments.weights, threads=arguments.threads)
     rows: list[NDArray[np.float64]] = []
     right: list[bool] = []
-    for number in range(arguments.runs):
-        run = simulate_run(HELD_BACK_SEED + number, Scenario.MIXED, frame_count=20)
+    for run in held_back_runs(arguments.runs, arguments.data):
         found, fine = gather(tracker, run)
         rows += found
         right += fine

@@ -3,7 +3,11 @@ r"""Turn a trained tracker into the files that ship.
 Run as
 
     python -m inference.tracking.export --config inference/tracking/configs/tiny.toml \
-        --checkpoint checkpoints/tracker_tiny --name tracker_tiny --output resources/weights
+        --checkpoint checkpoints/tracker_tiny --refiner checkpoints/refiner_tiny \
+        --name tracker_tiny --output resources/weights
+
+Three networks are written: the stem, which reads frames whatever is looked for in them, the
+matcher (the rest of the tracking network, and the stem once more for templates), and the refiner.
 """
 
 from __future__ import annotations
@@ -14,29 +18,47 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from inference.tracking.network import TEMPLATES, NetworkOptions, TrackerNetwork
+from inference.tracking.network import PATCH, TEMPLATES, TIMES, NetworkOptions, Stem, TrackerNetwork
+from inference.tracking.refiner import REFINER_TEMPLATES, Refiner, RefinerOptions
 from inference.training.loop import averaged_state, read_options
 
 OPSET = 18
+LARGEST_BATCH = 64
 
 log = logging.getLogger(__name__)
 
 
-class OneClip(nn.Module):
-    """The network for one run: frames of it in, what tracking needs out."""
+class StemPart(nn.Module):
+    """Frames in, what the matcher takes of them out."""
 
-    def __init__(self, network: TrackerNetwork) -> None:
+    def __init__(self, options: NetworkOptions) -> None:
         super().__init__()
-        self.network = network
+        self.stem = Stem(options)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(S, TIMES, view, view) to the maps of `Stem.forward`."""
+        tokens, quarter, eighth = self.stem(pictures)
+        return tokens, quarter, eighth
+
+
+class MatcherPart(nn.Module):
+    """The tracking network for one run: what the stem read in, what tracking needs out."""
+
+    def __init__(self, options: NetworkOptions) -> None:
+        super().__init__()
+        self.network = TrackerNetwork(options)
 
     def forward(
         self,
-        search: Tensor,
+        tokens: Tensor,
+        quarter: Tensor,
+        eighth: Tensor,
         search_times: Tensor,
         templates: Tensor,
         centres: Tensor,
@@ -46,86 +68,155 @@ class OneClip(nn.Module):
 
         Parameters
         ----------
-        search, search_times : Tensor
-            (S, view, view) and (S,).
+        tokens, quarter, eighth : Tensor
+            What the stem made of S views.
+        search_times : Tensor
+            (S,).
         templates, centres, template_times : Tensor
-            (K, h, w), (K, 2) and (K,).
+            (K, TIMES, h, w), (K, 2) and (K,).
 
         Returns
         -------
         tuple of Tensor
             heat (S, 1 + h * w), occluded (S,) and sure (S,), logits.
         """
-        said = self.network(
+        said = self.network.match(
             templates[None],
             centres[None],
             template_times[None],
-            search[None],
-            torch.zeros_like(search[None, :, 0, :2]),
+            (tokens, quarter, eighth),
+            torch.zeros_like(tokens[None, :, :2, 0, 0]),
             search_times[None],
         )
         return said.heat[0], said.occluded[0], said.sure[0]
 
 
-def build_tracker(metadata: Mapping[str, str]) -> OneClip:
+class RefinerPart(nn.Module):
+    """The refiner for one run."""
+
+    def __init__(self, options: RefinerOptions) -> None:
+        super().__init__()
+        self.network = Refiner(options)
+
+    def forward(self, search: Tensor, templates: Tensor) -> tuple[Tensor]:
+        """(S, TIMES, crop, crop) and (K, TIMES, crop, crop) to heat (S, crop, crop), logits."""
+        return (self.network(templates[None], search[None])[0],)
+
+
+def build_part(metadata: Mapping[str, str]) -> nn.Module:
     """Make the module that a weights file's metadata describes."""
+    if "refiner" in metadata:
+        return RefinerPart(RefinerOptions(**json.loads(metadata["refiner"])))
     options = json.loads(metadata["network"])
     options["stem"] = tuple(options["stem"])
-    return OneClip(TrackerNetwork(NetworkOptions(**options)))
+    kind = StemPart if metadata["part"] == "stem" else MatcherPart
+    return kind(NetworkOptions(**options))
 
 
 def export_tracker(
-    module: OneClip, options: NetworkOptions, metadata: Mapping[str, str], path: Path
+    network: TrackerNetwork, metadata: Mapping[str, str], folder: Path, name: str
 ) -> None:
-    """Write ``path``.safetensors and ``path``.onnx."""
-    state = {key: value.contiguous() for key, value in module.state_dict().items()}
-    described = {"network": json.dumps(asdict(options)), **metadata}
-    save_file(state, path.with_suffix(".safetensors"), described)
-    view, side = options.view, options.template
-    frames = torch.export.Dim("frames", min=1, max=64)
-    program = torch.onnx.export(
-        module.eval(),
-        (
-            torch.zeros(3, view, view),
-            torch.zeros(3),
-            torch.zeros(TEMPLATES, side, side),
-            torch.zeros(TEMPLATES, 2),
-            torch.zeros(TEMPLATES),
-        ),
-        input_names=["search", "search_times", "templates", "centres", "template_times"],
-        output_names=["heat", "occluded", "sure"],
-        dynamic_shapes=({0: frames}, {0: frames}, None, None, None),
-        opset_version=OPSET,
-        dynamo=True,
-        external_data=False,
+    """Write the stem and the matcher."""
+    options = network.options
+    described = {"network": json.dumps(asdict(options))}
+    stem, matcher = StemPart(options), MatcherPart(options)
+    stem.stem.load_state_dict(network.encoder.stem.state_dict())
+    matcher.network.load_state_dict(network.state_dict())
+    view, side, cells = options.view, options.template, options.view // PATCH
+    views = torch.zeros(TEMPLATES, TIMES, view, view)
+    maps = ["tokens", "quarter", "eighth"]
+    path = folder / f"{name}_stem"
+    _write(stem, (views,), ["pictures"], maps, 1, {**described, "part": "stem"}, path)
+    inputs = (
+        torch.zeros(TEMPLATES, options.width, cells, cells),
+        torch.zeros(TEMPLATES, options.stem[1], 4 * cells, 4 * cells),
+        torch.zeros(TEMPLATES, options.stem[2], 2 * cells, 2 * cells),
+        torch.zeros(TEMPLATES),
+        torch.zeros(TEMPLATES, TIMES, side, side),
+        torch.zeros(TEMPLATES, 2),
+        torch.zeros(TEMPLATES),
     )
+    names = [*maps, "search_times", "templates", "centres", "template_times"]
+    outputs = ["heat", "occluded", "sure"]
+    described |= {"part": "matcher", **metadata}
+    _write(matcher, inputs, names, outputs, 4, described, folder / name)
+
+
+def export_refiner(network: Refiner, options: RefinerOptions, folder: Path, name: str) -> None:
+    """Write the refiner."""
+    part, side = RefinerPart(options), options.crop
+    part.network.load_state_dict(network.state_dict())
+    inputs = tuple(torch.zeros(n, TIMES, side, side) for n in (3, REFINER_TEMPLATES))
+    described = {"refiner": json.dumps(asdict(options))}
+    path = folder / f"{name}_refiner"
+    _write(part, inputs, ["search", "templates"], ["heat"], 1, described, path)
+
+
+def _write(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: list[str],
+    outputs: list[str],
+    batched: int,
+    metadata: dict[str, str],
+    path: Path,
+) -> None:
+    """Write ``path``.safetensors and .onnx; the first ``batched`` inputs share a batch axis."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {key: value.contiguous() for key, value in module.state_dict().items()}
+    save_file(state, path.with_suffix(".safetensors"), metadata)
+    frames = torch.export.Dim("frames", min=1, max=LARGEST_BATCH)
+    shapes: tuple[Any, ...] = tuple(
+        {0: frames} if index < batched else None for index in range(len(inputs))
+    )
+    with torch.no_grad():
+        program = torch.onnx.export(
+            module.eval(),
+            inputs,
+            input_names=names,
+            output_names=outputs,
+            dynamic_shapes=shapes,
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+        )
     assert program is not None
     program.save(path.with_suffix(".onnx"), external_data=False)
+    for suffix in (".safetensors", ".onnx"):
+        file = path.with_suffix(suffix)
+        log.info("%s: %.1f MB", file, file.stat().st_size / 1e6)
+
+
+def load_trained(network: nn.Module, path: Path) -> None:
+    """Load a training folder's averaged weights, or a weights file, into a network."""
+    state = load_file(path) if path.is_file() else averaged_state(path)
+    bare = {key.removeprefix("network."): value for key, value in state.items()}
+    network.load_state_dict(bare)
 
 
 def main() -> None:
     """Export from the command line."""
     parser = argparse.ArgumentParser(description="Export a trained tracker.")
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, help="training folder, or a .safetensors file"
-    )
+    parser.add_argument("--checkpoint", type=Path, help="training folder, or a .safetensors file")
+    parser.add_argument("--refiner", type=Path, help="the same of the refiner")
     parser.add_argument("--confidence", type=Path, help="calibration (JSON) to put in")
     parser.add_argument("--name", required=True)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    options = read_options(NetworkOptions, arguments.config, "network")
-    module = OneClip(TrackerNetwork(options))
-    path: Path = arguments.checkpoint
-    module.load_state_dict(load_file(path) if path.is_file() else averaged_state(path))
-    metadata = {}
-    if arguments.confidence:
-        metadata["confidence"] = arguments.confidence.read_text(encoding="utf-8").strip()
-    export_tracker(module, options, metadata, arguments.output / arguments.name)
-    for suffix in (".safetensors", ".onnx"):
-        file = (arguments.output / arguments.name).with_suffix(suffix)
-        log.info("%s: %.1f MB", file, file.stat().st_size / 1e6)
+    if arguments.checkpoint:
+        network = TrackerNetwork(read_options(NetworkOptions, arguments.config, "network"))
+        load_trained(network, arguments.checkpoint)
+        metadata = {}
+        if arguments.confidence:
+            metadata["confidence"] = arguments.confidence.read_text(encoding="utf-8").strip()
+        export_tracker(network, metadata, arguments.output, arguments.name)
+    if arguments.refiner:
+        options = read_options(RefinerOptions, arguments.config, "refiner")
+        refiner = Refiner(options)
+        load_trained(refiner, arguments.refiner)
+        export_refiner(refiner, options, arguments.output, arguments.name)
 
 
 if __name__ == "__main__":

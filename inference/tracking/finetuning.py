@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+from functools import partial
 from pathlib import Path
 
+import cv2
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
@@ -26,7 +28,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from inference.tracking.network import CELL, NetworkOptions, Prediction, TrackerNetwork
-from inference.tracking.samples import ABSENT, OCCLUDED, SampleOptions, Samples
+from inference.tracking.samples import ABSENT, OCCLUDED, SampleOptions, Samples, draw_sample
 from inference.training.loop import LoopOptions, averaged_state, reached_step, read_options, train
 
 log = logging.getLogger(__name__)
@@ -116,14 +118,22 @@ class Finetuning(nn.Module):
         return loss, figures
 
 
-def start_from(task: Finetuning, start: Path) -> None:
-    """Load what fits of a pretrained encoder (checkpoint folder) or a tracker (safetensors)."""
+def start_from(task: nn.Module, start: Path) -> None:
+    """Load what fits of a training's folder or of a weights file (safetensors)."""
     state = load_file(start) if start.is_file() else averaged_state(start)
     own = task.state_dict()
     renamed = {key if key in own else f"network.{key}": value for key, value in state.items()}
-    fitting = {
-        key: value for key, value in renamed.items() if key in own and own[key].shape == value.shape
-    }
+    fitting = {}
+    for key, value in renamed.items():
+        if key not in own:
+            continue
+        new = own[key]
+        if new.ndim == 4 and value.shape[1] < new.shape[1]:
+            # Inputs that the earlier network did not have start without any say.
+            more = new.shape[1] - value.shape[1]
+            value = torch.cat([value, torch.zeros_like(new[:, :more])], dim=1)
+        if value.shape == new.shape:
+            fitting[key] = value
     task.load_state_dict(own | fitting)
     log.info("started %d of %d tensors from %s", len(fitting), len(own), start)
 
@@ -141,13 +151,15 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+        cv2.setNumThreads(arguments.threads)
     options = read_options(SampleOptions, arguments.config, "network", "finetuning")
     loop = read_options(LoopOptions, arguments.config, "loop", "finetuning")
     task = Finetuning(read_options(NetworkOptions, arguments.config, "network"))
     if arguments.start and not (arguments.output / "checkpoint.pt").is_file():
         start_from(task, arguments.start)
     seed = loop.seed + reached_step(arguments.output)
-    samples = Samples(arguments.real, arguments.simulated, options, seed)
+    draw = partial(draw_sample, options=options)
+    samples = Samples(arguments.real, arguments.simulated, options.real_share, draw, seed)
     loader = DataLoader(samples, options.batch, num_workers=options.workers)
     train(task, loader, loop, arguments.output)
 

@@ -20,7 +20,7 @@ class LabelledRun:
     Attributes
     ----------
     frames : ndarray
-        (T, rows, columns) uint8.
+        (T, rows, columns), dark devices on a bright ground.
     tips : ndarray
         (T, 2) float64, picture pixels, NaN where unlabelled.
     states : ndarray
@@ -28,7 +28,7 @@ class LabelledRun:
     """
 
     name: str
-    frames: NDArray[np.uint8]
+    frames: NDArray[np.generic]
     tips: NDArray[np.float64]
     states: NDArray[np.uint8]
 

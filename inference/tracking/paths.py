@@ -22,6 +22,10 @@ REACH = 4
 """Cells around a peak that belong to it."""
 NEAR = 1.5
 """Cells around a point that count as near it, about 5 picture pixels at 512."""
+SPOT_REACH, SPOT_NEAR = 6, 5.0
+"""Pixels around the refiner's peak that are averaged, and that count as right."""
+SAME = 2.0
+"""View pixels within which two candidates are one."""
 ABSENT_CHANGE = 6.0
 """Cost of leaving or entering the picture, in nats."""
 
@@ -40,12 +44,18 @@ class Candidates:
         Natural logarithm of the share of "not in the picture".
     sharpness : ndarray
         (n,) share of each peak's mass that lies within ``NEAR`` of its point.
+    mass : ndarray
+        (n,) the refiner's probability of being right, 0.5 before it was asked.
+    moved : ndarray
+        (n,) view pixels that the refiner has moved each point.
     """
 
     points: NDArray[np.float32]
     scores: NDArray[np.float32]
     absent: float
     sharpness: NDArray[np.float32]
+    mass: NDArray[np.float32]
+    moved: NDArray[np.float32]
 
 
 def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]) -> Candidates:
@@ -76,7 +86,9 @@ def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]
     limit = np.array([shape[1] - 1, shape[0] - 1], np.float32)
     points = np.clip(points * cell + (cell - 1) / 2, 0.0, limit)
     scores = np.log(np.maximum(peaks[best], 1e-9)).astype(np.float32)
-    return Candidates(points, scores, float(np.log(max(float(share[0]), 1e-9))), sharpness)
+    absent = float(np.log(max(float(share[0]), 1e-9)))
+    half, still = np.full(len(best), 0.5, np.float32), np.zeros(len(best), np.float32)
+    return Candidates(points, scores, absent, sharpness, half, still)
 
 
 def _refine(grid: NDArray[np.float32], row: int, column: int) -> tuple[float, float, float]:
@@ -92,13 +104,73 @@ def _refine(grid: NDArray[np.float32], row: int, column: int) -> tuple[float, fl
     return x, y, float(near[inside].sum() / total)
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """What the refiner says of one part of a frame.
+
+    Attributes
+    ----------
+    x, y : float
+        Where the tip is, in pixels of the part.
+    mass : float
+        Probability of being within ``SPOT_NEAR`` pixels of it.
+    present : float
+        Probability of the tip being in this part at all.
+    """
+
+    x: float
+    y: float
+    mass: float
+    present: float
+
+
+def find_spot(heat: NDArray[np.float32]) -> Spot:
+    """Read the refiner's heatmap of one part, (1 + side * side,) logits of one softmax."""
+    share = np.exp(heat - heat.max())
+    share /= share.sum()
+    side = round((len(heat) - 1) ** 0.5)
+    grid = share[1:].reshape(side, side)
+    width = 2 * SPOT_REACH + 1
+    near = cv2.boxFilter(grid, -1, (width, width), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    row, column = divmod(int(near.argmax()), side)
+    top, left = max(0, row - SPOT_REACH), max(0, column - SPOT_REACH)
+    part = grid[top : row + SPOT_REACH + 1, left : column + SPOT_REACH + 1]
+    rows, columns = np.indices(part.shape)
+    total = max(float(part.sum()), 1e-12)
+    x, y = float((part * columns).sum()) / total, float((part * rows).sum()) / total
+    right = (columns - x) ** 2 + (rows - y) ** 2 <= SPOT_NEAR**2
+    return Spot(left + x, top + y, float(part[right].sum()), float(1.0 - share[0]))
+
+
+def joined(candidates: Candidates) -> Candidates:
+    """Put candidates together that are one and the same place, the better ones' places kept."""
+    order = np.argsort(candidates.scores)[::-1]
+    kept: list[int] = []
+    scores = candidates.scores.astype(np.float64)
+    for index in order:
+        away = np.hypot(*(candidates.points[kept] - candidates.points[index]).T)
+        if len(kept) and away.min() < SAME:
+            twin = kept[int(away.argmin())]
+            scores[twin] = np.logaddexp(scores[twin], scores[index])
+        else:
+            kept.append(int(index))
+    return Candidates(
+        candidates.points[kept],
+        scores[kept].astype(np.float32),
+        candidates.absent,
+        candidates.sharpness[kept],
+        candidates.mass[kept],
+        candidates.moved[kept],
+    )
+
+
 def held(point: tuple[float, float] | None) -> Candidates:
     """Candidates of an anchored frame: the point itself, or only "absent"."""
     if point is None:
         none = np.zeros(0, np.float32)
-        return Candidates(np.zeros((0, 2), np.float32), none, 0.0, none)
-    one = np.ones(1, np.float32)
-    return Candidates(np.array([point], np.float32), np.zeros(1, np.float32), -40.0, one)
+        return Candidates(np.zeros((0, 2), np.float32), none, 0.0, none, none, none)
+    one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
+    return Candidates(np.array([point], np.float32), zero, -40.0, one, one, zero)
 
 
 def posteriors(chain: list[tuple[int, Candidates]]) -> list[NDArray[np.float64]]:

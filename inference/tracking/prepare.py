@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.simulation import DeviceTruth, draw_device_over, simulate_run
+from inference.simulation import DeviceTruth, Scenario, draw_device_over, simulate_run
 from inference.tracking.labelled import read_dicom_frames, read_image_folder, read_labelled_runs
 from inference.tracking.shards import STATES, make_shard, write_shard
 
@@ -43,12 +44,14 @@ def prepare_real(data: Path, output: Path, side: int) -> None:
         write_shard(output / "unlabelled" / f"{name}.npz", shard)
 
 
-def prepare_simulated(seeds: range, frames: int, output: Path, side: int) -> None:
+def prepare_simulated(
+    seeds: range, frames: int, output: Path, side: int, scenario: Scenario = Scenario.MIXED
+) -> None:
     """Write a simulated run for each seed, one shard for each device that is worth tracking."""
     for seed in seeds:
         if any(output.glob(f"{seed:06d}_*.npz")):
             continue
-        run = simulate_run(seed, frame_count=frames)
+        run = simulate_run(seed, scenario, frame_count=frames)
         for index, device in enumerate(run.devices):
             path = output / f"{seed:06d}_{index}.npz"
             _write_device(path, run.frames, device, side, only=index == 0)
@@ -57,8 +60,7 @@ def prepare_simulated(seeds: range, frames: int, output: Path, side: int) -> Non
 
 def prepare_drawn(seeds: range, frames: int, data: Path, output: Path, side: int) -> None:
     """Draw a catheter over a stretch of a real run for each seed."""
-    folders = sorted(f for f in (data / "angiodata").iterdir() if f.name[:2] in TRAINING_PATIENTS)
-    runs = [read_image_folder(folder) for folder in folders]
+    runs = [read_image_folder(folder) for folder in training_folders(data)]
     for seed in seeds:
         path = output / f"drawn_{seed:06d}.npz"
         if path.is_file():
@@ -71,10 +73,20 @@ def prepare_drawn(seeds: range, frames: int, data: Path, output: Path, side: int
         log.info("drawn run %d", seed)
 
 
+def training_folders(data: Path) -> list[Path]:
+    """Return the real runs whose labels may be learned from."""
+    return sorted(f for f in (data / "angiodata").iterdir() if f.name[:2] in TRAINING_PATIENTS)
+
+
+def codes(states: Sequence[str]) -> NDArray[np.uint8]:
+    """Return each state's index into ``STATES``."""
+    return np.array([STATES.index(state) for state in states], np.uint8)
+
+
 def _write_device(
     path: Path, frames: NDArray[np.generic], device: DeviceTruth, side: int, *, only: bool
 ) -> None:
-    states: NDArray[np.uint8] = np.array([STATES.index(s) for s in device.state], np.uint8)
+    states = codes(device.state)
     if (states == STATES.index("visible")).sum() < 3:
         return
     body = device.mask(*frames.shape[1:]).astype(bool)
@@ -98,7 +110,7 @@ def main() -> None:
         if name == "drawn":
             made.add_argument("--data", type=Path, default=Path("../shared/data"))
     for command in commands.choices.values():
-        command.add_argument("--side", type=int, default=256, help="as the network's view")
+        command.add_argument("--side", type=int, default=512, help="side of the stored pictures")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if arguments.command == "real":

@@ -41,14 +41,15 @@ class PretrainingOptions:
         "fimae": tubes of ``tube_share`` on every other frame, ``between_share`` in between;
         "tube": tubes of ``tube_share`` on all frames; "random": ``tube_share`` drawn anew on each
         frame; "interpolation": every other frame whole, the frames in between hidden.
-    crop : int
-        Side of the clips in view pixels.
+    view, crop : int
+        Sides of the views and of the clips cut from them, in view pixels.
     """
 
     mask: str = "fimae"
     tube_share: float = 0.75
     between_share: float = 0.98
     frames: int = 10
+    view: int = 256
     crop: int = 128
     batch: int = 4
     decoder_width: int = 96
@@ -113,8 +114,10 @@ class Pretraining(nn.Module):
         shown = (~hidden).view(batch * frames, 1, count, count)
         # Hidden patches are blanked before the stem, whose convolutions would see them otherwise.
         shown_pixels = F.interpolate(shown.float(), scale_factor=float(PATCH), mode="nearest")
-        pixels = clips.reshape(batch * frames, 1, side, side) * shown_pixels
-        token, _, _ = self.encoder.stem(pixels)
+        pixels = (clips.reshape(batch * frames, 1, side, side) * shown_pixels).view(clips.shape)
+        before = torch.cat([pixels[:, :1], pixels[:, :-1]], dim=1)
+        after = torch.cat([pixels[:, 1:], pixels[:, -1:]], dim=1)
+        token, _, _ = self.encoder.stem(torch.stack([pixels, before, after], dim=2).flatten(0, 1))
         origin = torch.zeros(batch * frames, 2, device=clips.device)
         time = torch.arange(frames, device=clips.device).repeat(batch).float()
         tokens = self.encoder.embed(token, origin, time).reshape(batch, frames * count**2, -1)
@@ -162,13 +165,13 @@ class Clips(IterableDataset[dict[str, Tensor]]):
         pool = ShardPool(self.folders)
         options = self.options
         while True:
-            frames = pool.draw(random).frames
-            if len(frames) < options.frames:
+            shard = pool.draw(random)
+            if len(shard) < options.frames:
                 continue
-            first = random.integers(len(frames) - options.frames + 1)
-            top, left = random.integers(frames.shape[1] - options.crop + 1, size=2)
-            clip = frames[first : first + options.frames].astype(np.float32)
-            views = np.stack([normalise(view) for view in clip])
+            first = int(random.integers(len(shard) - options.frames + 1))
+            clip = [shard.frame(first + step, options.view) for step in range(options.frames)]
+            views = np.stack([normalise(view.astype(np.float32)) for view in clip])
+            top, left = random.integers(views.shape[1] - options.crop + 1, size=2)
             views = views[:, top : top + options.crop, left : left + options.crop]
             for axis in range(3):
                 if random.random() < 0.5:
@@ -212,7 +215,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     network = read_options(NetworkOptions, arguments.config, "network")
-    options = read_options(PretrainingOptions, arguments.config, "pretraining")
+    options = read_options(PretrainingOptions, arguments.config, "network", "pretraining")
     loop = read_options(LoopOptions, arguments.config, "loop", "pretraining")
     seed = loop.seed + reached_step(arguments.output)
     dataset = Clips(arguments.shards, options, seed)

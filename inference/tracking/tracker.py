@@ -1,11 +1,11 @@
-"""Tracking a run: the network's heatmaps, joined into a path between the anchors."""
+"""The tracker as the program calls it: follows a tip through a run, proposes tips in a frame."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,59 +13,49 @@ from numpy.typing import NDArray
 
 from inference.frames import FrameSequence, ShouldStop
 from inference.runtime import Network, Warn, load_network
-from inference.tracking.paths import Candidates, find_candidates, held, posteriors
-from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+from inference.tracking.job import Evidence, OnPoints, TrackingJob
+from inference.tracking.paths import Candidates, find_candidates, find_spot, joined, posteriors
+from inference.tracking.requests import TrackedPoint, TrackRequest
+from inference.tracking.seen_frames import SeenFrames
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
 
-OnPoints = Callable[[list[TrackedPoint]], None]
-"""Receives points; a frame told again replaces what was said of it before."""
-
-BATCH = 4
-"""Frames a call of the network: few enough to stop within 200 ms."""
-FOLLOW_ABOVE = 0.6
-"""Confidence from which a tracked frame may become a template."""
 CELL = 2  # as in inference.tracking.network, which would import torch
 TEMPLATES = 3
+REFINER_TEMPLATES = 2
 TIME_LIMIT = 30.0
-WINDOW = 48
-"""Frames on either side that are joined again after each batch; the whole stretch at its end."""
-MOVED = 0.25
-"""Picture pixels by which an answer must change to be told again."""
+LOOKED_AT, LIKELY = 3, -4.0
+"""Candidates of a frame that the refiner looks at, and the log share that they have to have."""
+REFINER_SAYS = 0.5
+"""Weight of the refiner's log odds beside the tracking network's log share."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Template:
+class Template:
+    """A known tip and what is around it.
+
+    Attributes
+    ----------
+    centre : ndarray
+        (x, y) in the view.
+    pixels : ndarray
+        (TIMES, side, side) of the view.
+    fine : ndarray
+        (TIMES, crop, crop) on the fine scale.
+    """
+
     frame: int
-    centre: NDArray[np.float32]  # (2,) view (x, y)
-    pixels: NDArray[np.float32]  # (side, side)
+    centre: NDArray[np.float32]
+    pixels: NDArray[np.float32]
+    fine: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Answer:
-    """The network's answer for one frame."""
+class Answer:
+    """The tracking network's answer for one frame."""
 
     candidates: Candidates
     occluded: float  # probability
     sure: float  # logit
-    anchored: bool = False
-
-
-@dataclass(slots=True)
-class _Front:
-    """One side of a stretch, moving away from its anchor."""
-
-    first: _Template
-    other: _Template
-    recent: _Template
-    frames: list[int]  # still to do, nearest the anchor first
-    stretch: int
-
-
-@dataclass(slots=True, eq=False)
-class _Stretch:
-    """The frames between two anchors (or an anchor and the end), both ends included."""
-
-    answers: dict[int, _Answer] = field(default_factory=dict)
 
 
 def load_tracker(
@@ -80,6 +70,8 @@ def load_tracker(
     Parameters
     ----------
     device : {"auto", "cuda", "mps", "cpu"}
+    name : str
+        Of the weights: ``<name>``, ``<name>_stem`` and ``<name>_refiner``.
     warn : callable, optional
         Receives sentences for the user (a device without enough memory).
     threads : int, optional
@@ -88,32 +80,44 @@ def load_tracker(
     Raises
     ------
     WeightsMissingError
-        When the network is not installed.
+        When a network is not installed.
     """
-    return Tracker(load_network(name, device, build=_build, warn=warn, threads=threads))
+
+    def load(part: str) -> Network:
+        return load_network(name + part, device, build=_build, warn=warn, threads=threads)
+
+    return Tracker(load("_stem"), load(""), load("_refiner"))
 
 
 def _build(metadata: Mapping[str, str]) -> Any:
-    from inference.tracking.export import build_tracker
+    from inference.tracking.export import build_part
 
-    return build_tracker(metadata)
+    return build_part(metadata)
 
 
 class Tracker:
-    """Finds and follows one point at a time."""
+    """Finds and follows one point at a time.
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
-        options = json.loads(network.metadata["network"])
-        self._side: int = options["view"]
-        self._template: int = options["template"]
-        weights = json.loads(network.metadata.get("confidence", "[0.0, 1.0, 0.0, 1.0]"))
+    Parameters
+    ----------
+    stem, matcher, refiner : Network
+        Reads frames; finds a template's tip in what was read; places it exactly.
+    """
+
+    def __init__(self, stem: Network, matcher: Network, refiner: Network) -> None:
+        self._stem, self._matcher, self._refiner = stem, matcher, refiner
+        options = json.loads(matcher.metadata["network"])
+        self.side: int = options["view"]
+        self.template_side: int = options["template"]
+        self.fine_side: int = json.loads(refiner.metadata["refiner"])["crop"]
+        weights = json.loads(matcher.metadata.get("confidence", "[0.0, 1.0, 0.0, 1.0, 0.0, 0.0]"))
         self._confidence = np.array(weights, np.float64)
+        self._seen: SeenFrames | None = None
 
     @property
     def device_name(self) -> str:
-        """Where the network runs: "cuda", "mps" or "cpu"."""
-        return self._network.device
+        """Where the networks run: "cuda", "mps" or "cpu"."""
+        return self._matcher.device
 
     def track(
         self,
@@ -125,7 +129,9 @@ class Tracker:
         """Fill the requested frames that hold no anchor.
 
         Frames nearest ``request.start_frame`` come first. As more of a stretch becomes known its
-        earlier frames may be told again, better placed. Anchored frames are never told.
+        earlier frames may be told again, better placed. Anchored frames are never told. What was
+        read of the frames is kept for the next call with the same ``frames``: further tips and
+        corrections take less time.
 
         Parameters
         ----------
@@ -139,9 +145,14 @@ class Tracker:
         ValueError
             When no anchor has a position.
         """
-        job = TrackingJob(self, frames, request)
-        for points in job.run(should_stop):
+        for points in self.job(frames, request).run(should_stop):
             on_points(points)
+
+    def job(self, frames: FrameSequence, request: TrackRequest) -> TrackingJob:
+        """Return the request as a job that has not begun."""
+        if self._seen is None or self._seen.frames is not frames:
+            self._seen = SeenFrames(frames, self._stem, self.side)
+        return TrackingJob(self, self._seen, request)
 
     def propose(
         self, pixels: NDArray[np.generic], white: float = 255.0, frame: int = 0
@@ -157,49 +168,100 @@ class Tracker:
         frame : int
             Number that the points carry.
         """
-        geometry = ViewGeometry(pixels.shape[0], pixels.shape[1], self._side)
-        blank = _Template(frame, np.zeros(2, np.float32), np.zeros((self._template,) * 2, "f4"))
-        answer = self.search([self.view(pixels)], [frame], [blank] * TEMPLATES, frame, geometry)[0]
+        geometry = ViewGeometry(pixels.shape[0], pixels.shape[1], self.side)
+        view = normalise(shrink(pixels, self.side))
+        maps = self._stem({"pictures": np.stack([view, view, view])[None]})
+        nothing = np.zeros((3, self.template_side, self.template_side), np.float32)
+        blank = Template(frame, np.zeros(2, np.float32), nothing, nothing)
+        answer = self._match(list(maps), [frame], [blank] * TEMPLATES, frame, geometry)[0]
         chances = posteriors([(frame, answer.candidates)])[0]
         points = geometry.to_picture(answer.candidates.points)
         state = "occluded" if answer.occluded > 0.5 else "visible"
-        return [
-            TrackedPoint(
-                frame, float(x), float(y), state, self.confidence(chance, sharp, answer.sure)
-            )
-            for (x, y), chance, sharp in zip(
-                points, chances, answer.candidates.sharpness, strict=False
-            )
-            if chance > 0.02
-        ]
+        told = []
+        for (x, y), chance, sharp in zip(
+            points, chances, answer.candidates.sharpness, strict=False
+        ):
+            if chance > 0.02:
+                evidence = Evidence(float(chance), float(sharp), answer.sure, 0.5, 0.0)
+                confidence = self.confidence(evidence)
+                told.append(TrackedPoint(frame, float(x), float(y), state, confidence))
+        return told
 
-    def view(self, pixels: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Scale and normalise a picture for the network, (side, side)."""
-        return normalise(shrink(pixels, self._side))
-
-    def template(
-        self, view: NDArray[np.float32], frame: int, centre: NDArray[np.floating]
-    ) -> _Template:
-        """Cut a template whose tip lies at view position ``centre``."""
-        at = np.asarray(centre, np.float32)
-        return _Template(frame, at, crop(view, (float(at[0]), float(at[1])), self._template))
+    def template(self, seen: SeenFrames, frame: int, point: NDArray[np.floating]) -> Template:
+        """Cut a template whose tip lies at picture position ``point``."""
+        at = seen.geometry.to_view(point)
+        centre = (float(at[0]), float(at[1]))
+        pixels = np.stack([crop(view, centre, self.template_side) for view in seen.views(frame)])
+        return Template(frame, at, pixels, seen.fine_crops(frame, point, self.fine_side))
 
     def search(
+        self, seen: SeenFrames, numbers: list[int], templates: list[Template], origin: int
+    ) -> list[Answer]:
+        """Look for the templates' tip in some frames; times count from frame ``origin``."""
+        answers = self._match(seen.maps(numbers), numbers, templates, origin, seen.geometry)
+        return self._refine(seen, numbers, answers, templates[:REFINER_TEMPLATES])
+
+    def _refine(
         self,
-        views: list[NDArray[np.float32]],
+        seen: SeenFrames,
         numbers: list[int],
-        templates: list[_Template],
+        answers: list[Answer],
+        templates: list[Template],
+    ) -> list[Answer]:
+        """Have the refiner look at the likely candidates: it places them, or denies them."""
+        asked = [
+            (slot, index)
+            for slot, answer in enumerate(answers)
+            for index, score in enumerate(answer.candidates.scores[:LOOKED_AT])
+            if index == 0 or score > LIKELY
+        ]
+        starts = [
+            seen.geometry.to_picture(answers[slot].candidates.points[index])
+            for slot, index in asked
+        ]
+        crops = [
+            seen.fine_crops(numbers[slot], start, self.fine_side)
+            for (slot, _), start in zip(asked, starts, strict=True)
+        ]
+        (heat,) = self._refiner(
+            {"search": np.stack(crops)}, {"templates": np.stack([t.fine for t in templates])}
+        )
+        refined = [deepcopy(answer.candidates) for answer in answers]
+        for (slot, index), start, logits in zip(asked, starts, heat, strict=True):
+            spot, candidates = find_spot(logits), refined[slot]
+            off = np.array([spot.x, spot.y]) - self.fine_side / 2
+            place = seen.fine_geometry.to_picture(seen.fine_geometry.to_view(start) + off)
+            limit = (seen.geometry.columns - 1, seen.geometry.rows - 1)
+            point = seen.geometry.to_view(np.clip(place, 0.0, limit))
+            candidates.moved[index] = np.hypot(*(point - candidates.points[index]))
+            candidates.points[index] = point
+            candidates.mass[index] = spot.mass
+            odds = np.log(max(spot.present, 1e-3) / max(1.0 - spot.present, 1e-3))
+            candidates.scores[index] += REFINER_SAYS * odds
+        return [
+            Answer(joined(candidates), answer.occluded, answer.sure)
+            for candidates, answer in zip(refined, answers, strict=True)
+        ]
+
+    def confidence(self, evidence: Evidence) -> float:
+        """Calibrated probability that a point is within 5 pixels (at 512) of the tip."""
+        return float(1.0 / (1.0 + np.exp(-features(evidence) @ self._confidence)))
+
+    def _match(
+        self,
+        maps: list[NDArray[np.float32]],
+        numbers: list[int],
+        templates: list[Template],
         origin: int,
         geometry: ViewGeometry,
-    ) -> list[_Answer]:
-        """Run the network on some frames; times count from frame ``origin``."""
-
+    ) -> list[Answer]:
         def times(of: list[int]) -> NDArray[np.float32]:
             since = np.array(of, np.float32) - origin
             return np.clip(since, -TIME_LIMIT, TIME_LIMIT).astype(np.float32)
 
-        heat, occluded, sure = self._network(
-            {"search": np.stack(views), "search_times": times(numbers)},
+        names = ("tokens", "quarter", "eighth")
+        heat, occluded, sure = self._matcher(
+            {**dict(zip(names, maps, strict=True)), "search_times": times(numbers)},
             {
                 "templates": np.stack([t.pixels for t in templates]),
                 "centres": np.stack([t.centre for t in templates]),
@@ -207,172 +269,21 @@ class Tracker:
             },
         )
         return [
-            _Answer(
+            Answer(
                 find_candidates(heat[i], CELL, geometry.shape),
                 float(1.0 / (1.0 + np.exp(-occluded[i]))),
                 float(sure[i]),
             )
-            for i in range(len(views))
+            for i in range(len(numbers))
         ]
 
-    def confidence(self, chance: float, sharpness: float, sure: float) -> float:
-        """Calibrated probability that a point is within 5 pixels (at 512) of the tip."""
-        return float(1.0 / (1.0 + np.exp(-features(chance, sharpness, sure) @ self._confidence)))
 
-
-def features(chance: float, sharpness: float, sure: float) -> NDArray[np.float64]:
+def features(evidence: Evidence) -> NDArray[np.float64]:
     """Return what the confidence is made from.
 
-    1, the log odds of the path and of the peak being sharp, and the network's own logit.
+    1, the log odds of the path, of the peak being sharp and of the refiner's mass, the network's
+    own logit, and how far (in 10 view pixels) the refiner moved the point.
     """
-    shares = np.clip([chance, sharpness], 1e-3, 1.0 - 1e-3)
-    return np.array([1.0, *np.log(shares / (1.0 - shares)), sure])
-
-
-class TrackingJob:
-    """One request while it is worked on.
-
-    Attributes
-    ----------
-    evidence : dict
-        For each frame told so far the arguments of `Tracker.confidence`.
-    """
-
-    def __init__(self, tracker: Tracker, frames: FrameSequence, request: TrackRequest) -> None:
-        self._tracker = tracker
-        self._frames = frames
-        self._request = request
-        self._geometry = ViewGeometry(frames.rows, frames.columns, tracker._side)
-        self._anchors = sorted(request.anchors, key=lambda anchor: anchor.frame)
-        self._placed = [a for a in self._anchors if a.x is not None and a.y is not None]
-        if not self._placed:
-            raise ValueError("Tracking needs at least one point that was placed by hand.")
-        self._stretches: list[_Stretch] = []
-        self._told: dict[int, TrackedPoint] = {}
-        self.evidence: dict[int, tuple[float, float, float]] = {}
-
-    def run(self, should_stop: ShouldStop) -> Iterator[list[TrackedPoint]]:
-        """Work on the fronts, the one nearest the playhead first."""
-        start = self._request.start_frame
-        if start is None:
-            start = self._placed[0].frame
-        fronts = self._make_fronts(should_stop)
-        while fronts and not should_stop():
-            front = min(fronts, key=lambda f: abs(f.frames[0] - start))
-            points = self._advance(front, should_stop)
-            if points is None:
-                return
-            fronts = [f for f in fronts if f.frames]
-            if all(f.stretch != front.stretch for f in fronts):
-                points = self._points(self._stretches[front.stretch], None)
-            changed = self._changed(points)
-            if changed:
-                yield changed
-
-    def _make_fronts(self, should_stop: ShouldStop) -> list[_Front]:
-        templates: dict[int, _Template] = {}
-        for anchor in self._placed:
-            if should_stop():
-                return []
-            view = self._tracker.view(self._frames.read(anchor.frame))
-            templates[anchor.frame] = self._tracker.template(
-                view, anchor.frame, self._to_view(anchor)
-            )
-        first, last = self._request.first_frame, self._request.last_frame
-        ends: list[Anchor | None] = [None, *self._anchors, None]
-        fronts = []
-        for left, right in pairwise(ends):
-            low = first if left is None else left.frame + 1
-            high = last if right is None else right.frame - 1
-            inside = range(max(low, first), min(high, last) + 1)
-            if not len(inside):
-                continue
-            stretch = _Stretch()
-            for end in (left, right):
-                if end is not None:
-                    point = None if end.x is None else tuple(self._to_view(end))
-                    stretch.answers[end.frame] = _Answer(held(point), 0.0, 0.0, anchored=True)
-            self._stretches.append(stretch)
-            middle = len(inside) if right is None else 0 if left is None else (len(inside) + 1) // 2
-            for end, todo in (
-                (left, list(inside[:middle])),
-                (right, list(inside[middle:])[::-1]),
-            ):
-                if end is not None and todo:
-                    own, other = self._nearest(templates, end.frame)
-                    fronts.append(_Front(own, other, own, todo, len(self._stretches) - 1))
-        return fronts
-
-    def _nearest(self, templates: dict[int, _Template], frame: int) -> tuple[_Template, _Template]:
-        """Return the two templates nearest to a frame (the same one twice where there is one)."""
-        near = sorted(templates.values(), key=lambda t: abs(t.frame - frame))[:2]
-        return near[0], near[-1]
-
-    def _advance(self, front: _Front, should_stop: ShouldStop) -> list[TrackedPoint] | None:
-        """Do the next frames of a front; return the path around them, None when stopped."""
-        numbers, front.frames = front.frames[:BATCH], front.frames[BATCH:]
-        views = []
-        for number in numbers:
-            if should_stop():
-                return None
-            views.append(self._tracker.view(self._frames.read(number)))
-        answers = self._tracker.search(
-            views,
-            numbers,
-            [front.first, front.other, front.recent],
-            front.first.frame,
-            self._geometry,
-        )
-        stretch = self._stretches[front.stretch]
-        stretch.answers.update(zip(numbers, answers, strict=True))
-        path = self._points(stretch, numbers[-1])
-        points = {point.frame: point for point in path}
-        # The latest frame that is sure becomes a template; the first click stays one for good.
-        for number, view in reversed(list(zip(numbers, views, strict=True))):
-            point = points[number]
-            if point.x is not None and point.y is not None and point.confidence > FOLLOW_ABOVE:
-                centre = self._geometry.to_view(np.array([point.x, point.y]))
-                front.recent = self._tracker.template(view, number, centre)
-                break
-        return path
-
-    def _points(self, stretch: _Stretch, around: int | None) -> list[TrackedPoint]:
-        """Read the path of a stretch as far as it is known, all of it or around a frame."""
-        chain = sorted(stretch.answers.items())
-        if around is not None:
-            chain = [link for link in chain if abs(link[0] - around) <= WINDOW]
-        chances = posteriors([(number, answer.candidates) for number, answer in chain])
-        points = []
-        for (number, answer), chance in zip(chain, chances, strict=True):
-            if answer.anchored:
-                continue
-            best = int(chance.argmax())
-            if best == len(answer.candidates.points):
-                self.evidence.pop(number, None)
-                points.append(TrackedPoint(number, None, None, "absent", float(chance[best])))
-                continue
-            sharpness = float(answer.candidates.sharpness[best])
-            self.evidence[number] = float(chance[best]), sharpness, answer.sure
-            confidence = self._tracker.confidence(*self.evidence[number])
-            x, y = self._geometry.to_picture(answer.candidates.points[best])
-            state = "occluded" if answer.occluded > 0.5 else "visible"
-            points.append(TrackedPoint(number, float(x), float(y), state, confidence))
-        return points
-
-    def _changed(self, points: list[TrackedPoint]) -> list[TrackedPoint]:
-        """Return the points that are new or have changed since they were told."""
-        changed = [p for p in points if _differs(p, self._told.get(p.frame))]
-        self._told |= {point.frame: point for point in changed}
-        return changed
-
-    def _to_view(self, anchor: Anchor) -> NDArray[np.float32]:
-        return self._geometry.to_view(np.array([anchor.x, anchor.y], np.float64))
-
-
-def _differs(point: TrackedPoint, told: TrackedPoint | None) -> bool:
-    if told is None or told.state != point.state:
-        return True
-    if point.x is None or point.y is None or told.x is None or told.y is None:
-        return False
-    moved = abs(point.x - told.x) + abs(point.y - told.y)
-    return moved > MOVED or abs(point.confidence - told.confidence) > 0.02
+    shares = np.clip([evidence.chance, evidence.sharpness, evidence.mass], 1e-3, 1.0 - 1e-3)
+    odds = np.log(shares / (1.0 - shares))
+    return np.array([1.0, *odds, evidence.sure, -evidence.moved / 10.0])

@@ -86,3 +86,31 @@ def crop(view: NDArray[np.float32], centre: tuple[float, float], side: int) -> N
         [[1.0, 0.0, side / 2 - centre[0]], [0.0, 1.0, side / 2 - centre[1]]], np.float32
     )
     return cv2.warpAffine(view, matrix, (side, side), flags=cv2.INTER_LINEAR)
+
+
+FINE_VIEW = 512
+"""Side that a picture's longer side is scaled to before fine crops are cut, in pixels."""
+MARGIN = 16
+"""Pixels around a fine crop that its local mean and spread are taken from as well."""
+
+
+def fine_crop(
+    picture: NDArray[np.generic], centre: NDArray[np.floating], side: int
+) -> NDArray[np.float32]:
+    """Cut a normalised (side, side) patch whose middle lies at ``centre`` (x, y) of a picture."""
+    whole = side + 2 * MARGIN
+    x, y = (whole / 2 - np.asarray(centre, np.float64)).tolist()
+    known = picture.dtype in (np.uint8, np.uint16, np.float32)
+    cut = cv2.warpAffine(
+        picture if known else picture.astype(np.float32),
+        np.array([[1.0, 0.0, x], [0.0, 1.0, y]]),
+        (whole, whole),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return trimmed(cut.astype(np.float32))
+
+
+def trimmed(patch: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Normalise a patch and cut its margin off."""
+    return normalise(patch)[MARGIN:-MARGIN, MARGIN:-MARGIN]

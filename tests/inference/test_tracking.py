@@ -13,7 +13,14 @@ from inference.benchmarks.tracking import (
 )
 from inference.simulation import Scenario, simulate_run
 from inference.tracking.labelled import LabelledRun
-from inference.tracking.paths import Candidates, find_candidates, held, posteriors
+from inference.tracking.paths import (
+    Candidates,
+    find_candidates,
+    find_spot,
+    held,
+    joined,
+    posteriors,
+)
 from inference.tracking.requests import Anchor, TrackRequest
 from inference.tracking.tracker import load_tracker
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
@@ -34,7 +41,7 @@ def anchor_on(run, frame):
 
 
 def test_the_tip_is_followed_far_better_than_by_chance(tracker, run):
-    points = track_all(tracker, run.frames, (anchor_on(run, 0),))
+    points = track_all(tracker, sequence_of(run.frames), (anchor_on(run, 0),))
     assert sorted(points) == list(range(1, 14))
     errors = [
         np.hypot(point.x - run.tip[frame, 0], point.y - run.tip[frame, 1])
@@ -47,7 +54,7 @@ def test_the_tip_is_followed_far_better_than_by_chance(tracker, run):
 
 def test_anchors_are_never_told(tracker, run):
     anchors = (anchor_on(run, 2), anchor_on(run, 9), Anchor(13, None, None, "absent"))
-    points = track_all(tracker, run.frames, anchors)
+    points = track_all(tracker, sequence_of(run.frames), anchors)
     assert sorted(points) == [0, 1, 3, 4, 5, 6, 7, 8, 10, 11, 12]
 
 
@@ -97,10 +104,10 @@ def test_a_run_without_a_placed_point_is_refused(tracker, run):
 
 
 def test_a_picture_twice_as_large_gives_the_same_track(tracker, run):
-    small = track_all(tracker, run.frames, (anchor_on(run, 0),))
+    small = track_all(tracker, sequence_of(run.frames), (anchor_on(run, 0),))
     double = np.repeat(np.repeat(run.frames, 2, axis=1), 2, axis=2)
     x, y = (run.tip[0] + 0.5) * 2 - 0.5
-    large = track_all(tracker, double, (Anchor(0, float(x), float(y)),))
+    large = track_all(tracker, sequence_of(double), (Anchor(0, float(x), float(y)),))
     for frame, point in small.items():
         if point.x is not None:
             assert (large[frame].x + 0.5) / 2 - 0.5 == pytest.approx(point.x, abs=0.5)
@@ -108,9 +115,9 @@ def test_a_picture_twice_as_large_gives_the_same_track(tracker, run):
 
 
 def test_the_grey_scale_does_not_matter(tracker, run):
-    small = track_all(tracker, run.frames[:4], (anchor_on(run, 0),))
+    small = track_all(tracker, sequence_of(run.frames[:4]), (anchor_on(run, 0),))
     raw = run.frames[:4].astype(np.int32) * 3 + 700
-    large = track_all(tracker, raw, (anchor_on(run, 0),))
+    large = track_all(tracker, sequence_of(raw), (anchor_on(run, 0),))
     for frame, point in small.items():
         if point.x is not None:
             assert large[frame].x == pytest.approx(point.x, abs=1.0)
@@ -126,7 +133,25 @@ def test_proposals_lie_in_the_picture_and_are_ordered(tracker, run):
 def candidates(*places, absent=-12.0):
     points = np.array([place[:2] for place in places], np.float32)
     scores = np.log([place[2] for place in places]).astype(np.float32)
-    return Candidates(points, scores, absent, np.ones(len(places), np.float32))
+    ones = np.ones(len(places), np.float32)
+    return Candidates(points, scores, absent, ones, ones, 0 * ones)
+
+
+def test_two_candidates_of_one_place_are_one():
+    both = joined(candidates((100.0, 100.0, 0.3), (101.0, 100.0, 0.4), (30.0, 30.0, 0.2)))
+    np.testing.assert_array_equal(both.points, [[101.0, 100.0], [30.0, 30.0]])
+    np.testing.assert_allclose(np.exp(both.scores), [0.7, 0.2], rtol=1e-5)
+
+
+def test_the_refiners_spot_is_read_between_pixels():
+    rows, columns = np.mgrid[0:80, 0:80]
+    heat = -((columns - 31.3) ** 2 + (rows - 52.6) ** 2) / 8
+    spot = find_spot(np.append(-20.0, heat.ravel()).astype(np.float32))
+    assert (spot.x, spot.y) == pytest.approx((31.3, 52.6), abs=0.1)
+    assert spot.present > 0.99
+    nothing = find_spot(np.append(20.0, heat.ravel()).astype(np.float32))
+    assert nothing.present < 0.01
+    assert nothing.mass < 0.01
 
 
 def test_both_held_ends_outvote_a_stronger_peak_far_away():

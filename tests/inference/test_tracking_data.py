@@ -6,8 +6,8 @@ import pytest
 
 from inference.benchmarks import peers
 from inference.benchmarks.tracking import both_ways
-from inference.simulation import Scenario, simulate_run
-from inference.tracking.calibration import fit, gather
+from inference.tracking.calibration import fit, gather, held_back_runs
+from inference.tracking.job import Evidence
 from inference.tracking.labelled import LabelledRun, read_labelled_runs
 from inference.tracking.prepare import prepare_drawn, prepare_real, prepare_simulated
 from inference.tracking.samples import VISIBLE, SampleOptions, draw_sample
@@ -54,18 +54,19 @@ def test_real_shards_keep_labels_and_pretraining_runs_apart(shared_data, tmp_pat
 
 
 def test_simulated_shards_hold_the_truth(tmp_path):
-    prepare_simulated(range(3, 5), 6, tmp_path, 256)
+    prepare_simulated(range(3, 5), 6, tmp_path, 512)
     pool = ShardPool([tmp_path])
     assert len(pool) >= 1
     random = np.random.default_rng(1)
     for _ in range(4):
         shard = pool.draw(random)
-        assert shard.frames.shape[1:] == (256, 256)
+        assert shard.frame(0).shape == (512, 512)
+        assert shard.frame(0, 256).shape == shard.body_mask(0, 256).shape == (256, 256)
         frame = int(np.flatnonzero(shard.states == VISIBLE)[0])
-        x, y = np.rint(shard.tips[frame]).astype(int)
-        near = shard.body_mask(frame)[max(0, y - 5) : y + 6, max(0, x - 5) : x + 6]
+        x, y = np.rint(shard.tips[frame] / 2).astype(int)
+        near = shard.body_mask(frame, 256)[max(0, y - 5) : y + 6, max(0, x - 5) : x + 6]
         assert near.any()
-        sample = draw_sample(shard, SampleOptions(), random)
+        sample = draw_sample(shard, random, SampleOptions())
         assert all(np.isfinite(part).all() for part in sample.values())
 
 
@@ -74,13 +75,17 @@ def test_calibration_learns_which_evidence_counts():
     chance, noise = random.uniform(0.01, 0.99, 4000), random.normal(size=4000)
     right = random.uniform(size=4000) < chance
     weights = fit(
-        np.stack([features(c, 0.5, n) for c, n in zip(chance, noise, strict=True)]), right
+        np.stack(
+            [features(Evidence(c, 0.5, n, 0.5, 0.0)) for c, n in zip(chance, noise, strict=True)]
+        ),
+        right,
     )
-    np.testing.assert_allclose(weights, [0.0, 1.0, 0.0, 0.0], atol=0.15)
+    np.testing.assert_allclose(weights, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0], atol=0.15)
 
 
 def test_calibration_looks_at_every_tracked_point():
-    run = simulate_run(800_001, Scenario.MIXED, 6)
+    run = next(held_back_runs(1, None))
+    run = LabelledRun(run.name, run.frames[:6], run.tips[:6], run.states[:6])
     rows, right = gather(load_tracker("cpu"), run)
     assert len(rows) == len(right) <= 5
 

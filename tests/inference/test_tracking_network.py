@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,17 @@ import torch
 import inference.tracking
 from inference.runtime import weights_path
 from inference.tracking import tracker
-from inference.tracking.export import build_tracker
-from inference.tracking.finetuning import Finetuning, decode_peak, heat_target
-from inference.tracking.network import CELL, TEMPLATES, NetworkOptions, TrackerNetwork
+from inference.tracking.export import build_part
+from inference.tracking.finetuning import Finetuning, decode_peak, heat_target, start_from
+from inference.tracking.network import (
+    CELL,
+    LARGEST_DIRECT,
+    TEMPLATES,
+    TIMES,
+    NetworkOptions,
+    TrackerNetwork,
+    correlate,
+)
 from inference.tracking.pretraining import (
     MASKS,
     Pretraining,
@@ -18,6 +27,8 @@ from inference.tracking.pretraining import (
     draw_mask,
     reconstruction_picture,
 )
+from inference.tracking.refiner import REFINER_TEMPLATES, Refiner, RefinerOptions
+from inference.tracking.refining import Refining, draw_fine_sample
 from inference.tracking.samples import ABSENT, OCCLUDED, VISIBLE, SampleOptions, draw_sample
 from inference.tracking.shards import ShardPool, make_shard, read_shard, write_shard
 from inference.training.loop import LoopOptions, averaged_state, read_options, train
@@ -28,10 +39,10 @@ CONFIGS = Path(inference.tracking.__file__).parent / "configs"
 
 def small_inputs(clips=2, searches=3):
     return (
-        torch.randn(clips, TEMPLATES, 48, 48),
+        torch.randn(clips, TEMPLATES, TIMES, 48, 48),
         torch.rand(clips, TEMPLATES, 2) * 100,
         torch.zeros(clips, TEMPLATES),
-        torch.randn(clips, searches, 64, 64),
+        torch.randn(clips, searches, TIMES, 64, 64),
         torch.zeros(clips, searches, 2),
         torch.zeros(clips, searches),
     )
@@ -65,6 +76,40 @@ def test_each_size_comes_from_its_configuration(size):
 
 def test_the_cpu_path_agrees_with_the_network_on_what_it_shares():
     assert (tracker.CELL, tracker.TEMPLATES) == (CELL, TEMPLATES)
+    assert tracker.REFINER_TEMPLATES == REFINER_TEMPLATES
+
+
+@pytest.mark.parametrize("side", [3, LARGEST_DIRECT + 4])
+def test_a_correlation_is_highest_where_the_template_was_cut(side):
+    frame = torch.randn(1, 1, 6, 40, 40)
+    pattern = frame[:, :, :, 10:30, 5:25]  # its middle, 10, lies at (15, 20)
+    weight = torch.rand(1, 1, 1, 20, 20) + 0.1
+    with torch.no_grad():
+        plain, weighed = (correlate(pattern, frame, side, w)[0, 0, 0] for w in (None, weight))
+    for found in (plain, weighed):
+        assert divmod(int(found.argmax()), 40) == (20, 15)
+        assert found.max() == pytest.approx(1.0, abs=1e-4)
+    learned = correlate(pattern.requires_grad_(), frame, side, weight)[0, 0, 0]
+    torch.testing.assert_close(learned.detach(), weighed, atol=1e-5, rtol=1e-4)
+
+
+def test_a_network_that_sees_more_starts_from_one_that_saw_less(tmp_path):
+    task = Finetuning(SMALL)
+    state = Finetuning(SMALL).state_dict()
+    name = "network.encoder.stem.at_half.0.weight"
+    older = state | {name: state[name][:, :1]}
+    torch.save({"averaged": older}, tmp_path / "checkpoint.pt")
+    start_from(task, tmp_path)
+    now = task.state_dict()[name]
+    torch.testing.assert_close(now[:, :1], older[name])
+    assert not now[:, 1:].any()
+
+
+def test_the_refiner_answers_for_each_part():
+    options = RefinerOptions(fine=8, coarse=16, crop=32)
+    templates = torch.randn(2, REFINER_TEMPLATES, TIMES, 32, 32)
+    heat = Refiner(options)(templates, torch.randn(2, 5, TIMES, 32, 32))
+    assert heat.shape == (2, 5, 1 + 32 * 32)
 
 
 def test_fimae_hides_tubes_and_almost_all_between():
@@ -128,14 +173,50 @@ def test_samples_hold_the_tip_where_they_say(tmp_path):
     random = np.random.default_rng(5)
     dark = []
     for _ in range(20):
-        sample = draw_sample(shard, options, random)
-        for view, (x, y), state in zip(
+        sample = draw_sample(shard, random, options)
+        for (view, _, _), (x, y), state in zip(
             sample["search"], sample["tips"], sample["states"], strict=True
         ):
             if state == VISIBLE and 3 < x < 124 and 3 < y < 124:
                 dark.append(view[round(y), round(x)] < 0)
-        assert sample["templates"][0, 24, 24] < 0
+        assert sample["templates"][0, 0, 24, 24] < 0
     assert np.mean(dark) > 0.9
+
+
+def test_fine_samples_hold_the_tip_where_they_say(tmp_path):
+    shard = read_shard(shard_with_a_dot(tmp_path) / "run.npz")
+    random = np.random.default_rng(5)
+    dark = []
+    for _ in range(20):
+        sample = draw_fine_sample(shard, random, RefinerOptions())
+        for (part, _, _), (x, y), state in zip(
+            sample["search"], sample["tips"], sample["states"], strict=True
+        ):
+            if state == VISIBLE:
+                dark.append(part[round(y), round(x)] < 0)
+            else:
+                assert not (4 < x < 75 and 4 < y < 75)
+        assert sample["templates"][0, 0, 40, 40] < 0
+    assert np.mean(dark) > 0.9
+
+
+def test_the_refiner_learns(tmp_path):
+    shard = read_shard(shard_with_a_dot(tmp_path) / "run.npz")
+    random = np.random.default_rng(6)
+    options = RefinerOptions(fine=8, coarse=16, crop=48)
+    samples = [draw_fine_sample(shard, random, options) for _ in range(4)]
+    batch = {key: torch.from_numpy(np.stack([s[key] for s in samples])) for key in samples[0]}
+    torch.manual_seed(1)
+    task = Refining(options)
+    optimiser = torch.optim.Adam(task.parameters(), 3e-3)
+    losses = []
+    for _ in range(12):
+        loss, _ = task(batch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
 
 
 def test_training_resumes_where_it_stopped(tmp_path):
@@ -145,7 +226,7 @@ def test_training_resumes_where_it_stopped(tmp_path):
 
     def batches():
         while True:
-            samples = [draw_sample(pool.draw(random), options, random) for _ in range(2)]
+            samples = [draw_sample(pool.draw(random), random, options) for _ in range(2)]
             yield {
                 key: torch.from_numpy(np.stack([sample[key] for sample in samples]))
                 for key in samples[0]
@@ -160,28 +241,53 @@ def test_training_resumes_where_it_stopped(tmp_path):
     assert any(not torch.equal(first[key], value) for key, value in averaged_state(folder).items())
 
 
-def test_the_shipped_files_are_the_same_network():
-    from safetensors import safe_open
-    from safetensors.torch import load_file
-
-    path = weights_path("tracker_tiny", ".safetensors")
-    with safe_open(path, framework="np") as file:
-        module = build_tracker(file.metadata()).eval()
-    module.load_state_dict(load_file(path))
-    session = onnxruntime.InferenceSession(
-        str(weights_path("tracker_tiny", ".onnx")), providers=["CPUExecutionProvider"]
-    )
+def inputs_of(part, options):
+    """Random inputs of an exported network, by name."""
     random = np.random.default_rng(7)
-    options = module.network.options
-    inputs = {
-        "search": random.standard_normal((2, options.view, options.view), np.float32),
+
+    def noise(*shape):
+        return random.standard_normal(shape, np.float32)
+
+    if part == "_refiner":
+        side = options.crop
+        return {
+            "search": noise(2, TIMES, side, side),
+            "templates": noise(REFINER_TEMPLATES, TIMES, side, side),
+        }
+    view, cells = options.view, options.view // 16
+    if part == "_stem":
+        return {"pictures": noise(2, TIMES, view, view)}
+    _, b, c = options.stem
+    return {
+        "tokens": noise(2, options.width, cells, cells),
+        "quarter": noise(2, b, 4 * cells, 4 * cells),
+        "eighth": noise(2, c, 2 * cells, 2 * cells),
         "search_times": np.array([1.0, 2.0], np.float32),
-        "templates": random.standard_normal(
-            (TEMPLATES, options.template, options.template), np.float32
-        ),
+        "templates": noise(TEMPLATES, TIMES, options.template, options.template),
         "centres": random.uniform(50, 200, (TEMPLATES, 2)).astype(np.float32),
         "template_times": np.zeros(TEMPLATES, np.float32),
     }
+
+
+@pytest.mark.parametrize("part", ["_stem", "", "_refiner"])
+def test_the_shipped_files_are_the_same_network(part):
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    path = weights_path("tracker_tiny" + part, ".safetensors")
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+    module = build_part(metadata).eval()
+    module.load_state_dict(load_file(path))
+    session = onnxruntime.InferenceSession(
+        str(weights_path("tracker_tiny" + part, ".onnx")), providers=["CPUExecutionProvider"]
+    )
+    if part == "_refiner":
+        options = RefinerOptions(**json.loads(metadata["refiner"]))
+    else:
+        described = json.loads(metadata["network"])
+        options = NetworkOptions(**described | {"stem": tuple(described["stem"])})
+    inputs = inputs_of(part, options)
     with torch.inference_mode():
         expected = module(**{key: torch.from_numpy(value) for key, value in inputs.items()})
     for ours, theirs in zip(session.run(None, inputs), expected, strict=True):
@@ -189,5 +295,6 @@ def test_the_shipped_files_are_the_same_network():
 
 
 def test_the_shipped_files_are_small():
-    for suffix in (".onnx", ".safetensors"):
-        assert weights_path("tracker_tiny", suffix).stat().st_size < 20e6
+    for part in ("_stem", "", "_refiner"):
+        for suffix in (".onnx", ".safetensors"):
+            assert weights_path("tracker_tiny" + part, suffix).stat().st_size < 20e6

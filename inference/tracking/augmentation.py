@@ -1,0 +1,162 @@
+"""What is done to a run's frames so that few runs teach much.
+
+The usual augmentations for X-ray runs: turned, mirrored and scaled pictures, grey curves, blur,
+noise, a moving table, and dark blobs and streaks over the tip (contrast, other devices) that stay
+for some frames. All frames of a sample are changed alike, as one scanner would.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+View = NDArray[np.float32]
+Point = NDArray[np.float64]
+
+
+def draw_warp(
+    tips: NDArray[np.floating], side: int, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Draw a turn, mirroring, scale and shift of a picture that keeps ``tips`` in it, (2, 3)."""
+    for _ in range(8):
+        angle = random.uniform(-25.0, 25.0) * (1.0 if random.random() < 0.7 else 7.0)
+        zoom = float(np.exp(random.normal(0.0, 0.18)))
+        matrix = np.asarray(cv2.getRotationMatrix2D((side / 2, side / 2), angle, zoom), np.float64)
+        if random.random() < 0.5:
+            mirror = np.array([[-1.0, 0.0, side - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+            matrix = matrix @ mirror
+        matrix[:, 2] += random.normal(0.0, side * 0.047, 2)
+        moved = tips @ matrix[:, :2].T + matrix[:, 2]
+        if np.all((moved > 2.0) & (moved < side - 3.0)):
+            return matrix
+    return np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+class Look:
+    """How one scanner shows one run, and what else lies around the tip.
+
+    Parameters
+    ----------
+    scale : float
+        Pixels of the picture for each pixel of a 256 view.
+    """
+
+    def __init__(self, random: np.random.Generator, scale: float = 1.0) -> None:
+        grey = np.linspace(0.0, 1.0, 256)
+        curve = grey ** float(np.exp(random.normal(0.0, 0.35)))
+        if random.random() < 0.3:
+            bend = 1.0 / (1.0 + np.exp(-(curve - random.uniform(0.3, 0.7)) * 6.0))
+            curve = 0.5 * curve + 0.5 * bend
+        self._curve = (curve * 255.0).astype(np.float32)
+        self._noise = random.uniform(0.0, 8.0) * scale if random.random() < 0.5 else 0.0
+        self._blur = random.uniform(0.4, 1.2) * scale if random.random() < 0.2 else 0.0
+        self._ball = _Ball(random, scale) if random.random() < 0.25 else None
+        self._cover = _Cover(random, scale)
+
+    def apply(
+        self, view: NDArray[np.uint8], tip: Point, random: np.random.Generator, covered: bool
+    ) -> View:
+        """Return a picture as this scanner would show it.
+
+        Parameters
+        ----------
+        view : ndarray
+            (rows, columns).
+        tip : ndarray
+            (x, y) in it.
+        covered : bool
+            Whether something dark lies over the tip in this frame.
+        """
+        shown = view.astype(np.float32)
+        if self._ball is not None:
+            shown = self._ball.behind(shown, tip, random)
+        if covered:
+            shown = self._cover.over(shown, tip, random)
+        shown = cv2.LUT(np.clip(shown, 0, 255).astype(np.uint8), self._curve)
+        if self._blur:
+            shown = cv2.GaussianBlur(shown, (0, 0), self._blur)
+        if self._noise:
+            shown = shown + self._noise * random.standard_normal(shown.shape, np.float32)
+        return shown
+
+
+class _Ball:
+    """A dark ball that stands by the tip in every frame but does not move with it."""
+
+    def __init__(self, random: np.random.Generator, scale: float) -> None:
+        self._radius = random.uniform(3.0, 14.0) * scale
+        self._depth = random.uniform(0.08, 0.35)
+        self._offset = random.normal(0.0, 10.0, 2) * scale
+        self._wander = 6.0 * scale
+
+    def behind(self, view: View, tip: Point, random: np.random.Generator) -> View:
+        ink = np.zeros(view.shape, np.float32)
+        place = tip + self._offset + random.normal(0.0, self._wander, 2)
+        x, y = np.round(place).astype(int).tolist()
+        cv2.circle(ink, (x, y), round(self._radius), 1.0, -1)
+        ink = cv2.GaussianBlur(ink, (0, 0), 0.4 * self._radius)
+        return np.asarray(view * (1.0 - self._depth * ink))
+
+
+class _Cover:
+    """Blobs and a winding streak near the tip, as contrast or another device would be."""
+
+    def __init__(self, random: np.random.Generator, scale: float) -> None:
+        self._scale = scale
+        self._blobs = [
+            (random.normal(0.0, 8.0, 2), random.uniform(2.0, 9.0, 2), random.uniform(0.0, 180.0))
+            for _ in range(int(random.integers(0, 3)))
+        ]
+        start = random.normal(0.0, 2.0 if random.random() < 0.5 else 25.0, 2)
+        heading = random.uniform(0.0, 2 * np.pi) + np.cumsum(random.normal(0.0, 0.25, 24))
+        steps = np.stack([np.cos(heading), np.sin(heading)], axis=1) * random.uniform(2.0, 5.0)
+        self._streak = start + np.cumsum(steps, axis=0) if random.random() < 0.7 else None
+        self._width = int(random.integers(1, 6))
+        self._softness = random.uniform(0.6, 2.5)
+        self._depth = random.uniform(0.1, 0.45)
+
+    def over(self, view: View, tip: Point, random: np.random.Generator) -> View:
+        scale = self._scale
+        ink = np.zeros(view.shape, np.float32)
+        # It follows the tip loosely: contrast streams, other devices have motions of their own.
+        middle = tip + random.normal(0.0, 1.5, 2) * scale
+        for offset, axes, turn in self._blobs:
+            x, y = (middle + offset * scale).tolist()
+            width, height = (2 * axes * scale).tolist()
+            cv2.ellipse(ink, ((x, y), (width, height), turn), 1.0, -1)
+        if self._streak is not None:
+            line = np.round((middle + self._streak * scale) * 16).astype(np.int32)
+            width = max(1, round(self._width * scale))
+            cv2.polylines(ink, [line[:, None]], False, 1.0, width, cv2.LINE_AA, shift=4)
+        ink = cv2.GaussianBlur(ink, (0, 0), self._softness * scale)
+        return np.asarray(view * (1.0 - self._depth * ink))
+
+
+def draw_covered(
+    searches: tuple[int, ...], templates: tuple[int, ...], random: np.random.Generator
+) -> set[int]:
+    """Draw the frames whose tip something covers: it comes or goes at some frame of the search.
+
+    Clicks and confident frames are clearer than most.
+    """
+    if random.random() < 0.5:
+        return set()
+    turn = int(random.integers(min(searches) - 3, max(searches) + 4))
+    near = range(min(searches) - 3, max(searches) + 4)
+    after = random.random() < 0.5
+    covered = {frame for frame in near if (frame >= turn) == after}
+    covered -= set(templates)
+    return covered | {frame for frame in templates if random.random() < 0.1}
+
+
+def draw_table(frames: range, random: np.random.Generator) -> dict[int, Point]:
+    """Draw how far the picture has moved in each frame, in pixels of a 256 view."""
+    shifts = np.zeros((len(frames), 2))
+    if random.random() < 0.3:
+        speed = random.normal(0.0, 2.5, 2)
+        moving = random.random(len(frames)) < 0.7
+        shifts = np.cumsum(speed * moving[:, None] + random.normal(0.0, 0.5, shifts.shape), axis=0)
+        # The patient lies still for the rest: a table is not panned across half a picture.
+        shifts = np.clip(shifts - shifts[len(frames) // 2], -30.0, 30.0)
+    return dict(zip(frames, shifts, strict=True))

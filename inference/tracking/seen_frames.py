@@ -1,0 +1,90 @@
+"""The frames of one run as the tracker's networks see them, each made once while it is needed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.frames import FrameSequence
+from inference.runtime import Network
+from inference.tracking.views import FINE_VIEW, ViewGeometry, fine_crop, normalise, shrink
+
+PICTURES_KEPT = 24
+MAPS_KEPT = 256
+"""Frames (of 0.7 MB) whose maps are kept: tracking anew, or another tip, is faster then."""
+
+Maps = tuple[NDArray[np.float16], ...]
+
+
+@dataclass(slots=True)
+class _Picture:
+    """One frame at both sizes."""
+
+    fine: NDArray[np.generic]  # longer side FINE_VIEW
+    view: NDArray[np.float32]  # (side, side), normalised
+
+
+class SeenFrames:
+    """What has been made of a run's frames, the latest ones kept.
+
+    Parameters
+    ----------
+    frames : FrameSequence
+    stem : Network
+        Reads (n, TIMES, side, side) views and gives the maps that the tracking network takes.
+    side : int
+        Of the views.
+    """
+
+    def __init__(self, frames: FrameSequence, stem: Network, side: int) -> None:
+        self.frames = frames
+        self.geometry = ViewGeometry(frames.rows, frames.columns, side)
+        self.fine_geometry = ViewGeometry(frames.rows, frames.columns, FINE_VIEW)
+        self._stem = stem
+        self._pictures: OrderedDict[int, _Picture] = OrderedDict()
+        self._maps: OrderedDict[int, Maps] = OrderedDict()
+
+    def views(self, frame: int) -> list[NDArray[np.float32]]:
+        """Return the views of a frame, of the one before and of the one after."""
+        return [self._picture(time).view for time in self._times(frame)]
+
+    def fine_crops(
+        self, frame: int, centre: NDArray[np.floating], side: int
+    ) -> NDArray[np.float32]:
+        """Cut (TIMES, side, side) around picture position ``centre``, on the fine scale."""
+        at = self.fine_geometry.to_view(centre)
+        times = self._times(frame)
+        cut = {time: fine_crop(self._picture(time).fine, at, side) for time in set(times)}
+        return np.stack([cut[time] for time in times])
+
+    def maps(self, frames: list[int]) -> list[NDArray[np.float32]]:
+        """Return the stem's maps of some frames, the frames along the first axis of each."""
+        new = [frame for frame in frames if frame not in self._maps]
+        if new:
+            made = self._stem({"pictures": np.stack([np.stack(self.views(f)) for f in new])})
+            for slot, frame in enumerate(new):
+                self._maps[frame] = tuple(part[slot].astype(np.float16) for part in made)
+        kept = [self._maps[frame] for frame in frames]
+        for frame in frames:
+            self._maps.move_to_end(frame)
+        while len(self._maps) > max(MAPS_KEPT, len(frames)):
+            self._maps.popitem(last=False)
+        return [np.stack(parts).astype(np.float32) for parts in zip(*kept, strict=True)]
+
+    def _times(self, frame: int) -> tuple[int, int, int]:
+        return frame, max(frame - 1, 0), min(frame + 1, self.frames.frame_count - 1)
+
+    def _picture(self, frame: int) -> _Picture:
+        if frame in self._pictures:
+            self._pictures.move_to_end(frame)
+            return self._pictures[frame]
+        pixels = self.frames.read(frame)
+        fine = pixels if pixels.shape == (FINE_VIEW, FINE_VIEW) else shrink(pixels, FINE_VIEW)
+        picture = _Picture(fine, normalise(shrink(pixels, self.geometry.side)))
+        self._pictures[frame] = picture
+        if len(self._pictures) > PICTURES_KEPT:
+            self._pictures.popitem(last=False)
+        return picture
