@@ -27,6 +27,7 @@ from app.denoisers import (
 from app.settings import save_settings
 from app.worker import NICENESS
 from widgets.denoiser_choice import DenoiserRow
+from widgets.notice_bar import Severity
 
 if TYPE_CHECKING:
     from app.main_window import MainWindow
@@ -206,7 +207,7 @@ class Adapting(QObject):
     def _give_up(self, sentence: str) -> None:
         self.made = None
         self._choice.show_choice()
-        self._window.say_error(sentence)
+        self._window.say(sentence, Severity.WARNING)
 
 
 def progress_text(share: float) -> str:

@@ -99,7 +99,9 @@ def adapt(
     stack = np.stack([frames.read(index) for index in range(count)])
     noise = estimate_noise(stack.__getitem__, count, frames.white)
     if noise.is_clean:
-        raise AdaptationError("This run is clean: there is nothing to adapt. Choose a noisy one.")
+        raise AdaptationError(
+            "This run is clean, so nothing can be adapted to it; choose a noisy one."
+        )
     # The last quarter is for the score.
     cut = count - max(count // 4, LEAST_SCORED_FRAMES)
     learned = BaseRun(stack[:cut], frames.white, noise)
