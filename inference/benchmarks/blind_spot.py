@@ -20,7 +20,7 @@ from torch.nn import functional
 from inference.denoising.noise import NoiseModel
 
 REACH = 2
-WIDTH = 24
+WIDTH = 16
 DILATIONS = (1, 1, 2, 4, 2)
 PATCH_PX = 64
 BATCH = 8

@@ -94,8 +94,8 @@ def load_config(name: str) -> Config:
 
 
 def adaptation_config(widths: tuple[int, int, int]) -> Config:
-    """Return the config of adaptation: the run's own targets, and no invention."""
-    return Config(student_widths=widths, losses={"target": 1.0})
+    """Return the config of adaptation: the run's own targets, and devices as deep as they are."""
+    return Config(student_widths=widths, losses={"target": 1.0, "profile": 20.0})
 
 
 def data_folder() -> Path:
