@@ -115,6 +115,11 @@ class Network:
         Receives a sentence for the user when that happens.
     metadata : mapping
         What the weights file says about itself.
+
+    Attributes
+    ----------
+    runner : Runner
+        Where it runs now.
     """
 
     def __init__(
@@ -125,7 +130,7 @@ class Network:
         warn: Warn | None = None,
     ) -> None:
         self.metadata = dict(metadata)
-        self._runner = runner
+        self.runner = runner
         self._on_cpu = on_cpu
         self._warn = warn or log.warning
         self._batch: int | None = None
@@ -133,7 +138,7 @@ class Network:
     @property
     def device(self) -> str:
         """Where the network runs now."""
-        return self._runner.device
+        return self.runner.device
 
     def __call__(
         self, batched: Arrays, fixed: Arrays | None = None
@@ -159,7 +164,7 @@ class Network:
             size = min(self._batch or count, count - done)
             chunk = {key: value[done : done + size] for key, value in batched.items()}
             try:
-                parts.append(self._runner({**(fixed or {}), **chunk}))
+                parts.append(self.runner({**(fixed or {}), **chunk}))
             except DeviceMemoryError:
                 self._shrink(size)
                 continue
@@ -179,7 +184,7 @@ class Network:
         if self.device == "cpu":
             raise MemoryError("There is too little memory for this run. Close other programs.")
         self._warn(f"The {self.device} device has too little memory: going on with the CPU.")
-        self._runner = self._on_cpu()
+        self.runner = self._on_cpu()
         self._batch = None
 
 

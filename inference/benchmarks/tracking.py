@@ -28,7 +28,7 @@ from inference.benchmarks.peers import (
 )
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, simulate_run
-from inference.tracking.labelled import LabelledRun, read_labelled_runs
+from inference.tracking.labelled import LabelledRun, read_labelled_runs, sequence_of
 from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
 from inference.tracking.shards import STATES
 from inference.tracking.tracker import Tracker, load_tracker
@@ -91,12 +91,6 @@ def area_under_curve(scores: Sequence[float], positive: Sequence[bool]) -> float
     ranks = rankdata(scores)
     above = ranks[marked].sum() - count * (count + 1) / 2
     return float(above / (count * (len(marked) - count)))
-
-
-def sequence_of(frames: NDArray[np.generic]) -> FrameSequence:
-    """Wrap decoded frames for the tracker."""
-    count, rows, columns = frames.shape
-    return FrameSequence(lambda index: frames[index], count, rows, columns)
 
 
 @lru_cache(maxsize=1)

@@ -21,9 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from inference.frames import FrameSequence
 from inference.simulation import Scenario, draw_device_over, simulate_run
-from inference.tracking.labelled import LabelledRun, read_image_folder
+from inference.tracking.labelled import LabelledRun, read_image_folder, sequence_of
 from inference.tracking.prepare import codes, training_folders
 from inference.tracking.requests import Anchor, TrackRequest
 from inference.tracking.shards import STATES
@@ -57,9 +56,8 @@ def gather(tracker: Tracker, run: LabelledRun) -> tuple[list[NDArray[np.float64]
         return [], []
     first = int(visible[0])
     count, rows, columns = run.frames.shape
-    sequence = FrameSequence(lambda index: run.frames[index], count, rows, columns)
     anchor = Anchor(first, float(run.tips[first, 0]), float(run.tips[first, 1]))
-    job = tracker.job(sequence, TrackRequest((anchor,), 0, count - 1))
+    job = tracker.job(sequence_of(run.frames), TrackRequest((anchor,), 0, count - 1))
     points = {point.frame: point for told in job.run(lambda: False) for point in told}
     rows_of, right = [], []
     for frame, point in points.items():

@@ -164,7 +164,9 @@ def _write(
     """Write ``path``.safetensors and .onnx; the first ``batched`` inputs share a batch axis."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {key: value.contiguous() for key, value in module.state_dict().items()}
-    save_file(state, path.with_suffix(".safetensors"), metadata)
+    weights = path.with_suffix(".safetensors")
+    save_file(state, weights, metadata)
+    weights.chmod(0o644)  # safetensors writes files that nobody else may read
     frames = torch.export.Dim("frames", min=1, max=LARGEST_BATCH)
     shapes: tuple[Any, ...] = tuple(
         {0: frames} if index < batched else None for index in range(len(inputs))

@@ -46,6 +46,10 @@ class Evidence:
         The refiner's probability of being within 5 pixels (at 512).
     moved : float
         View pixels between the candidate and where the refiner put it.
+    hidden : float
+        Probability that something hides the tip.
+    away : int
+        Frames to the nearest anchor.
     """
 
     chance: float
@@ -53,6 +57,8 @@ class Evidence:
     sure: float
     mass: float
     moved: float
+    hidden: float
+    away: int
 
 
 @dataclass(slots=True)
@@ -194,6 +200,8 @@ class TrackingJob:
                 answer.sure,
                 float(candidates.mass[best]),
                 float(candidates.moved[best]),
+                answer.occluded,
+                min(abs(number - anchor.frame) for anchor in self._placed),
             )
             self.evidence[number] = evidence
             x, y = self._seen.geometry.to_picture(candidates.points[best]).tolist()

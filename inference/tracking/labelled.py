@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.frames import FrameSequence
 from inference.tracking.shards import STATES
 
 
@@ -31,6 +32,12 @@ class LabelledRun:
     frames: NDArray[np.generic]
     tips: NDArray[np.float64]
     states: NDArray[np.uint8]
+
+
+def sequence_of(frames: NDArray[np.generic]) -> FrameSequence:
+    """Wrap decoded frames (T, rows, columns) for the tracker."""
+    count, rows, columns = frames.shape
+    return FrameSequence(lambda index: frames[index], count, rows, columns)
 
 
 def read_image_folder(folder: Path) -> NDArray[np.uint8]:

@@ -21,8 +21,11 @@ from inference.tracking.views import ViewGeometry, crop, normalise, shrink
 
 CELL = 2  # as in inference.tracking.network, which would import torch
 TEMPLATES = 3
+PARTS = ("_stem", "", "_refiner")
+"""Endings of the names of the tracker's three networks."""
 REFINER_TEMPLATES = 2
 TIME_LIMIT = 30.0
+UNCALIBRATED = (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 LOOKED_AT, LIKELY = 3, -4.0
 """Candidates of a frame that the refiner looks at, and the log share that they have to have."""
 REFINER_SAYS = 0.5
@@ -86,7 +89,7 @@ def load_tracker(
     def load(part: str) -> Network:
         return load_network(name + part, device, build=_build, warn=warn, threads=threads)
 
-    return Tracker(load("_stem"), load(""), load("_refiner"))
+    return Tracker(*map(load, PARTS))
 
 
 def _build(metadata: Mapping[str, str]) -> Any:
@@ -110,9 +113,14 @@ class Tracker:
         self.side: int = options["view"]
         self.template_side: int = options["template"]
         self.fine_side: int = json.loads(refiner.metadata["refiner"])["crop"]
-        weights = json.loads(matcher.metadata.get("confidence", "[0.0, 1.0, 0.0, 1.0, 0.0, 0.0]"))
-        self._confidence = np.array(weights, np.float64)
+        told = matcher.metadata.get("confidence")
+        self._confidence = np.array(json.loads(told) if told else UNCALIBRATED, np.float64)
         self._seen: SeenFrames | None = None
+
+    @property
+    def networks(self) -> tuple[Network, Network, Network]:
+        """Its three networks, in the order of ``PARTS``."""
+        return self._stem, self._matcher, self._refiner
 
     @property
     def device_name(self) -> str:
@@ -182,7 +190,9 @@ class Tracker:
             points, chances, answer.candidates.sharpness, strict=False
         ):
             if chance > 0.02:
-                evidence = Evidence(float(chance), float(sharp), answer.sure, 0.5, 0.0)
+                evidence = Evidence(
+                    float(chance), float(sharp), answer.sure, 0.5, 0.0, answer.occluded, 0
+                )
                 confidence = self.confidence(evidence)
                 told.append(TrackedPoint(frame, float(x), float(y), state, confidence))
         return told
@@ -281,9 +291,12 @@ class Tracker:
 def features(evidence: Evidence) -> NDArray[np.float64]:
     """Return what the confidence is made from.
 
-    1, the log odds of the path, of the peak being sharp and of the refiner's mass, the network's
-    own logit, and how far (in 10 view pixels) the refiner moved the point.
+    1, the log odds of the path, of the peak being sharp, of the refiner's mass and of the tip being
+    seen, the network's own logit, and, as doubts, how far (in 10 view pixels) the refiner moved the
+    point and how far away (log of frames) the nearest anchor is.
     """
-    shares = np.clip([evidence.chance, evidence.sharpness, evidence.mass], 1e-3, 1.0 - 1e-3)
+    seen = 1.0 - evidence.hidden
+    shares = np.clip([evidence.chance, evidence.sharpness, evidence.mass, seen], 1e-3, 1.0 - 1e-3)
     odds = np.log(shares / (1.0 - shares))
-    return np.array([1.0, *odds, evidence.sure, -evidence.moved / 10.0])
+    doubts = (-evidence.moved / 10.0, -np.log1p(evidence.away))
+    return np.array([1.0, *odds, evidence.sure, *doubts])

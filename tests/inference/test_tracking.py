@@ -7,12 +7,11 @@ from inference.benchmarks.tracking import (
     first_click,
     interpolate,
     ours,
-    sequence_of,
     simulated_runs,
     track_all,
 )
 from inference.simulation import Scenario, simulate_run
-from inference.tracking.labelled import LabelledRun
+from inference.tracking.labelled import LabelledRun, sequence_of
 from inference.tracking.paths import (
     Candidates,
     find_candidates,
