@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FAILED, INTERRUPTED = 1, 130
-FRAMES_LOOKED_AT = 9
 SHOWN_NUMBERS = 4
 
 
@@ -153,18 +152,15 @@ def _tracked(review: Review, options: argparse.Namespace, tracker: Tracker) -> L
 
 
 def _proposed(review: Review, tracker: Tracker, frame: int | None) -> TrackedPoint:
-    """Return the likeliest tip on ``frame``, or on a few frames throughout the run."""
-    count = review.run.frame_count
-    step = max(1, count // FRAMES_LOOKED_AT)
-    frames = range(step // 2, count, step) if frame is None else [frame]
-    found = [
-        point
-        for index in frames
-        for point in tracker.propose(review.sequence.read(index), review.sequence.white, index)
-    ]
-    if not found:
-        raise UserError("No catheter tip was found; say where it is with --tip and --frame.")
-    return max(found, key=lambda point: point.confidence)
+    """Return the likeliest tip on ``frame``, or in the run."""
+    from inference.tracking.proposing import find_tip
+
+    try:
+        return find_tip(tracker, review.sequence, frame)
+    except LookupError as error:
+        raise UserError(
+            "No catheter tip was found; say where it is with --tip and --frame."
+        ) from error
 
 
 def _denoise(options: argparse.Namespace) -> int:

@@ -20,7 +20,8 @@ from inference.tracking.paths import (
     joined,
     posteriors,
 )
-from inference.tracking.requests import Anchor, TrackRequest
+from inference.tracking.proposing import find_tip
+from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
 from inference.tracking.tracker import load_tracker
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
 
@@ -228,3 +229,33 @@ def test_the_simulated_test_set_is_tracked(tracker):
         tips, _ = ours(tracker, run, (Anchor(first, *map(float, run.tips[first])),))
         errors += list(np.hypot(*(tips - run.tips).T)[run.states == 0])
     assert np.mean(np.array(errors) < 40) > 0.5
+
+
+class TwoTips:
+    """Proposes a sure tip that cannot be followed, and a less sure one that can."""
+
+    def propose(self, pixels, white=255.0, frame=0):
+        return [
+            TrackedPoint(frame, 100.0, 100.0, "visible", 0.9),
+            TrackedPoint(frame, 105.0, 100.0, "visible", 0.8),
+            TrackedPoint(frame, 300.0, 200.0, "visible", 0.7),
+        ]
+
+    def track(self, frames, request, should_stop, on_points):
+        x, confidence = request.anchors[0].x, 0.95 if request.anchors[0].x == 300.0 else 0.1
+        others = (f for f in range(frames.frame_count) if f != request.anchors[0].frame)
+        on_points([TrackedPoint(f, x, 200.0, "visible", confidence) for f in others])
+
+
+def test_the_tip_that_can_be_followed_is_chosen():
+    found = find_tip(TwoTips(), sequence_of(np.zeros((5, 512, 512), np.uint8)), 2)
+    assert (found.frame, found.x, found.y) == (2, 300.0, 200.0)
+
+
+def test_nothing_like_a_tip_is_said():
+    class Blind(TwoTips):
+        def propose(self, pixels, white=255.0, frame=0):
+            return []
+
+    with pytest.raises(LookupError):
+        find_tip(Blind(), sequence_of(np.zeros((5, 512, 512), np.uint8)))
