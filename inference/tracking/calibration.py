@@ -4,9 +4,9 @@ Logistic regression of "within 5 pixels (at 512) of the tip" on what speaks for 
 (`inference.tracking.job.Evidence`). Run as
 
     python -m inference.tracking.calibration --weights resources/weights/tracker_tiny \
-        --output checkpoints/confidence.json
+        --data ../shared/data
 
-and export again with ``--confidence checkpoints/confidence.json``.
+It is written into the weights file.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 from scipy.optimize import minimize
 
 from inference.simulation import Scenario, draw_device_over, simulate_run
@@ -84,11 +86,10 @@ def fit(rows: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float
 def main() -> None:
     """Calibrate from the command line."""
     parser = argparse.ArgumentParser(description="Calibrate the tracker's confidence.")
-    parser.add_argument("--weights", required=True, help="name, or path without ending")
+    parser.add_argument("--weights", required=True, help="path without ending")
     parser.add_argument("--runs", type=int, default=60)
     parser.add_argument("--data", type=Path, help="real frames to draw catheters over as well")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     tracker = load_tracker("cpu", name=arguments.weights, threads=arguments.threads)
@@ -111,7 +112,16 @@ def main() -> None:
                 truth[part].mean(),
                 part.sum(),
             )
-    arguments.output.write_text(json.dumps([round(float(w), 4) for w in weights]))
+    write_confidence(Path(arguments.weights + ".safetensors"), weights)
+
+
+def write_confidence(path: Path, weights: NDArray[np.float64]) -> None:
+    """Put the calibration into a weights file."""
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata() or {}
+    metadata["confidence"] = json.dumps([round(float(weight), 4) for weight in weights])
+    save_file(load_file(path), path, metadata)
+    path.chmod(0o644)  # safetensors writes files that nobody else may read
 
 
 if __name__ == "__main__":

@@ -113,9 +113,7 @@ def build_part(metadata: Mapping[str, str]) -> nn.Module:
     return kind(NetworkOptions(**options))
 
 
-def export_tracker(
-    network: TrackerNetwork, metadata: Mapping[str, str], folder: Path, name: str
-) -> None:
+def export_tracker(network: TrackerNetwork, folder: Path, name: str) -> None:
     """Write the stem and the matcher."""
     options = network.options
     described = {"network": json.dumps(asdict(options))}
@@ -138,7 +136,7 @@ def export_tracker(
     )
     names = [*maps, "search_times", "templates", "centres", "template_times"]
     outputs = ["heat", "occluded", "sure"]
-    described |= {"part": "matcher", **metadata}
+    described["part"] = "matcher"
     _write(matcher, inputs, names, outputs, 4, described, folder / name)
 
 
@@ -202,7 +200,6 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path, help="training folder, or a .safetensors file")
     parser.add_argument("--refiner", type=Path, help="the same of the refiner")
-    parser.add_argument("--confidence", type=Path, help="calibration (JSON) to put in")
     parser.add_argument("--name", required=True)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
@@ -210,10 +207,7 @@ def main() -> None:
     if arguments.checkpoint:
         network = TrackerNetwork(read_options(NetworkOptions, arguments.config, "network"))
         load_trained(network, arguments.checkpoint)
-        metadata = {}
-        if arguments.confidence:
-            metadata["confidence"] = arguments.confidence.read_text(encoding="utf-8").strip()
-        export_tracker(network, metadata, arguments.output, arguments.name)
+        export_tracker(network, arguments.output, arguments.name)
     if arguments.refiner:
         options = read_options(RefinerOptions, arguments.config, "refiner")
         refiner = Refiner(options)

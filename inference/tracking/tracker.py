@@ -25,6 +25,8 @@ PARTS = ("_stem", "", "_refiner")
 """Endings of the names of the tracker's three networks."""
 REFINER_TEMPLATES = 2
 TIME_LIMIT = 30.0
+PROPOSED_ABOVE = 0.1
+"""Share of all candidates' chances from which one is proposed."""
 UNCALIBRATED = (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 LOOKED_AT, LIKELY = 3, -4.0
 """Candidates of a frame that the refiner looks at, and the log share that they have to have."""
@@ -182,20 +184,20 @@ class Tracker:
         nothing = np.zeros((3, self.template_side, self.template_side), np.float32)
         blank = Template(frame, np.zeros(2, np.float32), nothing, nothing)
         answer = self._match(list(maps), [frame], [blank] * TEMPLATES, frame, geometry)[0]
-        chances = posteriors([(frame, answer.candidates)])[0]
-        points = geometry.to_picture(answer.candidates.points)
+        candidates = answer.candidates
+        # Asked for a tip, the likeliest places are told even where none is likely at all.
+        chances = posteriors([(frame, candidates)])[0][:-1]
+        points = geometry.to_picture(candidates.points)
         state = "occluded" if answer.occluded > 0.5 else "visible"
         told = []
-        for (x, y), chance, sharp in zip(
-            points, chances, answer.candidates.sharpness, strict=False
-        ):
-            if chance > 0.02:
-                evidence = Evidence(
-                    float(chance), float(sharp), answer.sure, 0.5, 0.0, answer.occluded, 0
-                )
-                confidence = self.confidence(evidence)
-                told.append(TrackedPoint(frame, float(x), float(y), state, confidence))
-        return told
+        for (x, y), chance, sharp in zip(points, chances, candidates.sharpness, strict=True):
+            if chance < PROPOSED_ABOVE * chances.sum():
+                continue
+            evidence = Evidence(
+                float(chance), float(sharp), answer.sure, 0.5, 0.0, answer.occluded, 0
+            )
+            told.append(TrackedPoint(frame, float(x), float(y), state, self.confidence(evidence)))
+        return sorted(told, key=lambda point: -point.confidence)
 
     def template(self, seen: SeenFrames, frame: int, point: NDArray[np.floating]) -> Template:
         """Cut a template whose tip lies at picture position ``point``."""

@@ -94,7 +94,7 @@ def test_stop_ends_the_work(tracker, run):
         told.append,
     )
     assert len(told) == 1
-    assert len(read) <= 5
+    assert len(set(read)) <= 6  # the click, a batch, and the frame after it
 
 
 def test_a_run_without_a_placed_point_is_refused(tracker, run):

@@ -3,10 +3,12 @@ import json
 import cv2
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from inference.benchmarks import peers
 from inference.benchmarks.tracking import both_ways
-from inference.tracking.calibration import fit, gather, held_back_runs
+from inference.tracking.calibration import fit, gather, held_back_runs, write_confidence
 from inference.tracking.job import Evidence
 from inference.tracking.labelled import LabelledRun, read_labelled_runs
 from inference.tracking.prepare import prepare_drawn, prepare_real, prepare_simulated
@@ -91,6 +93,15 @@ def test_calibration_looks_at_every_tracked_point():
     run = LabelledRun(run.name, run.frames[:6], run.tips[:6], run.states[:6])
     rows, right = gather(load_tracker("cpu"), run)
     assert len(rows) == len(right) <= 5
+
+
+def test_the_calibration_is_kept_in_the_weights_file(tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_file({"layer": np.arange(3.0)}, path, {"network": "{}"})
+    write_confidence(path, np.array([0.5, 1.0]))
+    with safe_open(path, framework="np") as file:
+        assert file.metadata() == {"network": "{}", "confidence": "[0.5, 1.0]"}
+        np.testing.assert_array_equal(file.get_tensor("layer"), np.arange(3.0))
 
 
 def test_peers_follow_a_square_both_ways():
