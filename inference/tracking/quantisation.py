@@ -31,8 +31,8 @@ CALIBRATION_SEED, RUNS, FRAMES = 860_000, 16, 8
 OPERATORS = ["Conv", "MatMul", "Gemm"]
 
 
-def calibration_inputs(name: str) -> dict[str, list[Inputs]]:
-    """Return what each part of the tracker ``name`` is given while it tracks."""
+def calibration_inputs(name: str, runs: int = RUNS) -> dict[str, list[Inputs]]:
+    """Return what each part of the tracker ``name`` is given while it tracks simulated runs."""
     seen: dict[str, list[Inputs]] = {part: [] for part in PARTS}
 
     def listen(network: Network, heard: list[Inputs]) -> None:
@@ -50,7 +50,7 @@ def calibration_inputs(name: str) -> dict[str, list[Inputs]]:
     tracker = load_tracker("cpu", name=name)
     for part, network in zip(PARTS, tracker.networks, strict=True):
         listen(network, seen[part])
-    for seed in range(CALIBRATION_SEED, CALIBRATION_SEED + RUNS):
+    for seed in range(CALIBRATION_SEED, CALIBRATION_SEED + runs):
         run = simulate_run(seed, Scenario.MIXED, FRAMES)
         x, y = run.tip[0].tolist()
         anchor = Anchor(0, x, y)
