@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -99,11 +100,21 @@ def flat_and_device_runs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return noisy.astype(np.uint8), scene, devices.astype(bool)
 
 
-def structure_left(filtered: Callable[[int], np.ndarray]) -> tuple[float, float, float, float]:
-    """Excess autocorrelation and edge correlation of the residual, on flat ground and devices.
+@dataclass(frozen=True)
+class Left:
+    """What the residual holds beyond noise; pure noise has about 0 in all three.
 
-    Pure noise gives about 0 in all four.
+    Structure makes neighbouring pixels of the residual alike (``alike`` above 0); noise that was
+    kept in the picture is missing from the residual and makes them differ (``unlike`` below 0).
     """
+
+    alike: float
+    unlike: float
+    edges: float
+
+
+def structure_left(filtered: Callable[[int], np.ndarray]) -> tuple[Left, Left]:
+    """What is left on flat ground and on devices."""
     noisy, truth, devices = flat_and_device_runs()
     taken = [noisy[k] - filtered(k) for k in range(len(noisy))]
     pure = noisy - truth
@@ -114,28 +125,32 @@ def structure_left(filtered: Callable[[int], np.ndarray]) -> tuple[float, float,
             left = autocorrelation_of([taken[k]], where[k])
             excess.append(left - autocorrelation_of([pure[k]], where[k]))
             edges.append(edge_correlation([taken[k]], [truth[k]], where[k]))
-        found += [float(np.abs(np.mean(excess, axis=0)).max()), abs(float(np.mean(edges)))]
-    return found[0], found[1], found[2], found[3]
+        mean = np.mean(excess, axis=0)
+        found.append(Left(float(mean.max()), float(mean.min()), abs(float(np.mean(edges)))))
+    return found[0], found[1]
 
 
 def test_what_it_takes_away_is_noise_alone(denoiser: Denoiser) -> None:
     noisy, _, _ = flat_and_device_runs()
     out = denoised(denoiser, noisy, 255.0)
-    flat, flat_edges, device, device_edges = structure_left(lambda k: out[k])
-    assert flat < 0.03
-    assert flat_edges < 0.03
-    assert device < 0.05
-    # Pure noise would give 0.01: thin devices still lose some contrast, as the model card says.
-    assert device_edges < 0.16
+    flat, device = structure_left(lambda k: out[k])
+    assert flat.alike < 0.01
+    assert flat.unlike > -0.03
+    assert flat.edges < 0.01
+    assert device.alike < 0.01
+    # An outline that is neither thinned nor widened keeps some of the grain beneath it.
+    assert device.unlike > -0.12
+    # Pure noise would give 0.006.
+    assert device.edges < 0.03
 
 
 def test_the_structure_test_finds_out_a_filter_that_blurs() -> None:
-    noisy, _, _ = flat_and_device_runs()
-    _, _, device, device_edges = structure_left(
-        lambda k: cv2.GaussianBlur(noisy[k].astype(np.float32), (0, 0), 2.0)
-    )
-    assert device > 0.1
-    assert device_edges > 0.3
+    noisy, truth, _ = flat_and_device_runs()
+    _, device = structure_left(lambda k: cv2.GaussianBlur(noisy[k].astype(np.float32), (0, 0), 2.0))
+    assert device.edges > 0.3
+    _, thinned = structure_left(lambda k: truth[k] + 0.1 * (truth[k].max() - truth[k]))
+    assert thinned.alike > 0.02
+    assert thinned.edges > 0.06
 
 
 def test_a_device_that_moves_leaves_no_shadow_and_is_not_thinned(denoiser: Denoiser) -> None:
@@ -189,7 +204,8 @@ def test_every_grey_scale_gives_the_same_picture(
     narrow = denoised(denoiser, frames, 255.0, (3,))[3]
     scaled = np.rint(frames * (white / 255.0)).astype(kind)
     wide = denoised(denoiser, scaled, white, (3,))[3]
-    assert np.abs(wide * (255.0 / white) - narrow).mean() < 0.1
+    # In 8 bits the network rounds by chance, which differs by 0.03 of the noise (4.5 grey values).
+    assert np.abs(wide * (255.0 / white) - narrow).mean() < 0.2
 
 
 def test_a_clean_run_comes_back_as_it_is(denoiser: Denoiser) -> None:
