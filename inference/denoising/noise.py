@@ -29,10 +29,8 @@ CORRELATED_PX = 384
 """Side of the part that the spatial correlation is measured on."""
 CURVE_KNOTS = 14
 CORRELATION_REACH_PX = 3
-CLEAN_DEVIATION = 0.0056
-"""Below this share of the grey scale (1.4 of 255) noise can hardly be seen at normal windows.
-
-All of AngioData's patients 1 to 5 and rubo/0002 lie below."""
+CLEAN_DEVIATION = 0.005
+"""Below this share of the grey scale (1.3 of 255) noise can hardly be seen at normal windows."""
 TABLE_SIZE = 1 << 17
 
 
