@@ -38,7 +38,7 @@ LINE_REACH = 6
 """Half the length of the lines that the mean is compared along, half-resolution pixels."""
 LINE_SPACING = 3
 LINE_SOFTNESS = cv2.getGaussianKernel(3, 1.2) @ cv2.getGaussianKernel(3, 1.2).T
-LINE_DEVIATIONS = 4.0
+LINE_DEVIATIONS = 4.7
 LINE_SURROUNDINGS = np.ones((5, 5), np.uint8)
 """A place that differs takes its surroundings along, half-resolution pixels."""
 

@@ -211,7 +211,7 @@ class ExportedStudent(Student):
     noise. Where nothing was averaged, nothing is kept.
     """
 
-    KEPT_OF_MEAN = 0.32
+    KEPT_OF_MEAN = 0.36
 
     def forward(
         self, frame: Tensor, mean: Tensor, variance: Tensor, correlation: Tensor

@@ -173,7 +173,7 @@ def test_flat_noise_stays_flat(denoiser: Denoiser) -> None:
     out = denoised(denoiser, noisy.astype(np.uint8), 255.0, order=(4,))
     assert out[4].mean() == pytest.approx(120.0, abs=0.3)
     assert out[4].std() < 1.5
-    assert np.abs(out[4] - 120.0)[16:-16, 16:-16].max() < 6.0
+    assert np.abs(out[4] - 120.0)[16:-16, 16:-16].max() < 7.0
 
 
 def test_the_answer_does_not_depend_on_the_order(
