@@ -292,7 +292,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--no-corrections", action="store_true")
     parser.add_argument("--speed", action="store_true", help="measure speed alone")
     chosen = parser.parse_args(arguments)
-    console = Console(file=sys.stdout, width=170)
+    console = Console(file=sys.stdout, width=200)
     tracker = load_tracker(chosen.device, name=chosen.weights, threads=chosen.threads)
     if chosen.speed:
         _print_speed(console, tracker)

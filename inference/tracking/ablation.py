@@ -176,7 +176,7 @@ def main() -> None:
     budget = Budget(arguments.pretraining_minutes, arguments.steps)
     network = read_options(NetworkOptions, arguments.config, "network")
     options = SampleOptions(
-        crop=budget.crop, searches=3, template=network.template, view=network.view, blank_share=0.0
+        crop=budget.crop, searches=2, template=network.template, view=network.view, blank_share=0.0
     )
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)

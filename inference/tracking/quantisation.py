@@ -29,6 +29,8 @@ from inference.tracking.tracker import PARTS, load_tracker
 
 CALIBRATION_SEED, RUNS, FRAMES = 860_000, 16, 8
 OPERATORS = ["Conv", "MatMul", "Gemm"]
+TEMPLATES_STEM = "encoder.stem."
+"""In the names of weights. Blank templates are flat, and its norms would blow up their rounding."""
 
 
 def calibration_inputs(name: str, runs: int = RUNS) -> dict[str, list[Inputs]]:
@@ -56,15 +58,19 @@ def calibration_inputs(name: str, runs: int = RUNS) -> dict[str, list[Inputs]]:
         anchor = Anchor(0, x, y)
         request = TrackRequest((anchor,), 0, FRAMES - 1)
         tracker.track(sequence_of(run.frames), request, lambda: False, lambda points: None)
+        # Blank templates are values of their own.
+        tracker.propose(run.frames[-1])
     return seen
 
 
 def kept_in_float(nodes: list[Any], weights: set[str]) -> Iterable[str]:
-    """Name the last convolution, and products of what is computed."""
+    """Name the last convolution, products of what is computed, and the templates' stem."""
     convolutions = [node for node in nodes if node.op_type == "Conv"]
     yield convolutions[-1].name
     for node in nodes:
-        if node.op_type in OPERATORS and node.input[1] not in weights:
+        if node.op_type in OPERATORS and (
+            node.input[1] not in weights or TEMPLATES_STEM in node.input[1]
+        ):
             yield node.name
 
 

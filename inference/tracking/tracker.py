@@ -21,8 +21,9 @@ from inference.tracking.views import ViewGeometry, crop, normalise, shrink
 
 CELL = 2  # as in inference.tracking.network, which would import torch
 TEMPLATES = 3
-PARTS = ("_stem", "", "_refiner")
-"""Endings of the names of the tracker's three networks."""
+MAPS = ("tokens", "quarter", "eighth")
+PARTS = {"_stem": ("pictures",), "": (*MAPS, "search_times"), "_refiner": ("search",)}
+"""Endings of the names of the tracker's three networks, and the inputs that share a batch axis."""
 REFINER_TEMPLATES = 2
 TIME_LIMIT = 30.0
 PROPOSED_ABOVE = 0.1
@@ -89,7 +90,9 @@ def load_tracker(
     """
 
     def load(part: str) -> Network:
-        return load_network(name + part, device, build=_build, warn=warn, threads=threads)
+        return load_network(
+            name + part, device, build=_build, warn=warn, threads=threads, batched=PARTS[part]
+        )
 
     return Tracker(*map(load, PARTS))
 
@@ -271,9 +274,8 @@ class Tracker:
             since = np.array(of, np.float32) - origin
             return np.clip(since, -TIME_LIMIT, TIME_LIMIT).astype(np.float32)
 
-        names = ("tokens", "quarter", "eighth")
         heat, occluded, sure = self._matcher(
-            {**dict(zip(names, maps, strict=True)), "search_times": times(numbers)},
+            {**dict(zip(MAPS, maps, strict=True)), "search_times": times(numbers)},
             {
                 "templates": np.stack([t.pixels for t in templates]),
                 "centres": np.stack([t.centre for t in templates]),

@@ -130,6 +130,18 @@ def test_proposals_lie_in_the_picture_and_are_ordered(tracker, run):
     assert all(0 <= point.x < 512 and 0 <= point.y < 300 for point in points)
 
 
+def test_a_tip_is_proposed_unseen(tracker):
+    found = 0
+    for seed in range(850_000, 850_008):
+        run = simulate_run(seed, Scenario.FLUOROSCOPY, 1, plain=True)
+        near = [
+            np.hypot(p.x - run.tip[0, 0], p.y - run.tip[0, 1]) < 20
+            for p in tracker.propose(run.frames[0])[:3]
+        ]
+        found += any(near)
+    assert found >= 4
+
+
 def candidates(*places, absent=-12.0):
     points = np.array([place[:2] for place in places], np.float32)
     scores = np.log([place[2] for place in places]).astype(np.float32)
