@@ -180,6 +180,11 @@ class Tracker:
             Largest value of the grey scale; contrast is measured locally, so it does not matter.
         frame : int
             Number that the points carry.
+
+        Returns
+        -------
+        list of TrackedPoint
+            Their confidence is the network's own share for each place, not calibrated.
         """
         geometry = ViewGeometry(pixels.shape[0], pixels.shape[1], self.side)
         view = normalise(shrink(pixels, self.side))
@@ -192,15 +197,11 @@ class Tracker:
         chances = posteriors([(frame, candidates)])[0][:-1]
         points = geometry.to_picture(candidates.points)
         state = "occluded" if answer.occluded > 0.5 else "visible"
-        told = []
-        for (x, y), chance, sharp in zip(points, chances, candidates.sharpness, strict=True):
-            if chance < PROPOSED_ABOVE * chances.sum():
-                continue
-            evidence = Evidence(
-                float(chance), float(sharp), answer.sure, 0.5, 0.0, answer.occluded, 0
-            )
-            told.append(TrackedPoint(frame, float(x), float(y), state, self.confidence(evidence)))
-        return sorted(told, key=lambda point: -point.confidence)
+        return [
+            TrackedPoint(frame, float(x), float(y), state, float(chance))
+            for (x, y), chance in zip(points, chances, strict=True)
+            if chance >= PROPOSED_ABOVE * chances.sum()
+        ]
 
     def template(self, seen: SeenFrames, frame: int, point: NDArray[np.floating]) -> Template:
         """Cut a template whose tip lies at picture position ``point``."""
