@@ -80,8 +80,9 @@ def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]
     side = 2 * REACH + 1
     mass = cv2.boxFilter(grid, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
     peaks = np.where(grid >= cv2.dilate(grid, np.ones((side, side), np.uint8)), mass, 0.0).ravel()
-    best = np.argpartition(peaks, -CANDIDATES)[-CANDIDATES:]
-    best = best[np.argsort(peaks[best])[::-1]]
+    # Where the tip is surely absent no cell has any share left; the path still wants a candidate.
+    found = np.flatnonzero(peaks) if peaks.any() else np.arange(1)
+    best = found[np.argsort(peaks[found])[::-1][:CANDIDATES]]
     refined = np.array([_refine(grid, *divmod(int(i), columns)) for i in best], np.float32)
     points, sharpness = refined[:, :2], refined[:, 2]
     limit = np.array([shape[1] - 1, shape[0] - 1], np.float32)

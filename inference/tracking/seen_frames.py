@@ -13,10 +13,10 @@ from inference.runtime import Network
 from inference.tracking.views import FINE_VIEW, ViewGeometry, fine_crop, normalise, shrink
 
 PICTURES_KEPT = 24
-MAPS_KEPT = 256
-"""Frames (of 0.7 MB) whose maps are kept: tracking anew, or another tip, is faster then."""
+MAPS_KEPT = 128
+"""Frames (of 1.4 MB) whose maps are kept: tracking anew, or another tip, is faster then."""
 
-Maps = tuple[NDArray[np.float16], ...]
+Maps = tuple[NDArray[np.float32], ...]
 
 
 @dataclass(slots=True)
@@ -66,13 +66,13 @@ class SeenFrames:
         if new:
             made = self._stem({"pictures": np.stack([np.stack(self.views(f)) for f in new])})
             for slot, frame in enumerate(new):
-                self._maps[frame] = tuple(part[slot].astype(np.float16) for part in made)
+                self._maps[frame] = tuple(part[slot].copy() for part in made)
         kept = [self._maps[frame] for frame in frames]
         for frame in frames:
             self._maps.move_to_end(frame)
         while len(self._maps) > max(MAPS_KEPT, len(frames)):
             self._maps.popitem(last=False)
-        return [np.stack(parts).astype(np.float32) for parts in zip(*kept, strict=True)]
+        return [np.stack(parts) for parts in zip(*kept, strict=True)]
 
     def _times(self, frame: int) -> tuple[int, int, int]:
         return frame, max(frame - 1, 0), min(frame + 1, self.frames.frame_count - 1)

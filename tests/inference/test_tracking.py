@@ -195,6 +195,13 @@ def test_a_peak_between_cells_is_found_between_them():
     np.testing.assert_allclose(found.points[0], [20.3 * 2 + 0.5, 40.6 * 2 + 0.5], atol=0.2)
 
 
+def test_a_frame_that_surely_holds_no_tip_still_has_a_candidate():
+    heat = np.append(500.0, np.zeros(64 * 64)).astype(np.float32)
+    found = find_candidates(heat, 2, (128, 128))
+    assert len(found.points) == 1
+    assert posteriors([(0, found)])[0].argmax() == 1
+
+
 @pytest.mark.parametrize("shape", [(512, 512), (1024, 1024), (300, 512), (1000, 600)])
 def test_points_survive_the_way_to_the_view_and_back(shape):
     geometry = ViewGeometry(*shape, side=256)
