@@ -7,23 +7,14 @@ training.
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from inference import quantisation
 from inference.denoising.networks import STUDENT_INPUTS
 from inference.denoising.samples import draw_sample
 from inference.denoising.training import collate, load_bases
@@ -47,14 +38,6 @@ def calibration_inputs() -> Iterator[Inputs]:
         yield {name: batch[name].numpy() for name in STUDENT_INPUTS}
 
 
-class _Reader(CalibrationDataReader):
-    def __init__(self, inputs: Iterator[Inputs]) -> None:
-        self._inputs = inputs
-
-    def get_next(self) -> Inputs | None:
-        return next(self._inputs, None)
-
-
 def quantise(source: Path, target: Path, inputs: Iterator[Inputs]) -> None:
     """Write the ONNX file ``source`` with its inner convolutions in 8 bits.
 
@@ -66,23 +49,10 @@ def quantise(source: Path, target: Path, inputs: Iterator[Inputs]) -> None:
         What the network sees, by the names of its inputs; the range of each value is taken from
         them.
     """
-    nodes = onnx.load(source).graph.node
+    quantisation.quantise(source, target, inputs, QUANTISED, _kept_in_float)
+
+
+def _kept_in_float(nodes: list[Any], weights: set[str]) -> list[str]:
+    """Name all nodes from the last convolution on."""
     last = next(k for k, node in enumerate(nodes) if LAST_WEIGHT in node.input)
-    with tempfile.TemporaryDirectory() as folder:
-        prepared_path = Path(folder) / "prepared.onnx"
-        quant_pre_process(source, prepared_path, skip_symbolic_shape=True)
-        logging.getLogger().setLevel(logging.WARNING)
-        quantize_static(
-            prepared_path,
-            target,
-            _Reader(inputs),
-            quant_format=QuantFormat.QDQ,
-            per_channel=True,
-            # CPUs without VNNI add pairs of products in 16 bits: full range would overflow there.
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=QUANTISED,
-            nodes_to_exclude=[node.name for node in nodes[last:]],
-            calibrate_method=CalibrationMethod.MinMax,
-        )
+    return [node.name for node in nodes[last:]]
