@@ -138,13 +138,13 @@ def start_from(task: nn.Module, start: Path) -> None:
     log.info("started %d of %d tensors from %s", len(fitting), len(own), start)
 
 
-def main() -> None:
-    """Fine-tune from the command line."""
-    parser = argparse.ArgumentParser(description="Fine-tune the tracker.")
+def read_arguments(description: str) -> argparse.Namespace:
+    """Read the command line of a training on labelled and simulated shards, and set threads."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--real", type=Path, nargs="*", default=[], help="labelled shards")
     parser.add_argument("--simulated", type=Path, nargs="*", default=[], help="simulated shards")
-    parser.add_argument("--start", type=Path, help="pretraining folder or tracker .safetensors")
+    parser.add_argument("--start", type=Path, help="training folder or .safetensors to go on from")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--threads", type=int, help="CPU threads")
     arguments = parser.parse_args()
@@ -152,11 +152,22 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
         cv2.setNumThreads(arguments.threads)
+    return arguments
+
+
+def begin(task: nn.Module, arguments: argparse.Namespace) -> None:
+    """Start a task from ``--start``, unless its own output folder has a checkpoint."""
+    if arguments.start and not (arguments.output / "checkpoint.pt").is_file():
+        start_from(task, arguments.start)
+
+
+def main() -> None:
+    """Fine-tune from the command line."""
+    arguments = read_arguments("Fine-tune the tracker.")
     options = read_options(SampleOptions, arguments.config, "network", "finetuning")
     loop = read_options(LoopOptions, arguments.config, "loop", "finetuning")
     task = Finetuning(read_options(NetworkOptions, arguments.config, "network"))
-    if arguments.start and not (arguments.output / "checkpoint.pt").is_file():
-        start_from(task, arguments.start)
+    begin(task, arguments)
     seed = loop.seed + reached_step(arguments.output)
     draw = partial(draw_sample, options=options)
     samples = Samples(arguments.real, arguments.simulated, options.real_share, draw, seed)

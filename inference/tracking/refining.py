@@ -10,19 +10,15 @@ Loss: cross-entropy of the heatmap's softmax against a Gaussian as wide as the l
 
 from __future__ import annotations
 
-import argparse
-import logging
 from functools import partial
-from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from inference.tracking.finetuning import start_from
+from inference.tracking.finetuning import begin, read_arguments
 from inference.tracking.network import TIMES
 from inference.tracking.refiner import REFINER_TEMPLATES, Refiner, RefinerOptions
 from inference.tracking.samples import ABSENT, OCCLUDED, Sample, Samples, Scene, choose_frames
@@ -30,7 +26,7 @@ from inference.tracking.shards import Shard
 from inference.tracking.views import FINE_VIEW
 from inference.training.loop import LoopOptions, reached_step, read_options, train
 
-BATCH = 8
+BATCH, REAL_SHARE = 8, 0.4
 RIGHT_WITHIN_PX = 5.0
 SEARCHES = 3
 SPREADS_PX, SPREAD_SHARES = (4.0, 12.0, 60.0), (0.45, 0.3, 0.25)
@@ -115,26 +111,14 @@ class Refining(nn.Module):
 
 def main() -> None:
     """Train the refiner from the command line."""
-    parser = argparse.ArgumentParser(description="Train the refiner.")
-    parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--real", type=Path, nargs="*", default=[], help="labelled shards")
-    parser.add_argument("--simulated", type=Path, nargs="*", default=[], help="simulated shards")
-    parser.add_argument("--start", type=Path, help="refiner to go on from: folder or .safetensors")
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--threads", type=int, help="CPU threads")
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
-        cv2.setNumThreads(arguments.threads)
+    arguments = read_arguments("Train the refiner.")
     options = read_options(RefinerOptions, arguments.config, "refiner")
     loop = read_options(LoopOptions, arguments.config, "loop", "refining")
+    task = Refining(options)
+    begin(task, arguments)
     seed = loop.seed + reached_step(arguments.output)
     draw = partial(draw_fine_sample, options=options)
-    samples = Samples(arguments.real, arguments.simulated, 0.4, draw, seed)
-    task = Refining(options)
-    if arguments.start and not (arguments.output / "checkpoint.pt").is_file():
-        start_from(task, arguments.start)
+    samples = Samples(arguments.real, arguments.simulated, REAL_SHARE, draw, seed)
     train(task, DataLoader(samples, BATCH), loop, arguments.output)
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import IterableDataset
 from inference.tracking.augmentation import Look, Point, draw_covered, draw_table, draw_warp
 from inference.tracking.network import TEMPLATES, TIMES
 from inference.tracking.shards import STATES, Shard, ShardPool
-from inference.tracking.views import MARGIN, crop, normalise, trimmed
+from inference.tracking.views import MARGIN, ViewGeometry, crop, normalise, trimmed
 from inference.training.loop import worker_rank
 
 VISIBLE, OCCLUDED, ABSENT, UNKNOWN = range(len(STATES))
@@ -152,7 +152,7 @@ class Scene:
         self, shard: Shard, chosen: ChosenFrames, side: int, random: np.random.Generator
     ) -> None:
         self._shard, self._side, self._random = shard, side, random
-        self._shrunk = side / shard.side
+        self._geometry = ViewGeometry(shard.side, shard.side, side)
         self._scale = side / 256
         self._look = Look(random, self._scale)
         self._covered = draw_covered(chosen.searches, chosen.templates, random)
@@ -213,8 +213,8 @@ class Scene:
         return self._look.apply(view, self.tip(frame) - corner, self._random, covered)
 
     def _placed(self, frames: tuple[int, ...]) -> NDArray[np.float64]:
-        tips = np.nan_to_num(self._shard.tips[list(frames)].astype(np.float64), nan=-400.0)
-        return np.asarray((tips + 0.5) * self._shrunk - 0.5)
+        tips = np.nan_to_num(self._shard.tips[list(frames)], nan=-400.0)
+        return self._geometry.to_view(tips).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)

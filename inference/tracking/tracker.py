@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +80,7 @@ def load_tracker(
     warn : callable, optional
         Receives sentences for the user (a device without enough memory).
     threads : int, optional
-        CPU threads; as many as there are physical cores when None.
+        CPU threads; as many as there are cores when None.
 
     Raises
     ------
@@ -242,9 +241,9 @@ class Tracker:
         (heat,) = self._refiner(
             {"search": np.stack(crops)}, {"templates": np.stack([t.fine for t in templates])}
         )
-        refined = [deepcopy(answer.candidates) for answer in answers]
+        # The answers were made for this call alone, so that their arrays can be written to.
         for (slot, index), start, logits in zip(asked, starts, heat, strict=True):
-            spot, candidates = find_spot(logits), refined[slot]
+            spot, candidates = find_spot(logits), answers[slot].candidates
             off = np.array([spot.x, spot.y]) - self.fine_side / 2
             place = seen.fine_geometry.to_picture(seen.fine_geometry.to_view(start) + off)
             limit = (seen.geometry.columns - 1, seen.geometry.rows - 1)
@@ -254,10 +253,7 @@ class Tracker:
             candidates.mass[index] = spot.mass
             odds = np.log(max(spot.present, 1e-3) / max(1.0 - spot.present, 1e-3))
             candidates.scores[index] += REFINER_SAYS * odds
-        return [
-            Answer(joined(candidates), answer.occluded, answer.sure)
-            for candidates, answer in zip(refined, answers, strict=True)
-        ]
+        return [replace(answer, candidates=joined(answer.candidates)) for answer in answers]
 
     def confidence(self, evidence: Evidence) -> float:
         """Calibrated probability that a point is within 5 pixels (at 512) of the tip."""
