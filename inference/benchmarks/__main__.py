@@ -1,11 +1,11 @@
-"""Run a benchmark: ``python -m inference.benchmarks tracking`` (or ``denoising``)."""
+"""Run a benchmark: ``python -m inference.benchmarks tracking`` (or another of ``BENCHMARKS``)."""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-BENCHMARKS = ("tracking", "denoising")
+BENCHMARKS = ("tracking", "without_click", "worst_frames", "denoising")
 
 
 def main() -> int:

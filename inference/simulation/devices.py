@@ -27,6 +27,7 @@ _CURVES: dict[str, tuple[tuple[tuple[float, float], tuple[float, float]], ...]] 
     "pigtail": (((26, 42), (330, 470)), ((10, 20), (-10, 10)), ((40, 80), (-25, 25))),
 }  # fmt: skip
 STEP_PX = 0.55  # between points of a centre line
+_SETTLES_MM = 5.0  # within which a wire that leaves a catheter finds the middle of its artery
 CORONARY = ("JR", "JL", "XB", "Amplatz", "multipurpose")
 
 
@@ -54,7 +55,7 @@ class Device:
     pixels_per_mm: float
     follows: FloatArray  # (N,): 1 moves with the heart at ``anchor``, 0 stays in the chest
     anchor: FloatArray  # (3,): the point whose heart motion the distal part takes over
-    sway: FloatArray  # (2,): rotation of the distal part with the two contraction curves, radians
+    sway: FloatArray  # (2,): rotation about the anchor with the two contraction curves, radians
     slip: FloatArray  # (2,): own motion with the first contraction curve, pixels
     conforms: bool  # every point follows the heart itself (a wire or lead inside it)
     in_main: bool = False  # runs inside the main catheter, so that it never covers its tip
@@ -76,7 +77,7 @@ class Device:
         else:
             angle = float(self.sway @ rhythm.contraction[frame])
             cos, sin = np.cos(angle), np.sin(angle)
-            arm = line[:, :2] - line[0, :2]
+            arm = line[:, :2] - self.anchor[:2]
             turned = arm @ np.array([[cos, sin], [-sin, cos]], np.float32) - arm
             push = field.displacement(self.anchor, frame) - shared
             push = push + self.slip * rhythm.contraction[frame, 0]
@@ -341,12 +342,20 @@ def make_catheter(
 def make_wire_beyond(
     rng: np.random.Generator, catheter: Device, path_px: FloatArray, thick: bool = False
 ) -> Device:
-    """Guidewire through ``catheter`` and on along ``path_px`` (N, 3), from the tip outwards."""
-    line = np.concatenate([path_px[::-1], catheter.line])
+    """Guidewire through ``catheter`` and on along ``path_px`` (N, 3), from the ostium outwards.
+
+    The tip may stand some way inside the artery, and beside its middle: the wire leaves the tip and
+    takes to the path within some millimetres.
+    """
+    tip = catheter.line[0]
+    beyond = path_px[int(np.linalg.norm(path_px - tip, axis=1).argmin()) + 1 :]
+    along_mm = np.linalg.norm(beyond - tip, axis=1, keepdims=True) / catheter.pixels_per_mm
+    beyond = beyond + (tip - beyond[:1]) * np.exp(-along_mm / _SETTLES_MM)
+    line = np.concatenate([beyond[::-1], catheter.line])
     lengths = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     even = np.arange(0, lengths[-1], STEP_PX)
     line = np.stack([np.interp(even, lengths, line[:, axis]) for axis in range(3)], axis=1)
-    inside = np.interp(even, lengths, np.concatenate([np.ones(len(path_px)), catheter.follows]))
+    inside = np.interp(even, lengths, np.concatenate([np.ones(len(beyond)), catheter.follows]))
     step_mm = STEP_PX / catheter.pixels_per_mm
     profile = wire_profile(rng, len(line), step_mm, thick)
     if rng.random() < 0.35:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+_ROUNDING_SD = 12**-0.5  # of storing whole grey levels
 
 
 def splat(image: FloatArray, x: FloatArray, y: FloatArray, mass: FloatArray) -> None:
@@ -151,6 +152,36 @@ class Scanner:
             return fresh
         keep = self.recursion
         return cv2.addWeighted(fresh, float(np.sqrt(1 - keep * keep)), before, keep, 0)
+
+    def signal_to_noise(
+        self, contrast: FloatArray, amplitude: FloatArray, point: FloatArray, radius_px: float
+    ) -> float:
+        """Return how well something around a point stands out against the noise.
+
+        The root of its contrast's energy over the noise's in areas that the noise's grain makes
+        independent. For a patch of even contrast that is Rose's ratio (J. Opt. Soc. Am. 38, 196,
+        1948): contrast times the root of the area, over the noise.
+
+        Parameters
+        ----------
+        contrast, amplitude : ndarray, shape (H, W)
+            What the thing takes off the picture, and the noise's standard deviation, grey levels.
+        point : ndarray
+            (x, y).
+        radius_px : float
+            Around the point.
+        """
+        x, y = np.rint(point).astype(int).tolist()
+        reach = int(np.ceil(radius_px))
+        rows = slice(max(0, y - reach), max(0, y + reach + 1))
+        columns = slice(max(0, x - reach), max(0, x + reach + 1))
+        part, noise = contrast[rows, columns], amplitude[rows, columns]
+        row, column = np.indices(part.shape, np.float32)
+        near = np.hypot(row + rows.start - point[1], column + columns.start - point[0]) <= radius_px
+        if not near.any():
+            return 0.0
+        level = max(float(noise[near].mean()), _ROUNDING_SD)
+        return float(np.sqrt((part[near] ** 2).sum())) / (self._grain_scale * level)
 
     def store(self, grey: FloatArray) -> NDArray[np.uint8] | NDArray[np.uint16]:
         """Round to the stored integer type."""

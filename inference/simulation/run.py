@@ -34,8 +34,9 @@ class DeviceTruth:
     tip : ndarray, shape (T, 2)
         Distal end of the centre line, (x, y) in pixels; may lie outside the picture.
     state : tuple of str
-        For each frame "visible", "occluded" (contrast or another device covers the tip) or
-        "absent" (outside the picture or under the collimator).
+        For each frame "visible", "occluded" (contrast or another device covers the main catheter's
+        tip, or its contrast drowns in noise, in a pacemaker's shadow or at the collimator's edge)
+        or "absent" (outside the picture or under the collimator).
     body : tuple of ndarray, shape (N, 2)
         Centre line of each frame, proximal end first, tip last; may run out of the picture.
     radius_px : float

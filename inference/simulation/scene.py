@@ -45,8 +45,16 @@ class Scene:
 
     def draw(
         self, frame: int, height: int, width: int
-    ) -> tuple[FloatArray, FloatArray, DrawnFrame]:
-        """Attenuation of everything and of contrast alone, each (H, W), and the frame's truth."""
+    ) -> tuple[FloatArray, FloatArray, FloatArray, DrawnFrame]:
+        """Draw one frame.
+
+        Returns
+        -------
+        others, main, contrast : ndarray, shape (H, W)
+            Attenuation of everything but the main catheter, of the main catheter, and of contrast
+            in vessels alone, which is part of the first.
+        truth : DrawnFrame
+        """
         time = float(self.field.rhythm.times_ms[frame])
         lines = [device.centre_line(self.field, frame) for device in self.devices]
         shadow = np.zeros((height, width), np.float32)
@@ -60,13 +68,13 @@ class Scene:
             if not device.in_main:
                 device.shadow(shadow, line)
         filling = self._filling(time)
-        cover = _around_tip(shadow, lines[0], self.devices[0].radius_px)
-        self.devices[0].shadow(shadow, lines[0], filling)
-        own = _around_tip(shadow, lines[0], self.devices[0].radius_px) - cover
+        main = np.zeros((height, width), np.float32)
+        self.devices[0].shadow(main, lines[0], filling)
+        cover, own = (_around_tip(s, lines[0], self.devices[0].radius_px) for s in (shadow, main))
         for device, line in others:
             if device.in_main:
                 device.shadow(shadow, line)
-        return shadow, contrast, DrawnFrame(tuple(lines), cover > _COVERED * own)
+        return shadow, main, contrast, DrawnFrame(tuple(lines), cover > _COVERED * own)
 
     def _filling(self, time_ms: float) -> FloatArray:
         """Attenuation per mm that contrast adds to each point of the main catheter's lumen.
@@ -83,10 +91,10 @@ class Scene:
 
 @dataclass(frozen=True)
 class DrawnFrame:
-    """Where the devices are in one frame, and whether something covers the main tip."""
+    """Where the devices are in one frame, and whether the main tip cannot be seen."""
 
     lines: tuple[FloatArray, ...]
-    covered: bool
+    hidden: bool
 
 
 def _around_tip(image: FloatArray, line: FloatArray, radius: float) -> float:
@@ -112,7 +120,7 @@ def device_truths(
             if not (0 <= column < width and 0 <= row < height) or opening[row, column] < 0.3:
                 states.append("absent")
             else:
-                states.append("occluded" if index == 0 and frame.covered else "visible")
+                states.append("occluded" if index == 0 and frame.hidden else "visible")
         truths.append(
             DeviceTruth(
                 kind=device.kind,

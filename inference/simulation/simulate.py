@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ _HARD = (
     Scenario.PANNING,
     Scenario.LOW_DOSE,
 )
+_SEEN_ABOVE = 5.0  # Rose's limit of what observers see
+_TIP_MM = 1.5  # what of a catheter's end has to be seen to place its tip as exactly
 _FIELD_MM = (95.0, 165.0)  # side of the field of view in the patient's plane
 
 
@@ -129,11 +133,17 @@ def simulate_run(
     levels = []
     for frame in range(frame_count):
         attenuation = _anatomy_at(anatomy, layers, scene.field, frame, size)
-        shadow, contrast, truth = scene.draw(frame, size, size)
-        attenuation += scanner.detect(shadow)
+        others, main, contrast, truth = scene.draw(frame, size, size)
+        attenuation += scanner.detect(others)
+        without = scanner.tone(attenuation, frame)
+        attenuation += scanner.detect(main)
         clean[frame] = scanner.tone(attenuation, frame)
         vessel_mask[frame] = detected_mask(contrast)
         amplitude = scanner.noise_amplitude(attenuation, frame)
+        shown, end = without - clean[frame], truth.lines[0][0, :2]
+        ratio = scanner.signal_to_noise(shown, amplitude, end, _TIP_MM * pixels_per_mm)
+        if ratio < _SEEN_ABOVE:
+            truth = replace(truth, hidden=True)
         noise = scanner.noise(for_noise, noise, (size, size))
         frames[frame] = scanner.store(clean[frame] + amplitude * noise)
         drawn.append(truth)
@@ -214,8 +224,8 @@ def draw_device_over(
     result = np.empty_like(frames)
     drawn = []
     for index, frame in enumerate(frames):
-        shadow, _, truth = scene.draw(index, height, width)
-        shadow = cv2.GaussianBlur(shadow, (0, 0), blur)
+        others, main, _, truth = scene.draw(index, height, width)
+        shadow = cv2.GaussianBlur(others + main, (0, 0), blur)
         grey = frame * cv2.exp(shadow * -strength)
         if np.issubdtype(frames.dtype, np.integer):
             grey = np.clip(np.rint(grey), 0, white)

@@ -122,6 +122,29 @@ def test_an_injection_hides_the_tip_and_washes_out() -> None:
     assert hidden >= 3
 
 
+def test_a_tip_that_drowns_in_noise_is_not_visible() -> None:
+    low, high = (
+        simulate_run(11, Scenario.FLUOROSCOPY, 6, 256, noise_sd=noise) for noise in (0.005, 0.3)
+    )
+    assert set(low.state) == {"visible"}
+    assert set(high.state) == {"occluded"}
+    np.testing.assert_array_equal(low.tip, high.tip)
+
+
+def test_a_guidewire_stays_inside_its_catheter() -> None:
+    for seed in range(20):
+        run = simulate_run(seed, Scenario.FLUOROSCOPY, 8, 256)
+        wires = [device for device in run.devices if device.kind == "guidewire"]
+        if wires:
+            break
+    for catheter, wire in zip(run.body, wires[0].body, strict=True):
+        away = np.hypot(*(wire[:, None] - catheter[None]).transpose(2, 0, 1)).min(axis=1)
+        leaves = int(np.flatnonzero(away > run.devices[0].radius_px)[0])
+        # It leaves at the tip, and does not turn back.
+        assert np.hypot(*(wire[leaves] - catheter[-1])) < 6.0
+        assert away[leaves:].min() > 0.5 * run.devices[0].radius_px
+
+
 def test_contrast_darkens_the_vessels() -> None:
     injection = Injection(start_ms=200, duration_ms=2000, strength_mgi=350, washout_ms=300)
     run = simulate_run(
