@@ -48,6 +48,7 @@ class AdaptedWeights:
     error_before: float
     error_after: float
     _network: Any
+    _learned: BaseRun
 
     @property
     def is_better(self) -> bool:
@@ -55,10 +56,14 @@ class AdaptedWeights:
         return self.error_after < self.error_before
 
     def save(self, path: Path) -> None:
-        """Write ``path`` with the endings .safetensors and .onnx; load it by that path as name."""
-        from inference.denoising.export import write_student
+        """Write ``path`` with the endings .safetensors and .onnx; load it by that path as name.
 
-        write_student(self._network, path)
+        The second is in 8 bits, as the shipped one is.
+        """
+        from inference.denoising.export import write_student
+        from inference.denoising.quantisation import calibration_inputs
+
+        write_student(self._network, path, calibration_inputs([self._learned]))
 
 
 def adapt(
@@ -139,7 +144,7 @@ def adapt(
     adapted = ExportedStudent(network.widths)
     adapted.load_state_dict(task.network.state_dict())
     on_progress(1.0)
-    return AdaptedWeights(before, _error(adapted, checks), adapted)
+    return AdaptedWeights(before, _error(adapted, checks), adapted, learned)
 
 
 def _error(network: Any, samples: list[Sample]) -> float:

@@ -6,6 +6,8 @@ left to the gates of the temporal mean.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,34 @@ SEARCH_SIZE = 256
 _STEPS = tuple((dx, dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dx, dy) != (0, 0))
 
 
-def _band(frame: Frame) -> Frame:
-    """Structures of about 3 to 20 pixels, limited so that no single edge decides."""
-    smooth = cv2.blur(frame, (3, 3))
-    band = smooth - cv2.blur(frame, (21, 21))
+@dataclass(frozen=True, slots=True, eq=False)
+class Landmarks:
+    """What motion is told by: structures of about 3 to 20 pixels, also reduced.
+
+    Attributes
+    ----------
+    band : ndarray, shape (rows, columns)
+    reduced : ndarray, shape (rows // factor, columns // factor)
+    factor : int
+    """
+
+    band: Frame
+    reduced: Frame
+    factor: int
+
+
+def landmarks(frame: Frame) -> Landmarks:
+    """Find a frame's landmarks, limited so that no single edge decides."""
+    band = cv2.blur(frame, (3, 3))
+    band -= cv2.blur(frame, (21, 21))
     limit = 4.0 * float(np.median(np.abs(band[::4, ::4]))) + 1e-6
-    return np.clip(band, -limit, limit)
+    np.clip(band, -limit, limit, out=band)
+    factor = max(1, round(max(band.shape) / SEARCH_SIZE))
+    rows, columns = (n // factor for n in band.shape)
+    reduced = cv2.resize(
+        band[: rows * factor, : columns * factor], (columns, rows), interpolation=cv2.INTER_AREA
+    )
+    return Landmarks(band, np.asarray(reduced), factor)
 
 
 def _overlap(
@@ -51,20 +75,16 @@ def align(earlier: Frame, dx: int, dy: int) -> tuple[Frame, tuple[slice, slice]]
     return np.asarray(moved), shown
 
 
-def whole_pixel_shift(earlier: Frame, later: Frame) -> tuple[int, int]:
+def whole_pixel_shift(earlier: Landmarks, later: Landmarks) -> tuple[int, int]:
     """Find (dx, dy) in whole pixels such that ``later[y, x]`` shows ``earlier[y - dy, x - dx]``.
 
-    Phase correlation of band-passed, reduced frames proposes; the mean absolute difference at
-    full resolution decides between it, its neighbours and no motion at all.
+    Phase correlation of the reduced landmarks proposes; the mean absolute difference at full
+    resolution decides between it, its neighbours and no motion at all.
     """
-    one, two = _band(earlier), _band(later)
-    factor = max(1, round(max(one.shape) / SEARCH_SIZE))
-    rows, columns = (n // factor * factor for n in one.shape)
-    size = (columns // factor, rows // factor)
-    small_one = cv2.resize(one[:rows, :columns], size, interpolation=cv2.INTER_AREA)
-    small_two = cv2.resize(two[:rows, :columns], size, interpolation=cv2.INTER_AREA)
-    window = cv2.createHanningWindow(size, cv2.CV_32F)
-    (fx, fy), _ = cv2.phaseCorrelate(small_one, small_two, window)
+    rows, columns = later.reduced.shape
+    window = cv2.createHanningWindow((columns, rows), cv2.CV_32F)
+    proposed, _ = cv2.phaseCorrelate(earlier.reduced, later.reduced, window)
+    rows, columns = later.band.shape
     costs: dict[tuple[int, int], float] = {}
 
     def cost(shift: tuple[int, int]) -> float:
@@ -73,14 +93,14 @@ def whole_pixel_shift(earlier: Frame, later: Frame) -> tuple[int, int]:
             if abs(dx) > columns // 3 or abs(dy) > rows // 3:
                 costs[shift] = np.inf
             else:
-                a, b = _overlap(one.shape, dx, dy)
-                # Every other row and column is enough to tell shifts apart, and four times as fast.
-                costs[shift] = float(cv2.norm(two[a][::2, ::2], one[b][::2, ::2], cv2.NORM_L1)) / (
-                    (columns - abs(dx)) * (rows - abs(dy))
-                )
+                a, b = _overlap(later.band.shape, dx, dy)
+                # Every other row is enough to tell shifts apart.
+                difference = cv2.norm(later.band[a][::2], earlier.band[b][::2], cv2.NORM_L1)
+                costs[shift] = float(difference) / ((columns - abs(dx)) * (rows - abs(dy)))
         return costs[shift]
 
-    best = min(((0, 0), (round(fx * factor), round(fy * factor))), key=cost)
+    x, y = (round(p * later.factor) for p in proposed)
+    best = min(((0, 0), (x, y)), key=cost)
     while True:
         around = min(((best[0] + dx, best[1] + dy) for dx, dy in _STEPS), key=cost)
         if cost(around) >= cost(best):

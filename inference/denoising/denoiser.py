@@ -1,14 +1,14 @@
 """The denoiser as the program calls it: frames in the order wanted, stoppable, within bounds.
 
 A frame is stabilised by its run's own noise, averaged with those neighbours that show the same
-(`fusion`), and finished by the student network, which runs while the next frame is prepared. What
+(`fusion`), and finished by the student network, while the next frames are read and aligned. What
 comes out depends on the run and the mode alone, never on the order asked.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.denoising.alignment import whole_pixel_shift
+from inference.denoising.alignment import Landmarks, landmarks, whole_pixel_shift
 from inference.denoising.fusion import Fused, Gates, Neighbour
 from inference.denoising.noise import NoiseModel, estimate_noise
 from inference.denoising.requests import DenoisedFrame, DenoiseRequest
@@ -33,6 +33,10 @@ CENTRED_REACH = 5
 """Neighbours on either side in recorded review."""
 CAUSAL_REACH = 6
 """Past neighbours in live-like review."""
+KEPT_LANDMARKS = 2
+"""Each frame is aligned with the next, so that those of two frames are enough."""
+FRAMES_AT_ONCE = 2
+"""Frames that a CPU works on side by side: two half as fast waste less than one on all cores."""
 MULTIPLE_PX = 16
 WHOLE_PX = 1152
 """Sides up to this go through the network whole; longer ones in tiles, for memory's sake."""
@@ -59,6 +63,7 @@ class _Run:
         self.gates = Gates(self.noise.temporal_correlation, self.noise.spatial_correlation)
         self._shifts: dict[int, tuple[int, int]] = {}
         self._kept: OrderedDict[int, Frame] = OrderedDict()
+        self._marks: OrderedDict[int, Landmarks] = OrderedDict()
 
     def stabilised(self, index: int) -> Frame:
         """Return a frame on the scale of its noise, padded to what the network takes."""
@@ -95,9 +100,16 @@ class _Run:
         """Return the motion from frame ``index`` to the next."""
         if index not in self._shifts:
             self._shifts[index] = whole_pixel_shift(
-                self.stabilised(index), self.stabilised(index + 1)
+                self._landmarks(index), self._landmarks(index + 1)
             )
         return self._shifts[index]
+
+    def _landmarks(self, index: int) -> Landmarks:
+        if index not in self._marks:
+            self._marks[index] = landmarks(self.stabilised(index))
+            if len(self._marks) > KEPT_LANDMARKS:
+                self._marks.popitem(last=False)
+        return self._marks[index]
 
 
 class Denoiser:
@@ -180,27 +192,31 @@ class Denoiser:
         should_stop: ShouldStop,
         on_frame: Callable[[DenoisedFrame], None],
     ) -> None:
-        def finish(index: int, future: Future[Frame]) -> None:
-            pixels = run.noise.restore(future.result())
+        def finished(frame: Frame, neighbours: Sequence[Neighbour]) -> Frame:
+            fused = run.gates.fuse(frame, neighbours)
+            return run.noise.restore(self._student(run.noise, frame, fused, should_stop))
+
+        def give(index: int, future: Future[Frame]) -> None:
+            pixels = future.result()
             if not should_stop():
                 frames = run.frames
                 on_frame(DenoisedFrame(index, pixels[: frames.rows, : frames.columns]))
 
-        # Frames are read and prepared in the caller's thread, as a FrameSequence asks for; the
-        # network works on the frame before in a second one.
-        with ThreadPoolExecutor(1, thread_name_prefix="denoiser") as executor:
-            waiting: tuple[int, Future[Frame]] | None = None
+        # Frames are read and aligned in the caller's thread, as a FrameSequence asks for; others
+        # finish them meanwhile.
+        at_once = FRAMES_AT_ONCE if self._network.device == "cpu" else 1
+        with ThreadPoolExecutor(at_once, thread_name_prefix="denoiser") as executor:
+            waiting: deque[tuple[int, Future[Frame]]] = deque()
             for index in request.frames:
                 if should_stop():
                     return
-                frame = run.stabilised(index)
-                fused = run.gates.fuse(frame, run.neighbours(index, request.causal, should_stop))
-                future = executor.submit(self._student, run.noise, frame, fused, should_stop)
-                if waiting is not None:
-                    finish(*waiting)
-                waiting = (index, future)
-            if waiting is not None:
-                finish(*waiting)
+                neighbours = run.neighbours(index, request.causal, should_stop)
+                future = executor.submit(finished, run.stabilised(index), neighbours)
+                waiting.append((index, future))
+                if len(waiting) > at_once:
+                    give(*waiting.popleft())
+            for index, future in waiting:
+                give(index, future)
 
     def _student(
         self, noise: NoiseModel, frame: Frame, fused: Fused, should_stop: ShouldStop

@@ -9,17 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Frame = NDArray[np.float32]
-Points = NDArray[np.float64]
+Points = NDArray[np.floating]
 
 KINDS = {"wire": 0.45, "tube": 0.3, "marker": 0.12, "strut": 0.13}
 KNOTS = 24
 STRUT_PIECES = 5
+DRAWN_SHARES = (0.5, 0.3, 0.2)
+"""How often one, two or three devices are drawn."""
 PROFILE_STEP_PX = 0.5
 PROFILE_MARGIN_PX = 4.0
 """How far beside a device the ground still belongs to its profile."""
-PIECE_PX = 48.0
-"""Errors are averaged along a device over this length."""
-_PIECES = 8
+PIECE_PX = 128.0
+"""Errors are averaged along a device over this length: the longer, the less noise is in them."""
+_PIECES = 4
 _STEPS = 40
 
 
@@ -49,7 +51,7 @@ def draw_devices(rng: np.random.Generator, count: int, size: int) -> DrawnDevice
     presence = np.zeros_like(attenuation)
     profile = np.zeros((size, size), np.int64)
     steps = np.arange(count)[:, None]
-    for device in range(int(rng.choice([1, 2, 3], p=[0.5, 0.3, 0.2]))):
+    for device in range(1 + int(rng.choice(len(DRAWN_SHARES), p=DRAWN_SHARES))):
         kind = str(rng.choice(list(KINDS), p=list(KINDS.values())))
         contrast = float(np.exp(rng.uniform(np.log(1.5), np.log(14.0))))
         speed = rng.normal(0.0, 1.0, 2) * rng.choice([0.0, 0.4, 1.2, 4.0, 8.0])
@@ -78,7 +80,7 @@ def draw_devices(rng: np.random.Generator, count: int, size: int) -> DrawnDevice
             attenuation[k] += contrast * drawn
             presence[k] = np.maximum(presence[k], np.minimum(1.0, 2.0 * drawn))
             if k == count // 2 and kind in ("wire", "tube"):
-                numbers = _profile_numbers(points, size, thickness, device)
+                numbers = profile_numbers(points, size, thickness, device)
                 profile = np.where(numbers > 0, numbers, profile)
     return DrawnDevices(attenuation, presence, profile)
 
@@ -98,8 +100,20 @@ def _profile_of(
     return np.asarray(drawn, np.float32)
 
 
-def _profile_numbers(points: Points, size: int, thickness: int, device: int) -> NDArray[np.int64]:
-    """Give pixels numbers by their stretch along a line and their signed distance from it."""
+def profile_numbers(points: Points, size: int, thickness: float, device: int) -> NDArray[np.int64]:
+    """Give pixels numbers by their stretch along a line and their signed distance from it.
+
+    Parameters
+    ----------
+    points : ndarray, shape (n, 2)
+        The line, (x, y).
+    size : int
+        Side of the patch.
+    thickness : float
+        Of the device, pixels.
+    device : int
+        Number of the device in the patch; no two share numbers.
+    """
     reach = thickness / 2.0 + PROFILE_MARGIN_PX
     y, x = np.mgrid[:size, :size].astype(np.float32)
     nearest = np.full((size, size), reach, np.float32)

@@ -24,12 +24,18 @@ from inference.denoising.noise import box_deviation
 
 Frame = NDArray[np.float32]
 
-GATE_SIZES_PX = (2, 6, 18)
+GATE_SIZES_PX = (2, 6, 20)
 """Sides of the squares over which frames are compared, full-resolution pixels."""
+NEAR_BOX = (3, 3)
+"""The second of them at half resolution."""
+BROAD_BOX = (5, 5)
+"""The third at quarter resolution."""
 GATE_DEVIATIONS = 3.0
 """A difference of this many standard deviations halves a neighbour's weight."""
-SLIDE_SIZE = 15
+SLIDE_SIZE = 14
 """Side of the square over which a slide is tested, half-resolution pixels."""
+SLIDE_BOX = (7, 7)
+"""The same at quarter resolution."""
 SLIDE_DEVIATIONS = 1.5
 FLAT_ENERGY = 1.5
 """Gradients below this multiple of the picture's median energy are noise: nothing can slide."""
@@ -37,7 +43,7 @@ LINE_DIRECTIONS = 8
 LINE_REACH = 6
 """Half the length of the lines that the mean is compared along, half-resolution pixels."""
 LINE_SPACING = 3
-LINE_SOFTNESS = cv2.getGaussianKernel(3, 1.2) @ cv2.getGaussianKernel(3, 1.2).T
+LINE_SOFTNESS = cv2.getGaussianKernel(3, 1.2)
 LINE_DEVIATIONS = 4.7
 LINE_SURROUNDINGS = np.ones((5, 5), np.uint8)
 """A place that differs takes its surroundings along, half-resolution pixels."""
@@ -71,7 +77,14 @@ class Fused:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Gradients:
-    """Gradients of one frame across and down, and what scales a slide to noise deviations."""
+    """Gradients of one frame across and down, and what scales a slide along them.
+
+    Attributes
+    ----------
+    along : tuple of two ndarray, shape (rows // 2, columns // 2)
+    scale : tuple of two ndarray, shape (rows // 4, columns // 4)
+        Takes the square of a slide to 1 where it halves the weight of an independent neighbour.
+    """
 
     along: tuple[Frame, Frame]
     scale: tuple[Frame, Frame]
@@ -104,54 +117,59 @@ class Gates:
         -------
         Fused
         """
-        rows, columns = frame.shape
-        half = (columns // 2, rows // 2)
         total = frame.copy()
-        weights = np.ones((rows // 2, columns // 2), np.float32)
+        reduced_frame = _halved(frame)
+        weights = np.ones_like(reduced_frame)
         drifts = np.zeros_like(weights)
-        gradients = self._gradients(cv2.resize(frame, half, interpolation=cv2.INTER_AREA))
+        gradients = self._gradients(reduced_frame)
         for neighbour in neighbours:
             moved, (down, across) = align(neighbour.frame, neighbour.dx, neighbour.dy)
-            difference = cv2.subtract(moved, frame)
-            reduced = cv2.resize(difference, half, interpolation=cv2.INTER_AREA)
+            reduced = cv2.subtract(_halved(moved), reduced_frame)
             # Exposure control brightens whole frames: that is no motion.
             drift = np.median(reduced[::4, ::4])
-            weight = self._weight(reduced - drift, neighbour.lag, gradients)
+            reduced -= drift
+            weight = self._weight(reduced, neighbour.lag, gradients)
             weight[: (down.start + 1) // 2] = weight[down.stop // 2 :] = 0.0
             weight[:, : (across.start + 1) // 2] = weight[:, across.stop // 2 :] = 0.0
-            full = cv2.resize(weight, (columns, rows), interpolation=cv2.INTER_NEAREST)
-            cv2.accumulateProduct(moved, full, total)
+            wide = _widened(weight)
+            for row in (0, 1):
+                cv2.accumulateProduct(moved[row::2], wide, total[row::2])
             weights += weight
             drifts += drift * weight
-        total -= cv2.resize(drifts, (columns, rows), interpolation=cv2.INTER_NEAREST)
-        full_weights = cv2.resize(weights, (columns, rows), interpolation=cv2.INTER_NEAREST)
+        share = np.reciprocal(weights)
+        wide, drift_wide = _widened(share), _widened(drifts * share)
+        for row in (0, 1):
+            total[row::2] *= wide
+            total[row::2] -= drift_wide
         # Neighbours that share noise with the frame bring less than independent ones.
         shared = self._temporal
-        variance = np.minimum(1.0, (1.0 + shared) / (1.0 - shared) / weights)
-        return self._without_what_moved(frame, Fused(total / full_weights, variance))
+        variance = np.minimum(1.0, (1.0 + shared) / (1.0 - shared) * share)
+        return self._without_what_moved(frame, Fused(total, variance))
 
     def _without_what_moved(self, frame: Frame, fused: Fused) -> Fused:
         """Go back to the frame where the mean shows something else along a line."""
-        rows, columns = frame.shape
         difference = cv2.subtract(fused.mean, frame)
-        reduced = cv2.resize(difference, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
-        reduced = cv2.filter2D(reduced, -1, LINE_SOFTNESS)
+        reduced = cv2.sepFilter2D(_halved(difference), -1, LINE_SOFTNESS, LINE_SOFTNESS)
+        rows, columns = reduced.shape
         padded = cv2.copyMakeBorder(reduced, *(LINE_REACH,) * 4, cv2.BORDER_REFLECT)
         worst = np.zeros_like(reduced)
         for points, deviation in self._lines:
             along = np.zeros_like(reduced)
             for dx, dy in points:
                 top, left = LINE_REACH + dy, LINE_REACH + dx
-                part = padded[top : top + rows // 2, left : left + columns // 2]
+                part = padded[top : top + rows, left : left + columns]
                 cv2.add(along, part, along)
             along *= np.float32(1.0 / (len(points) * LINE_DEVIATIONS * deviation))
-            cv2.max(worst, cv2.absdiff(along, 0.0), worst)
+            along *= along
+            cv2.max(worst, along, worst)
         # The mean holds a part of the frame: that much less noise is in their difference.
-        squared = worst * worst / np.maximum(1.0 - fused.variance, 1e-3)
+        squared = worst / np.maximum(1.0 - fused.variance, 1e-3)
         squared = cv2.dilate(squared, LINE_SURROUNDINGS)
         kept = np.float32(1.0) / (1.0 + (squared * squared) ** 2)
-        full = cv2.resize(kept, (columns, rows), interpolation=cv2.INTER_NEAREST)
-        mean = frame + full * difference
+        wide = _widened(kept)
+        mean = frame.copy()
+        for row in (0, 1):
+            cv2.accumulateProduct(difference[row::2], wide, mean[row::2])
         lost = 1.0 - kept
         return Fused(mean, fused.variance + lost * lost * (1.0 - fused.variance))
 
@@ -160,28 +178,53 @@ class Gates:
         smooth = cv2.GaussianBlur(reduced, (0, 0), 1.0)
         across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125)
         down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=0.125)
-        size = (SLIDE_SIZE, SLIDE_SIZE)
-        energies = [cv2.blur(g * g, size) for g in (across, down)]
+        energies = [cv2.blur(_halved(g * g), SLIDE_BOX) for g in (across, down)]
         energy = energies[0] + energies[1] + np.float32(1e-6)
-        flat = float(np.median(energy[::3, ::3]))
-        share = np.sqrt(np.maximum(1.0 - FLAT_ENERGY * flat / energy, 0.0))
-        share *= SLIDE_SIZE / self._slide_deviation
-        first, second = (share / np.sqrt(e + np.float32(0.05 * flat + 1e-6)) for e in energies)
+        flat = float(np.median(energy[::2, ::2]))
+        share = np.maximum(1.0 - FLAT_ENERGY * flat / energy, 0.0)
+        share *= (SLIDE_SIZE / (SLIDE_DEVIATIONS * self._slide_deviation)) ** 2
+        first, second = (share / (e + np.float32(0.05 * flat + 1e-6)) for e in energies)
         return _Gradients((across, down), (first, second))
 
     def _weight(self, reduced: Frame, lag: int, gradients: _Gradients) -> Frame:
         """Weight 0..1 for each half-resolution pixel of a difference."""
-        pair = (2.0 * (1.0 - self._temporal**lag)) ** 0.5
-        worst = np.zeros_like(reduced)
-        for size, deviation in zip(GATE_SIZES_PX, self._deviations, strict=True):
-            local = reduced if size == 2 else cv2.blur(reduced, (size // 2, size // 2))
-            excess = np.abs(local) * np.float32(1.0 / (GATE_DEVIATIONS * deviation * pair))
-            np.maximum(worst, excess, out=worst)
+        near, middle, wide = (1.0 / (GATE_DEVIATIONS * d) ** 2 for d in self._deviations)
+        # What is broad is compared at quarter resolution.
+        broad = cv2.blur(_halved(reduced), BROAD_BOX)
+        broad *= broad
+        broad *= np.float32(wide)
         for gradient, scale in zip(gradients.along, gradients.scale, strict=True):
-            slide = np.abs(cv2.blur(reduced * gradient, (SLIDE_SIZE, SLIDE_SIZE))) * scale
-            np.maximum(worst, slide * np.float32(1.0 / (SLIDE_DEVIATIONS * pair)), out=worst)
-        squared = worst * worst
-        return np.asarray(1.0 / (1.0 + squared * squared * squared), np.float32)
+            slide = cv2.blur(_halved(reduced * gradient), SLIDE_BOX)
+            slide *= slide
+            slide *= scale
+            np.maximum(broad, slide, out=broad)
+        local = cv2.blur(reduced, NEAR_BOX)
+        local *= local
+        local *= np.float32(middle)
+        worst = reduced * reduced
+        worst *= np.float32(near)
+        np.maximum(worst, local, out=worst)
+        rows, columns = reduced.shape
+        np.maximum(worst, cv2.resize(broad, (columns, rows)), out=worst)
+        worst *= np.float32(1.0 / (2.0 * (1.0 - self._temporal**lag)))
+        sixth = worst * worst
+        sixth *= worst
+        sixth += np.float32(1.0)
+        return np.reciprocal(sixth, out=sixth)
+
+
+def _halved(image: Frame) -> Frame:
+    """Return means of 2x2 pixels."""
+    rows, columns = image.shape
+    return np.asarray(
+        cv2.resize(image, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA), np.float32
+    )
+
+
+def _widened(image: Frame) -> Frame:
+    """Return ``image`` with each column twice, as every second row of twice its size takes it."""
+    rows, columns = image.shape
+    return np.asarray(cv2.merge([image, image]), np.float32).reshape(rows, 2 * columns)
 
 
 def _line_points() -> list[list[tuple[int, int]]]:
@@ -201,7 +244,7 @@ def _line_deviation(
     kernel = np.zeros((size, size))
     for dx, dy in points:
         kernel[size // 2 + dy, size // 2 + dx] += 1.0 / len(points)
-    kernel = cv2.filter2D(kernel, -1, LINE_SOFTNESS)
+    kernel = cv2.sepFilter2D(kernel, -1, LINE_SOFTNESS, LINE_SOFTNESS)
     full = np.kron(kernel, np.full((2, 2), 0.25))
     spread = cv2.filter2D(full, -1, spatial_correlation, borderType=cv2.BORDER_CONSTANT)
     return float(np.sum(full * spread)) ** 0.5

@@ -186,21 +186,26 @@ class Student(nn.Module):
         -------
         Tensor, shape (N, 1, H, W)
         """
+        return mean + self.shuffle(self.correction(frame, mean, variance, correlation))
+
+    def correction(
+        self, frame: Tensor, mean: Tensor, variance: Tensor, correlation: Tensor
+    ) -> Tensor:
+        """Return what to add to the mean, (N, 4, H / 2, W / 2): four pixels in each place."""
         slow = functional.avg_pool2d(mean, 16)
         slow = functional.interpolate(slow, scale_factor=16, mode="bilinear", align_corners=False)
         context = torch.clamp(mean - slow, -self.CONTEXT_LIMIT, self.CONTEXT_LIMIT) * 0.25
+        pixels = self.unshuffle(torch.cat([frame - mean, context], 1))
         constant = correlation * torch.ones_like(variance)
-        fine = self.enter(
-            torch.cat(
-                [self.unshuffle(frame - mean), self.unshuffle(context), variance, constant], 1
-            )
-        )
+        rows, columns = variance.shape[2:]
+        fine = self.enter(torch.cat([pixels, variance, constant], 1))
         fine = self.fine(fine) + fine
         middle = self.middle(self.down_middle(fine))
         coarse = self.coarse(self.down_coarse(middle))
-        middle = self.join_middle(self.up_middle(coarse) + middle) + middle
-        fine = self.join_fine(self.up_fine(middle) + fine) + fine
-        return mean + self.shuffle(self.leave(fine))
+        coarse = self.up_middle(coarse, [rows // 2, columns // 2])
+        middle = self.join_middle(coarse + middle) + middle
+        fine = self.join_fine(self.up_fine(middle, [rows, columns]) + fine) + fine
+        return self.leave(fine)
 
 
 class ExportedStudent(Student):
@@ -217,14 +222,9 @@ class ExportedStudent(Student):
         self, frame: Tensor, mean: Tensor, variance: Tensor, correlation: Tensor
     ) -> tuple[Tensor]:
         """Denoise; see `Student.forward`."""
-        output = super().forward(frame, mean, variance, correlation)
-        kept = functional.interpolate(
-            self.KEPT_OF_MEAN * (1.0 - variance),
-            scale_factor=2,
-            mode="bilinear",
-            align_corners=False,
-        )
-        return (output + kept * (mean - output),)
+        correction = self.correction(frame, mean, variance, correlation)
+        taken = 1.0 - self.KEPT_OF_MEAN * (1.0 - variance)
+        return (mean + self.shuffle(taken * correction),)
 
 
 def student_from_metadata(metadata: Mapping[str, str]) -> ExportedStudent:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.denoising.alignment import align, whole_pixel_shift
+from inference.denoising.alignment import align, landmarks, whole_pixel_shift
 
 Frame = NDArray[np.float32]
 
@@ -120,16 +120,16 @@ def box_deviation(spatial_correlation: NDArray[np.float64], size_px: int) -> flo
 class _Blocks:
     """Block statistics of frame differences, one entry a block."""
 
-    level: list[NDArray[np.float64]] = field(default_factory=list)
-    variance: list[NDArray[np.float64]] = field(default_factory=list)
-    variance_two: list[NDArray[np.float64]] = field(default_factory=list)
-    unrest: list[NDArray[np.float64]] = field(default_factory=list)
+    level: list[Frame] = field(default_factory=list)
+    variance: list[Frame] = field(default_factory=list)
+    variance_two: list[Frame] = field(default_factory=list)
+    unrest: list[Frame] = field(default_factory=list)
 
 
-def _block_view(image: Frame) -> NDArray[np.float64]:
+def _block_view(image: Frame) -> Frame:
     """Cut ``image`` into blocks, shape (rows of blocks, columns of blocks, pixels)."""
     rows, columns = (n // BLOCK_PX for n in image.shape)
-    cut = image[: rows * BLOCK_PX, : columns * BLOCK_PX].astype(np.float64)
+    cut = image[: rows * BLOCK_PX, : columns * BLOCK_PX]
     return (
         cut.reshape(rows, BLOCK_PX, columns, BLOCK_PX)
         .transpose(0, 2, 1, 3)
@@ -137,10 +137,11 @@ def _block_view(image: Frame) -> NDArray[np.float64]:
     )
 
 
-def _difference(later: Frame, earlier: Frame) -> tuple[Frame, NDArray[np.bool_]]:
+def _difference(
+    later: Frame, earlier: Frame, shift: tuple[int, int]
+) -> tuple[Frame, NDArray[np.bool_]]:
     """Return the aligned difference and where both frames show the scene."""
-    dx, dy = whole_pixel_shift(earlier, later)
-    moved, shown = align(earlier, dx, dy)
+    moved, shown = align(earlier, *shift)
     difference = later - moved
     valid = np.zeros(later.shape, bool)
     valid[shown] = True
@@ -184,8 +185,9 @@ def estimate_noise(
     for start in starts:
         one, two, three = (middle(int(start) + k) for k in range(3))
         low = min(low, float(one.min()))
-        near, near_valid = _difference(two, one)
-        far, far_valid = _difference(three, one)
+        marks, *later = (landmarks(frame) for frame in (one, two, three))
+        near, near_valid = _difference(two, one, whole_pixel_shift(marks, later[0]))
+        far, far_valid = _difference(three, one, whole_pixel_shift(marks, later[1]))
         level = cv2.blur(two, (5, 5))
         valid = _block_view((near_valid & far_valid).astype(np.float32)).min(axis=2) > 0
         near_blocks, far_blocks = _block_view(near), _block_view(far)
@@ -203,12 +205,12 @@ def estimate_noise(
         blocks.unrest.append((mean**2 / np.maximum(np.minimum(variance, far_variance), 1e-6))[use])
         differences.append((near, level, near_valid))
 
-    level_all = np.concatenate(blocks.level)
+    level_all = np.concatenate(blocks.level).astype(np.float64)
     unrest = np.concatenate(blocks.unrest)
     quiet = unrest <= 4.0 * np.quantile(unrest, 0.3) + 1e-9
     level_all = level_all[quiet]
-    near_all = np.concatenate(blocks.variance)[quiet]
-    far_all = np.concatenate(blocks.variance_two)[quiet]
+    near_all = np.concatenate(blocks.variance).astype(np.float64)[quiet]
+    far_all = np.concatenate(blocks.variance_two).astype(np.float64)[quiet]
     # Under a scanner's recursive filter the correlation at two frames is the square of that at
     # one, so the variances of the differences stand as 1 + correlation.
     ratio = float(np.median(far_all) / max(float(np.median(near_all)), 1e-9))
@@ -287,8 +289,8 @@ def _spatial_correlation(
         for dy, dx in ((dy, dx) for dy in range(r + 1) for dx in range(-r, r + 1)):
             a = np.s_[dy:rows, max(0, dx) : columns + min(0, dx)]
             b = np.s_[: rows - dy, max(0, -dx) : columns + min(0, -dx)]
-            weight = max(float(np.sum(mask[a] * mask[b], dtype=np.float64)), 1.0)
-            found = float(np.sum(unit[a] * unit[b], dtype=np.float64)) / weight
+            weight = max(float(np.sum(mask[a] * mask[b])), 1.0)
+            found = float(np.sum(unit[a] * unit[b])) / weight
             total[r + dy, r + dx] += found
             if dy:
                 total[r - dy, r - dx] += found

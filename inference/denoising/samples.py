@@ -19,9 +19,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.denoising.drawing import draw_devices
+from inference.denoising.drawing import DRAWN_SHARES, draw_devices, profile_numbers
 from inference.denoising.fusion import Gates, Neighbour
 from inference.denoising.noise import CORRELATION_REACH_PX, NoiseModel, estimate_noise
+from inference.simulation import DeviceTruth
 
 Frame = NDArray[np.float32]
 
@@ -31,6 +32,9 @@ RECORRUPTION = 0.6
 UNTOLD_CORRELATION = 0.1
 DEVICE_SHARE = 0.75
 """Share of the samples that devices are drawn into."""
+OWN_DEVICE_STRIDE = 4
+"""Of the points along a simulated device, some 2 px apart, every fourth will do."""
+OWN_DEVICE_MARGIN_PX = 16.0
 LOWERED_DEVIATIONS = (0.006, 0.08)
 """Noise of runs whose dose is lowered, shares of the grey scale."""
 LEAST_LOWERING = 2.5
@@ -43,13 +47,15 @@ NOISY_DEVIATION = 0.01
 class BaseRun:
     """One recorded run to learn from; ``noise`` is None where it is weak.
 
-    ``own_deviation`` is the deviation of its own noise as a share of the grey scale.
+    ``own_deviation`` is the deviation of its own noise as a share of the grey scale; ``device``
+    the main catheter of a simulated run.
     """
 
     frames: NDArray[np.generic]  # (T, H, W)
     white: float
     noise: NoiseModel | None
     own_deviation: float = 0.0
+    device: DeviceTruth | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +67,7 @@ class Sample:
     variance: Frame  # (n / 2, n / 2)
     correlation: float
     target: Frame  # (n, n)
-    device: Frame  # (n, n), 1 on drawn devices
+    device: Frame  # (n, n), 1 on devices whose place is known
     profile: NDArray[np.int64]  # (n, n), see `drawing.DrawnDevices`
     window: Frame  # (5, n, n): frames t-2..t+2, aligned by whole pixels
     exact: bool  # whether the target is (nearly) free of noise
@@ -160,8 +166,11 @@ def _random_kernel(rng: np.random.Generator) -> NDArray[np.float64]:
 
 def _cut(
     rng: np.random.Generator, run: BaseRun, count: int, size: int
-) -> tuple[Frame, NDArray[np.int64]]:
-    """Cut ``count`` frames with panning windows; also their positions (x, y), whole pixels."""
+) -> tuple[Frame, NDArray[np.int64], tuple[int, NDArray[np.int64]]]:
+    """Cut ``count`` frames with panning windows.
+
+    Also their positions (x, y), whole pixels, and of the middle one the frame and the corner.
+    """
     total, rows, columns = run.frames.shape
     stride = 1
     first = int(rng.integers(0, max(total - count * stride, 0) + 1))
@@ -189,7 +198,27 @@ def _cut(
         x, y = corner + pan[k]
         cuts.append(np.asarray(run.frames[order[k], y : y + size, x : x + size], np.float32))
     # A window that moves right shows the scene moved left.
-    return np.stack(cuts), -pan
+    middle = count // 2
+    return np.stack(cuts), -pan, (int(order[middle]), corner + pan[middle])
+
+
+def _own_device(
+    run: BaseRun, frame: int, corner: NDArray[np.int64], size: int
+) -> tuple[Frame, NDArray[np.int64]]:
+    """Return where a patch shows the run's own device, and its profile numbers."""
+    assert run.device is not None
+    # Frames may have been left out at the beginning.
+    body = run.device.body[frame - len(run.frames)][::OWN_DEVICE_STRIDE] - corner
+    near = np.all((body > -OWN_DEVICE_MARGIN_PX) & (body < size + OWN_DEVICE_MARGIN_PX), axis=1)
+    presence = np.zeros((size, size), np.uint8)
+    if near.sum() < 2:
+        return presence.astype(np.float32), presence.astype(np.int64)
+    thickness = 2.0 * run.device.radius_px
+    points = np.round(body * 16).astype(np.int32)
+    cv2.polylines(presence, [points], False, 1, max(1, round(thickness)), cv2.LINE_8, 4)
+    first, last = np.flatnonzero(near)[[0, -1]]
+    numbers = profile_numbers(body[first : last + 1], size, thickness, len(DRAWN_SHARES))
+    return presence.astype(np.float32), numbers
 
 
 def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -> Sample:
@@ -212,7 +241,7 @@ def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -
     if run.noise is not None:
         radius = min(radius, (len(run.frames) - 1) // 2)
     count = 2 * radius + 1
-    scene, position = _cut(rng, run, count, size)
+    scene, position, (shown, corner) = _cut(rng, run, count, size)
     temporal = float(rng.choice([0.0, rng.uniform(0.1, 0.6)], p=[0.65, 0.35]))
     if run.noise is None:
         kernel = _random_kernel(rng)
@@ -229,9 +258,12 @@ def draw_sample(rng: np.random.Generator, bases: Sequence[BaseRun], size: int) -
         scene = np.stack([run.noise.stabilise(s) for s in scene])
     presence = np.zeros_like(scene)
     profile = np.zeros((size, size), np.int64)
+    if run.device is not None:
+        presence[radius], profile = _own_device(run, shown, corner, size)
     if rng.random() < DEVICE_SHARE:
         drawn = draw_devices(rng, count, size)
-        presence, profile = drawn.presence, drawn.profile
+        presence = np.maximum(presence, drawn.presence)
+        profile = np.where(drawn.profile > 0, drawn.profile, profile)
         scene = scene - drawn.attenuation
     noise = _correlated(rng, count, size, kernel)
     for k in range(1, count):

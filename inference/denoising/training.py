@@ -122,7 +122,7 @@ def load_bases(
         run = simulate_run(
             50_000 + seed, scenarios[seed % len(scenarios)], 20, 384, bits=12, noise_sd=0.008
         )
-        bases.append(load_base(run.frames, run.white))
+        bases.append(replace(load_base(run.frames, run.white), device=run.devices[0]))
     if not bases:
         raise FileNotFoundError(f"No training run found under {data_folder()}; see --run.")
     return bases

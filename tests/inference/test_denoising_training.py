@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from inference.denoising import DenoiseRequest, load_denoiser, losses
 from inference.denoising.adaptation import AdaptationError, adapt
+from inference.denoising.cpu_layers import for_cpu
 from inference.denoising.drawing import draw_devices
 from inference.denoising.export import export_student
-from inference.denoising.networks import STUDENT_INPUTS, Msr2auNet
+from inference.denoising.networks import STUDENT_INPUTS, ExportedStudent, Msr2auNet
 from inference.denoising.quantisation import quantise
-from inference.denoising.samples import draw_sample, load_base
+from inference.denoising.samples import BaseRun, draw_sample, load_base
 from inference.denoising.training import (
     Config,
     StudentTask,
@@ -24,6 +26,7 @@ from inference.denoising.training import (
     train_step,
 )
 from inference.frames import FrameSequence
+from inference.simulation import DeviceTruth
 from inference.training.loop import LoopOptions
 
 
@@ -93,6 +96,29 @@ def test_pixels_of_one_profile_number_lie_at_one_distance_from_the_device() -> N
             assert spread[1] / len(y) ** 0.5 < 4.0
 
 
+def test_a_simulated_run_tells_where_its_catheter_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference.denoising.samples.DEVICE_SHARE", 0.0)
+    rows = 60 + 4 * np.arange(-2, 10)  # the first two frames were left out of the run
+    frames = np.full((10, 160, 160), 120.0, np.float32)
+    for frame, row in zip(frames, rows[2:], strict=True):
+        frame[row - 3 : row + 4] = 40.0
+    across = np.linspace(-20.0, 180.0, 101)
+    body = tuple(np.stack([across, np.full(101, float(row))], 1) for row in rows)
+    device = DeviceTruth("JR", np.zeros((12, 2)), ("visible",) * 12, body, 3.5)
+    base = BaseRun(frames, 255.0, None, device=device)
+    rng = np.random.default_rng(7)
+    shown = 0
+    for _ in range(12):
+        sample = draw_sample(rng, [base], 96)
+        dark = sample.target < sample.target.max() - 0.5 * np.ptp(sample.target)
+        if sample.device.any():
+            assert (sample.device > 0)[dark].mean() > 0.9
+            assert dark[sample.device > 0].mean() > 0.7
+            assert sample.profile[dark].all()
+            shown += 1
+    assert shown > 3
+
+
 def test_a_device_thinned_alike_costs_more_than_noise_of_the_same_power() -> None:
     rng = np.random.default_rng(7)
     while not (drawn := draw_devices(rng, 3, 96)).profile.any():
@@ -140,7 +166,7 @@ def test_from_own_noisy_runs_to_a_network_that_runs(
     options = LoopOptions(steps=2, warmup_steps=1, log_steps=1)
     train_step(config, options, 1, "own", bases)
     folder = train_step(config, options, 2, "own", bases)
-    export_student(folder, tmp_path / "own")
+    export_student(folder, tmp_path / "own", None)
     denoiser = load_denoiser("cpu", name=str(tmp_path / "own"))
     frames = flat_run(6, 96)
     given = []
@@ -157,6 +183,16 @@ def test_from_own_noisy_runs_to_a_network_that_runs(
     assert np.abs(given[1].pixels - given[0].pixels).max() < 0.3 * frames[2].std()
 
 
+def test_layers_written_for_cpus_compute_the_same() -> None:
+    torch.manual_seed(5)
+    network = ExportedStudent((16, 24, 32))
+    torch.nn.init.normal_(network.leave.weight)
+    inputs = [torch.randn(2, 1, 64, 96), torch.randn(2, 1, 64, 96), torch.rand(2, 1, 32, 48)]
+    inputs.append(torch.rand(2, 1, 1, 1))
+    with torch.inference_mode():
+        torch.testing.assert_close(for_cpu(network)(*inputs), network(*inputs))
+
+
 @pytest.mark.slow
 def test_adapting_gives_a_score_before_and_after_and_weights_that_load(tmp_path: Path) -> None:
     frames = flat_run(12, 176)
@@ -168,6 +204,8 @@ def test_adapting_gives_a_score_before_and_after_and_weights_that_load(tmp_path:
     assert adapted.error_before < 0.3
     assert adapted.error_after < 0.3
     adapted.save(tmp_path / "adapted")
+    operators = {node.op_type for node in onnx.load(tmp_path / "adapted.onnx").graph.node}
+    assert "QuantizeLinear" in operators
     assert load_denoiser("cpu", name=str(tmp_path / "adapted")).device_name == "cpu"
     assert adapt(sequence, lambda: True, told.append) is None
 
