@@ -9,6 +9,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from widgets.frame_plot import FramePlot
@@ -17,6 +18,8 @@ from widgets.theme import DARK, Theme
 AXIS_WIDTH = 40
 HEADROOM = 0.35
 """Room above the curves for the title, as a part of their height."""
+THREE_FROM_LINES = 13
+"""Height in lines of text from which three plots can be read; in less the speed gives way."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +70,7 @@ class MotionPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(1)
-        for plot, stretch in zip(self._plots, (4, 4, 3), strict=True):
+        for plot, stretch in zip(self._plots, (4, 4, 5), strict=True):
             plot.frame_requested.connect(self.frame_requested)
             plot.getAxis("left").setWidth(AXIS_WIDTH)
             plot.getAxis("left").enableAutoSIPrefix(False)
@@ -83,6 +86,12 @@ class MotionPlot(QWidget):
         self.setMinimumHeight(7 * self.fontMetrics().height())
         self.setAccessibleName("Motion plots")
         self.set_theme(DARK)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the speed out where three plots would be too low to read."""
+        super().resizeEvent(event)
+        lines = event.size().height() / self.fontMetrics().height()
+        self._speed.setVisible(lines >= THREE_FROM_LINES)
 
     @property
     def _plots(self) -> tuple[FramePlot, FramePlot, FramePlot]:

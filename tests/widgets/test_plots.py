@@ -5,6 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 
 from widgets.ecg_strip import EcgStrip
+from widgets.frame_plot import FramePlot
 from widgets.motion_plot import MotionCurve, MotionPlot
 from widgets.theme import LIGHT
 
@@ -52,6 +53,16 @@ def test_the_unit_is_written_and_all_gaps_are_no_error(motion):
     assert texts == ["Displacement, mm", "Speed, mm/s", "Confidence"]
     motion.set_curves([])
     assert motion.curves == []
+
+
+def test_the_speed_gives_way_where_three_plots_are_too_low_to_read(motion, qtbot):
+    _, speed, confidence = motion.findChildren(FramePlot)
+    assert speed.isVisible()
+    motion.resize(280, 8 * motion.fontMetrics().height())
+    assert not speed.isVisible()
+    assert confidence.height() > 2.5 * motion.fontMetrics().height()
+    motion.resize(280, 300)
+    assert speed.isVisible()
 
 
 def test_clicking_a_motion_plot_asks_for_the_frame(motion, qtbot):
