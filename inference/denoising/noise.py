@@ -28,9 +28,15 @@ MEASURED_PX = 1024
 CORRELATED_PX = 384
 """Side of the part that the spatial correlation is measured on."""
 CURVE_KNOTS = 14
+KNOTS = 64
+"""Levels that the curve is told at, over the span of a window."""
 CORRELATION_REACH_PX = 3
 CLEAN_DEVIATION = 0.005
 """Below this share of the grey scale (1.3 of 255) noise can hardly be seen at normal windows."""
+WINDOW_SPAN = 3.0
+"""No window is wider than this many times the grey levels in use, however many bits are stored."""
+LEAST_SPAN = 255.0
+"""In stored values: what is finer is rounding."""
 TABLE_SIZE = 1 << 17
 
 
@@ -50,6 +56,9 @@ class NoiseModel:
         Autocorrelation of the noise at shifts of -r..r pixels; 1 in the middle.
     white : float
         Largest value of the grey scale.
+    span : float
+        Width of the part of it that a window can show.
+    typical_deviation : float
     """
 
     levels: NDArray[np.float64]
@@ -57,6 +66,7 @@ class NoiseModel:
     temporal_correlation: float
     spatial_correlation: NDArray[np.float64]
     white: float
+    span: float
     typical_deviation: float
     _forward: NDArray[np.float32] = field(init=False, repr=False)
     _backward: NDArray[np.float32] = field(init=False, repr=False)
@@ -84,7 +94,7 @@ class NoiseModel:
     @property
     def is_clean(self) -> bool:
         """True where the noise is too weak to be seen: nothing needs to be done."""
-        return self.typical_deviation < CLEAN_DEVIATION * self.white
+        return self.typical_deviation < CLEAN_DEVIATION * self.span
 
     @property
     def neighbour_correlation(self) -> float:
@@ -217,16 +227,29 @@ def estimate_noise(
     temporal = float(np.clip(ratio - 1.0, 0.0, 0.9))
     temporal = 0.0 if temporal < 0.05 else temporal
     variance_all = near_all / (2.0 * (1.0 - temporal))
-    levels, variances = _variance_curve(level_all, variance_all, low, white)
-    deviations = np.sqrt(variances)
-    typical = float(np.sqrt(np.median(variance_all)))
-    deviations = np.maximum(deviations, max(0.3 * typical, 1e-4 * white))
+    levels, deviations, span = _deviation_curve(level_all, variance_all, low, white)
     spatial = _spatial_correlation(differences, levels, deviations, temporal)
-    return NoiseModel(levels, deviations, temporal, spatial, white, typical)
+    typical = float(np.sqrt(np.median(variance_all)))
+    return NoiseModel(levels, deviations, temporal, spatial, white, span, typical)
+
+
+def _deviation_curve(
+    level: NDArray[np.float64], variance: NDArray[np.float64], low: float, white: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return grey levels, the deviation at each, and the span of the scale that can be seen."""
+    used = float(np.ptp(np.quantile(level, (0.01, 0.99))))
+    span = min(white - low, max(WINDOW_SPAN * used, LEAST_SPAN))
+    levels, variances = _variance_curve(level, variance, low, white, span / KNOTS)
+    typical = float(np.sqrt(np.median(variance)))
+    return levels, np.maximum(np.sqrt(variances), max(0.3 * typical, 1e-4 * span)), span
 
 
 def _variance_curve(
-    level: NDArray[np.float64], variance: NDArray[np.float64], low: float, white: float
+    level: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    low: float,
+    white: float,
+    step: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Median block variance over the grey levels, leaning on the affine fit where rare."""
     edges = np.unique(np.quantile(level, np.linspace(0, 1, CURVE_KNOTS + 1)))
@@ -253,7 +276,7 @@ def _variance_curve(
     floor = 0.05 * float(np.median(v))
     affine = np.maximum(slope * x + intercept, floor)
     curve = (n * v + 20.0 * affine) / (n + 20.0)
-    knots = np.linspace(low, white, 65)
+    knots = np.linspace(low, white, round((white - low) / step) + 1)
     inside_curve = np.interp(knots, x, curve)
     # Outside the levels seen, the affine slope carries on from the last knot.
     outside = np.where(
@@ -306,10 +329,9 @@ def _estimate_from_still(frame: Frame, white: float) -> NoiseModel:
     level = _block_view(cv2.blur(frame, (5, 5))).mean(axis=2).ravel()
     variance = (np.median(np.abs(_block_view(high)), axis=2).ravel() * 1.4826) ** 2
     low = min(0.0, float(frame.min()))
-    levels, variances = _variance_curve(level, variance, low, white)
+    levels, deviations, span = _deviation_curve(level, variance, low, white)
     typical = float(np.sqrt(np.median(variance)))
-    deviations = np.maximum(np.sqrt(variances), max(0.3 * typical, 1e-4 * white))
     size = 2 * CORRELATION_REACH_PX + 1
     spatial = np.zeros((size, size))
     spatial[CORRELATION_REACH_PX, CORRELATION_REACH_PX] = 1.0
-    return NoiseModel(levels, deviations, 0.0, spatial, white, typical)
+    return NoiseModel(levels, deviations, 0.0, spatial, white, span, typical)

@@ -91,6 +91,18 @@ def test_a_clean_run_is_called_clean_and_a_noisy_one_is_not() -> None:
     assert not estimate_noise(noisy.__getitem__, len(noisy), 255.0).is_clean
 
 
+@pytest.mark.parametrize("black", [0, 32_768])
+def test_how_many_bits_are_stored_does_not_matter(black: int) -> None:
+    frames, deviation = noisy_run(np.random.default_rng(8), 3000.0, 1e-3, 5e-4, 0.0, False)
+    frames = frames.astype(np.uint16) + np.uint16(black)
+    noise = estimate_noise(frames.__getitem__, len(frames), 65_535.0)
+    assert not noise.is_clean
+    for column in (60, 128, 200):
+        level = float(frames[:, 100:, column].mean())
+        found = np.interp(level, noise.levels, noise.deviations)
+        assert found == pytest.approx(deviation[0, column], rel=0.12)
+
+
 def test_one_frame_alone_is_enough_for_an_estimate() -> None:
     frames, deviation = noisy_run(np.random.default_rng(7), 1023.0, 1e-3, 5e-4, 0.0, False)
     noise = estimate_noise(frames.__getitem__, 1, 1023.0)
