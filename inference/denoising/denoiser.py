@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -173,11 +174,12 @@ class Denoiser:
         """Denoise one frame by itself (single-frame mode), float32 on its own grey scale."""
         rows, columns = frame.shape
         stabilised = _padded(noise.stabilise(frame))
+        strength = np.float32(noise.strength_of(stabilised))
+        stabilised /= strength
         half = (stabilised.shape[0] // 2, stabilised.shape[1] // 2)
         alone = Fused(stabilised, np.ones(half, np.float32))
-        return noise.restore(self._student(noise, stabilised, alone, lambda: False))[
-            :rows, :columns
-        ]
+        out = self._student(noise, stabilised, alone, lambda: False)
+        return noise.restore(out * strength)[:rows, :columns]
 
     def _known(self, frames: FrameSequence, should_stop: ShouldStop) -> _Run:
         if self._run is None or self._run.frames is not frames:
@@ -193,8 +195,13 @@ class Denoiser:
         on_frame: Callable[[DenoisedFrame], None],
     ) -> None:
         def finished(frame: Frame, neighbours: Sequence[Neighbour]) -> Frame:
+            strength = run.noise.strength_of(frame)
+            if strength != 1.0:
+                frame = frame / np.float32(strength)
+                neighbours = [replace(n, frame=n.frame / np.float32(strength)) for n in neighbours]
             fused = run.gates.fuse(frame, neighbours)
-            return run.noise.restore(self._student(run.noise, frame, fused, should_stop))
+            out = self._student(run.noise, frame, fused, should_stop)
+            return run.noise.restore(out * np.float32(strength))
 
         def give(index: int, future: Future[Frame]) -> None:
             pixels = future.result()

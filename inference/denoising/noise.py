@@ -11,7 +11,7 @@ affine variance is the generalised Anscombe transform (Anscombe 1948; Mäkitalo 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -38,6 +38,12 @@ WINDOW_SPAN = 3.0
 LEAST_SPAN = 255.0
 """In stored values: what is finer is rounding."""
 TABLE_SIZE = 1 << 17
+GRAIN_PX = 512
+"""Side of the middle part that one frame's noise is told by."""
+ALIKE_STRENGTH = 1.1
+"""Noise within this factor of the run's counts as the same."""
+STRENGTHS = (0.5, 8.0)
+_SECOND_DIFFERENCE = np.outer([1.0, -2.0, 1.0], [1.0, -2.0, 1.0]) / 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +65,8 @@ class NoiseModel:
     span : float
         Width of the part of it that a window can show.
     typical_deviation : float
+    grain : float
+        Median size of the second differences of the run's stabilised frames.
     """
 
     levels: NDArray[np.float64]
@@ -68,6 +76,7 @@ class NoiseModel:
     white: float
     span: float
     typical_deviation: float
+    grain: float = 1.0
     _forward: NDArray[np.float32] = field(init=False, repr=False)
     _backward: NDArray[np.float32] = field(init=False, repr=False)
     _offset: float = field(init=False, repr=False)
@@ -110,6 +119,16 @@ class NoiseModel:
         scale = (TABLE_SIZE - 1) / (float(self.levels[-1]) - low)
         index = np.clip((frame.astype(np.float32) - low) * scale + 0.5, 0, TABLE_SIZE - 1)
         return np.take(self._forward, index.astype(np.int32))
+
+    def strength_of(self, stabilised: Frame) -> float:
+        """Return how strong the noise of one frame is, 1 where it is that of the run.
+
+        The first frames can be noisier: a scanner's recursive filter has nothing to lean on yet,
+        or the exposure is still settling.
+        """
+        strength = _grain(stabilised) / max(self.grain, 1e-6)
+        alike = 1.0 / ALIKE_STRENGTH < strength < ALIKE_STRENGTH
+        return 1.0 if alike else float(np.clip(strength, *STRENGTHS))
 
     def restore(self, stabilised: Frame) -> Frame:
         """Return a denoised, stabilised frame on the grey scale of the run, float32."""
@@ -191,6 +210,7 @@ def estimate_noise(
     starts = np.unique(np.linspace(first, frame_count - 3, TRIPLETS).round().astype(int))
     blocks = _Blocks()
     differences: list[tuple[Frame, Frame, NDArray[np.bool_]]] = []
+    seen: list[Frame] = []
     low = 0.0
     for start in starts:
         one, two, three = (middle(int(start) + k) for k in range(3))
@@ -214,6 +234,7 @@ def estimate_noise(
         blocks.variance_two.append(far_variance[use])
         blocks.unrest.append((mean**2 / np.maximum(np.minimum(variance, far_variance), 1e-6))[use])
         differences.append((near, level, near_valid))
+        seen.append(two)
 
     level_all = np.concatenate(blocks.level).astype(np.float64)
     unrest = np.concatenate(blocks.unrest)
@@ -230,7 +251,22 @@ def estimate_noise(
     levels, deviations, span = _deviation_curve(level_all, variance_all, low, white)
     spatial = _spatial_correlation(differences, levels, deviations, temporal)
     typical = float(np.sqrt(np.median(variance_all)))
-    return NoiseModel(levels, deviations, temporal, spatial, white, span, typical)
+    return _with_grain(
+        NoiseModel(levels, deviations, temporal, spatial, white, span, typical), seen
+    )
+
+
+def _with_grain(noise: NoiseModel, frames: list[Frame]) -> NoiseModel:
+    """Measure the grain of a run on some of its frames."""
+    grains = [_grain(noise.stabilise(frame)) for frame in frames]
+    return replace(noise, grain=float(np.median(grains)))
+
+
+def _grain(stabilised: Frame) -> float:
+    """Median size of a frame's second differences, which is that of its noise."""
+    top, left = (max(0, (n - GRAIN_PX) // 2) for n in stabilised.shape)
+    middle = stabilised[top : top + GRAIN_PX, left : left + GRAIN_PX]
+    return float(np.median(np.abs(cv2.filter2D(middle, -1, _SECOND_DIFFERENCE)[::3, ::3])))
 
 
 def _deviation_curve(
@@ -324,8 +360,7 @@ def _spatial_correlation(
 
 def _estimate_from_still(frame: Frame, white: float) -> NoiseModel:
     """Noise of one frame from its diagonal second differences (Immerkær 1996), by grey level."""
-    kernel = np.outer([1.0, -2.0, 1.0], [1.0, -2.0, 1.0]) / 6.0
-    high = cv2.filter2D(frame, cv2.CV_32F, kernel)
+    high = cv2.filter2D(frame, cv2.CV_32F, _SECOND_DIFFERENCE)
     level = _block_view(cv2.blur(frame, (5, 5))).mean(axis=2).ravel()
     variance = (np.median(np.abs(_block_view(high)), axis=2).ravel() * 1.4826) ** 2
     low = min(0.0, float(frame.min()))
@@ -334,4 +369,5 @@ def _estimate_from_still(frame: Frame, white: float) -> NoiseModel:
     size = 2 * CORRELATION_REACH_PX + 1
     spatial = np.zeros((size, size))
     spatial[CORRELATION_REACH_PX, CORRELATION_REACH_PX] = 1.0
-    return NoiseModel(levels, deviations, 0.0, spatial, white, span, typical)
+    model = NoiseModel(levels, deviations, 0.0, spatial, white, span, typical)
+    return _with_grain(model, [frame])

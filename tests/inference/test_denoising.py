@@ -176,6 +176,22 @@ def test_flat_noise_stays_flat(denoiser: Denoiser) -> None:
     assert np.abs(out[4] - 120.0)[16:-16, 16:-16].max() < 7.0
 
 
+def test_a_first_frame_of_more_noise_is_denoised_like_the_others(
+    denoiser: Denoiser, low_dose: SimulatedRun
+) -> None:
+    rng = np.random.default_rng(11)
+    frames = low_dose.frames.copy()
+    grain = frames[0] - low_dose.clean[0] + 14.0 * rng.standard_normal(frames[0].shape)
+    frames[0] = np.clip(np.rint(low_dose.clean[0] + grain), 0, 255).astype(np.uint8)
+    out = denoised(denoiser, frames, low_dose.white, (0,))[0]
+    usual = denoised(denoiser, low_dose.frames, low_dose.white, (0,))[0]
+    gains = [
+        psnr(found, low_dose.clean[0], 255.0) - psnr(noisy.astype(float), low_dose.clean[0], 255.0)
+        for found, noisy in ((out, frames[0]), (usual, low_dose.frames[0]))
+    ]
+    assert gains[0] > gains[1]
+
+
 def test_the_answer_does_not_depend_on_the_order(
     denoiser: Denoiser, low_dose: SimulatedRun
 ) -> None:

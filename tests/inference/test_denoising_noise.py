@@ -103,6 +103,19 @@ def test_how_many_bits_are_stored_does_not_matter(black: int) -> None:
         assert found == pytest.approx(deviation[0, column], rel=0.12)
 
 
+@pytest.mark.parametrize("strength", [0.6, 1.0, 1.7, 4.0])
+def test_a_frame_noisier_than_the_run_is_found(strength: float) -> None:
+    rng = np.random.default_rng(9)
+    scene = np.broadcast_to(np.linspace(60.0, 190.0, 256), (192, 256))
+    deviations = np.array([strength, *([1.0] * 11)]) * 5.0
+    frames = scene + deviations[:, None, None] * rng.standard_normal((12, 192, 256))
+    frames = np.clip(np.rint(frames), 0, 255).astype(np.uint8)
+    noise = estimate_noise(frames.__getitem__, 12, 255.0)
+    found = [noise.strength_of(noise.stabilise(frame)) for frame in frames]
+    assert found[0] == pytest.approx(strength, rel=0.06)
+    assert found[1:] == [1.0] * 11
+
+
 def test_one_frame_alone_is_enough_for_an_estimate() -> None:
     frames, deviation = noisy_run(np.random.default_rng(7), 1023.0, 1e-3, 5e-4, 0.0, False)
     noise = estimate_noise(frames.__getitem__, 1, 1023.0)
