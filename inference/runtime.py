@@ -13,9 +13,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -198,7 +196,6 @@ def load_network(
     build: BuildModule,
     warn: Warn | None = None,
     threads: int | None = None,
-    batched: tuple[str, ...] = (),
 ) -> Network:
     """Load a shipped network.
 
@@ -214,8 +211,6 @@ def load_network(
         Receives sentences for the user.
     threads : int, optional
         CPU threads; as many as there are cores when None.
-    batched : tuple of str
-        As in `OnnxRunner`.
 
     Raises
     ------
@@ -229,7 +224,7 @@ def load_network(
         metadata = file.metadata() or {}
 
     def on_cpu() -> Runner:
-        return OnnxRunner(weights_path(name, ".onnx"), threads, batched)
+        return OnnxRunner(weights_path(name, ".onnx"), threads)
 
     if chosen == "cpu":
         return Network(on_cpu(), on_cpu, metadata, warn)
@@ -247,24 +242,17 @@ class OnnxRunner:
     Parameters
     ----------
     threads : int, optional
-        As many as there are cores that this process may use when None.
-    batched : tuple of str
-        Inputs along whose first axis a batch may be cut: each thread then does its part of it from
-        end to end, which wastes less than all threads working on each operator. Empty: they do.
+        As many as there are physical cores when None.
     """
 
     device = "cpu"
 
-    def __init__(
-        self, path: Path, threads: int | None = None, batched: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        self._batched = batched
-        self._threads = threads or _cores()
         # 0 is ONNX Runtime's own count of physical cores.
-        options.intra_op_num_threads = 1 if batched else threads or 0
+        options.intra_op_num_threads = threads or 0
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         # Threads that spin between calls would take the cores from the window and the decoder.
@@ -277,23 +265,10 @@ class OnnxRunner:
     def __call__(self, inputs: Arrays) -> tuple[NDArray[np.float32], ...]:
         """Run once; inputs that the export folded away are left out."""
         used = {key: value for key, value in inputs.items() if key in self._inputs}
-        count = len(used[self._batched[0]]) if self._batched else 1
-        if min(count, self._threads) < 2:
-            return self._run(used)
-        ends = np.linspace(0, count, min(count, self._threads) + 1).round().astype(int)
-        parts = [
-            {k: v[a:b] if k in self._batched else v for k, v in used.items()}
-            for a, b in pairwise(ends.tolist())
-        ]
-        with ThreadPoolExecutor(len(parts), thread_name_prefix="onnx") as executor:
-            outputs = list(executor.map(self._run, parts))
-        return tuple(np.concatenate(output) for output in zip(*outputs, strict=True))
-
-    def _run(self, inputs: Arrays) -> tuple[NDArray[np.float32], ...]:
-        return tuple(np.asarray(out, np.float32) for out in self._session.run(None, dict(inputs)))
+        return tuple(np.asarray(out, np.float32) for out in self._session.run(None, used))
 
 
-def _cores() -> int:
+def usable_cores() -> int:
     """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

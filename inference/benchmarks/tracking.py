@@ -218,7 +218,10 @@ def corrections(run: LabelledRun, complete: Complete) -> int:
     scored = np.isin(run.states, (VISIBLE, OCCLUDED))
     placed = [first_click(run)]
     while True:
-        anchors = tuple(Anchor(f, float(run.tips[f, 0]), float(run.tips[f, 1])) for f in placed)
+        anchors = tuple(
+            Anchor(f, float(run.tips[f, 0]), float(run.tips[f, 1]), STATES[run.states[f]])
+            for f in placed
+        )
         tips = complete(run, anchors)
         errors = np.where(scored, np.hypot(*(tips - run.tips).T) * scale, 0.0)
         worst = int(errors.argmax())

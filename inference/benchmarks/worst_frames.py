@@ -14,7 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.benchmarks.tracking import OCCLUDED, VISIBLE, first_click, ours, simulated_runs
+from inference.benchmarks.tracking import (
+    OCCLUDED,
+    TEST_SEED,
+    VISIBLE,
+    first_click,
+    ours,
+    simulated_runs,
+)
 from inference.tracking.labelled import LabelledRun, read_labelled_runs
 from inference.tracking.requests import Anchor
 from inference.tracking.shards import STATES
@@ -80,13 +87,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, help="picture to write")
     parser.add_argument("--count", type=int, default=10)
     parser.add_argument("--limit", type=int, default=0, help="simulated runs in place of real ones")
+    parser.add_argument("--seed", type=int, default=TEST_SEED, help="of the first simulated run")
     parser.add_argument("--visible", action="store_true", help="leave hidden tips out")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--weights", default="tracker_tiny", help="name, or path without ending")
     parser.add_argument("--threads", type=int)
     chosen = parser.parse_args(arguments)
     tracker = load_tracker(name=chosen.weights, threads=chosen.threads)
-    runs = simulated_runs(chosen.limit) if chosen.limit else []
+    runs = simulated_runs(chosen.limit, first_seed=chosen.seed) if chosen.limit else []
     found = [
         miss
         for run in runs or read_labelled_runs(chosen.data, "validation")

@@ -25,10 +25,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from inference.tracking.network import PATCH, TEMPLATES, TIMES, NetworkOptions, Stem, TrackerNetwork
-from inference.tracking.refiner import REFINER_TEMPLATES, Refiner, RefinerOptions
+from inference.tracking.refiner import Refiner, RefinerOptions
 from inference.training.loop import averaged_state, read_options
 
 OPSET = 18
+ATTENTION_OPSET = 23
+"""The first with attention as one operator; group norms are slower than in the other one."""
 LARGEST_BATCH = 64
 
 log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class MatcherPart(nn.Module):
         templates: Tensor,
         centres: Tensor,
         template_times: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Search whole views.
 
         Parameters
@@ -78,7 +80,7 @@ class MatcherPart(nn.Module):
         Returns
         -------
         tuple of Tensor
-            heat (S, 1 + h * w), occluded (S,) and sure (S,), logits.
+            heat (S, 1 + h * w), occluded (S,), sure (S,) and body (S, h / 2, w / 2), logits.
         """
         said = self.network.match(
             templates[None],
@@ -88,7 +90,7 @@ class MatcherPart(nn.Module):
             torch.zeros_like(tokens[None, :, :2, 0, 0]),
             search_times[None],
         )
-        return said.heat[0], said.occluded[0], said.sure[0]
+        return said.heat[0], said.occluded[0], said.sure[0], said.body[0]
 
 
 class RefinerPart(nn.Module):
@@ -135,16 +137,17 @@ def export_tracker(network: TrackerNetwork, folder: Path, name: str) -> None:
         torch.zeros(TEMPLATES),
     )
     names = [*maps, "search_times", "templates", "centres", "template_times"]
-    outputs = ["heat", "occluded", "sure"]
+    outputs = ["heat", "occluded", "sure", "body"]
     described["part"] = "matcher"
-    _write(matcher, inputs, names, outputs, 4, described, folder / name)
+    path = folder / name
+    _write(matcher, inputs, names, outputs, 4, described, path, opset=ATTENTION_OPSET)
 
 
 def export_refiner(network: Refiner, options: RefinerOptions, folder: Path, name: str) -> None:
     """Write the refiner."""
     part, side = RefinerPart(options), options.crop
     part.network.load_state_dict(network.state_dict())
-    inputs = tuple(torch.zeros(n, TIMES, side, side) for n in (3, REFINER_TEMPLATES))
+    inputs = tuple(torch.zeros(n, TIMES, side, side) for n in (3, TEMPLATES))
     described = {"refiner": json.dumps(asdict(options))}
     path = folder / f"{name}_refiner"
     _write(part, inputs, ["search", "templates"], ["heat"], 1, described, path)
@@ -158,6 +161,7 @@ def _write(
     batched: int,
     metadata: dict[str, str],
     path: Path,
+    opset: int = OPSET,
 ) -> None:
     """Write ``path``.safetensors and .onnx; the first ``batched`` inputs share a batch axis."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -176,7 +180,7 @@ def _write(
             input_names=names,
             output_names=outputs,
             dynamic_shapes=shapes,
-            opset_version=OPSET,
+            opset_version=opset,
             dynamo=True,
             external_data=False,
         )

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 OnPoints = Callable[[list[TrackedPoint]], None]
 """Receives points; a frame told again replaces what was said of it before."""
 
-BATCH = 4
+BATCH = 8
 """Frames a call of the networks: few enough to stop within 200 ms."""
+SHAFTS = 3
+"""Anchors whose shafts are looked for where the tip is hidden."""
 FOLLOW_ABOVE = 0.6
 """Confidence from which a tracked frame may become a template."""
 WINDOW = 48
@@ -45,9 +47,11 @@ class Evidence:
     mass : float
         The refiner's probability of being within 5 pixels (at 512).
     moved : float
-        View pixels between the candidate and where the refiner put it.
+        View pixels between the candidate and where the refiner puts it.
     hidden : float
         Probability that something hides the tip.
+    alike : float
+        How like the shafts of anchored frames the picture is; 0 where the tip is not hidden.
     away : int
         Frames to the nearest anchor.
     """
@@ -58,6 +62,7 @@ class Evidence:
     mass: float
     moved: float
     hidden: float
+    alike: float
     away: int
 
 
@@ -65,9 +70,10 @@ class Evidence:
 class _Front:
     """One side of a stretch, moving away from its anchor."""
 
-    first: Template
+    first: Template  # the nearest one that shows the tip
     other: Template
     recent: Template
+    anchors: list[Template]  # the nearest ones, whose shafts tell where a hidden tip is
     frames: list[int]  # still to do, nearest the anchor first
     stretch: int
 
@@ -97,6 +103,7 @@ class TrackingJob:
         self._placed = [a for a in self._anchors if a.x is not None and a.y is not None]
         if not self._placed:
             raise ValueError("Tracking needs at least one point that was placed by hand.")
+        self._states = {anchor.frame: anchor.state for anchor in self._placed}
         self._stretches: list[_Stretch] = []
         self._told: dict[int, TrackedPoint] = {}
         self.evidence: dict[int, Evidence] = {}
@@ -146,14 +153,16 @@ class TrackingJob:
                 (right, list(inside[middle:])[::-1]),
             ):
                 if end is not None and todo:
-                    own, other = self._nearest(templates, end.frame)
-                    fronts.append(_Front(own, other, own, todo, len(self._stretches) - 1))
+                    fronts.append(self._front(templates, end.frame, todo))
         return fronts
 
-    def _nearest(self, templates: dict[int, Template], frame: int) -> tuple[Template, Template]:
-        """Return the two templates nearest to a frame (the same one twice where there is one)."""
-        near = sorted(templates.values(), key=lambda t: abs(t.frame - frame))[:2]
-        return near[0], near[-1]
+    def _front(self, templates: dict[int, Template], frame: int, todo: list[int]) -> _Front:
+        """Make the front that starts from an anchored frame."""
+        near = sorted(templates.values(), key=lambda t: abs(t.frame - frame))
+        shown = [t for t in near if self._states[t.frame] == "visible"]
+        first = (shown or near)[0]
+        other = next((t for t in near if t is not first), first)
+        return _Front(first, other, first, near[:SHAFTS], todo, len(self._stretches) - 1)
 
     def _advance(self, front: _Front, should_stop: ShouldStop) -> list[TrackedPoint] | None:
         """Do the next frames of a front; return the path around them, None when stopped."""
@@ -163,7 +172,9 @@ class TrackingJob:
                 return None
             self._seen.views(number)
         templates = [front.first, front.other, front.recent]
-        answers = self._tracker.search(self._seen, numbers, templates, front.first.frame)
+        answers = self._tracker.search(
+            self._seen, numbers, templates, front.anchors, front.first.frame
+        )
         stretch = self._stretches[front.stretch]
         for number, answer in zip(numbers, answers, strict=True):
             stretch.candidates[number], stretch.answers[number] = answer.candidates, answer
@@ -201,6 +212,7 @@ class TrackingJob:
                 float(candidates.mass[best]),
                 float(candidates.moved[best]),
                 answer.occluded,
+                float(candidates.alike[best]),
                 min(abs(number - anchor.frame) for anchor in self._placed),
             )
             self.evidence[number] = evidence

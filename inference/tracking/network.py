@@ -316,6 +316,13 @@ def _spread(memory: Tensor, frames: int) -> Tensor:
     return spread.reshape(clips * frames, heads, count, width)
 
 
+def _unit(features: Tensor) -> Tensor:
+    """Scale (C, N, c, h, w) features to length 1 along c."""
+    # ONNX Runtime is several times faster at a sum of squares than at a norm.
+    features = features.float()
+    return features * (features.square().sum(dim=2, keepdim=True) + 1e-12).rsqrt()
+
+
 def correlate(pattern: Tensor, frame: Tensor, side: int, weight: Tensor | None = None) -> Tensor:
     """Correlate the middle of each template with each searched frame.
 
@@ -337,13 +344,13 @@ def correlate(pattern: Tensor, frame: Tensor, side: int, weight: Tensor | None =
     side = min(side, (across - 1) // 2 * 2 + 1)
     middle, reach = across // 2, side // 2
     part = slice(middle - reach, middle + reach + 1)
-    kernel = F.normalize(pattern[..., part, part], dim=2)
+    kernel = _unit(pattern[..., part, part])
     if weight is None:
         kernel = kernel / side**2
     else:
         weight = weight[..., part, part]
         kernel = kernel * (weight / weight.sum(dim=(-2, -1), keepdim=True))
-    ground = F.normalize(frame, dim=2)
+    ground = _unit(frame)
     # Every cell of the template with every place of the frame, then summed along the shifts: three
     # to five times as fast on a CPU as a convolution with so few and so large kernels.
     clips, kept, channels = kernel.shape[:3]

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 CANDIDATES = 6
 """Peaks kept for each frame."""
+LEAST_SHARE = 1e-5
+"""Share of the best peak's mass that another one has to have."""
 MOTION = 12.0
 """View pixels (24 picture pixels at 512) that a tip moves in a frame without surprise."""
 REACH = 4
@@ -47,7 +49,9 @@ class Candidates:
     mass : ndarray
         (n,) the refiner's probability of being right, 0.5 before it was asked.
     moved : ndarray
-        (n,) view pixels that the refiner has moved each point.
+        (n,) view pixels that the refiner has moved each point, or would have.
+    alike : ndarray
+        (n,) how like the shafts of anchored frames the picture is, 0 where that was not asked.
     """
 
     points: NDArray[np.float32]
@@ -56,6 +60,7 @@ class Candidates:
     sharpness: NDArray[np.float32]
     mass: NDArray[np.float32]
     moved: NDArray[np.float32]
+    alike: NDArray[np.float32]
 
 
 def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]) -> Candidates:
@@ -83,6 +88,7 @@ def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]
     # Where the tip is surely absent no cell has any share left; the path still wants a candidate.
     found = np.flatnonzero(peaks) if peaks.any() else np.arange(1)
     best = found[np.argsort(peaks[found])[::-1][:CANDIDATES]]
+    best = best[peaks[best] >= LEAST_SHARE * peaks[best[0]]]
     refined = np.array([_refine(grid, *divmod(int(i), columns)) for i in best], np.float32)
     points, sharpness = refined[:, :2], refined[:, 2]
     limit = np.array([shape[1] - 1, shape[0] - 1], np.float32)
@@ -90,7 +96,7 @@ def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]
     scores = np.log(np.maximum(peaks[best], 1e-9)).astype(np.float32)
     absent = float(np.log(max(float(share[0]), 1e-9)))
     half, still = np.full(len(best), 0.5, np.float32), np.zeros(len(best), np.float32)
-    return Candidates(points, scores, absent, sharpness, half, still)
+    return Candidates(points, scores, absent, sharpness, half, still, still.copy())
 
 
 def _refine(grid: NDArray[np.float32], row: int, column: int) -> tuple[float, float, float]:
@@ -163,6 +169,7 @@ def joined(candidates: Candidates) -> Candidates:
         candidates.sharpness[kept],
         candidates.mass[kept],
         candidates.moved[kept],
+        candidates.alike[kept],
     )
 
 
@@ -170,9 +177,9 @@ def held(point: tuple[float, float] | None) -> Candidates:
     """Candidates of an anchored frame: the point itself, or only "absent"."""
     if point is None:
         none = np.zeros(0, np.float32)
-        return Candidates(np.zeros((0, 2), np.float32), none, 0.0, none, none, none)
+        return Candidates(np.zeros((0, 2), np.float32), none, 0.0, none, none, none, none)
     one, zero = np.ones(1, np.float32), np.zeros(1, np.float32)
-    return Candidates(np.array([point], np.float32), zero, -40.0, one, one, zero)
+    return Candidates(np.array([point], np.float32), zero, -40.0, one, one, zero, zero)
 
 
 def posteriors(chain: list[tuple[int, Candidates]]) -> list[NDArray[np.float64]]:

@@ -15,10 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inference.tracking.network import TIMES, correlate
-
-REFINER_TEMPLATES = 2
-"""Templates a call: the first click and the nearest other anchor."""
+from inference.tracking.network import TEMPLATES, TIMES, correlate
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +59,9 @@ class Refiner(nn.Module):
         self.near = nn.Conv2d(a, self.NEAR, 1)
         self.wide = nn.Conv2d(b, a, 1)
         self.belongs = nn.Conv2d(b, 1, 1)
-        self.join_quarter = nn.Sequential(_layer(b + REFINER_TEMPLATES, b), _layer(b, b))
+        self.join_quarter = nn.Sequential(_layer(b + TEMPLATES, b), _layer(b, b))
         self.up = nn.Conv2d(b, a, 1)
-        self.join_half = nn.Sequential(_layer(2 * a + REFINER_TEMPLATES, a), _layer(a, a))
+        self.join_half = nn.Sequential(_layer(2 * a + TEMPLATES, a), _layer(a, a))
         self.to_heat = nn.Conv2d(a, 4, 3, padding=1)
         self.to_absent = nn.Sequential(nn.Linear(4 * a, b), nn.ReLU(), nn.Linear(b, 1))
 

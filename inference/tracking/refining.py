@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from inference.tracking.finetuning import begin, read_arguments
-from inference.tracking.network import TIMES
-from inference.tracking.refiner import REFINER_TEMPLATES, Refiner, RefinerOptions
+from inference.tracking.network import TEMPLATES, TIMES
+from inference.tracking.refiner import Refiner, RefinerOptions
 from inference.tracking.samples import ABSENT, OCCLUDED, Sample, Samples, Scene, choose_frames
 from inference.tracking.shards import Shard
 from inference.tracking.views import FINE_VIEW
@@ -48,14 +48,17 @@ def draw_fine_sample(shard: Shard, random: np.random.Generator, options: Refiner
     scene = Scene(shard, chosen, FINE_VIEW, random)
     side = options.crop
     out: dict[str, NDArray[np.generic]] = {
-        "templates": np.zeros((REFINER_TEMPLATES, TIMES, side, side), np.float32),
+        "templates": np.zeros((TEMPLATES, TIMES, side, side), np.float32),
         "search": np.zeros((SEARCHES, TIMES, side, side), np.float32),
         "tips": np.zeros((SEARCHES, 2), np.float32),
         "states": np.zeros(SEARCHES, np.int64),
         "real": np.array(float(shard.real), np.float32),
     }
-    for slot, frame in enumerate(chosen.templates[:REFINER_TEMPLATES]):
-        centre = scene.tip(frame) + random.normal(0.0, 0.7, 2)
+    for slot, frame in enumerate(chosen.templates):
+        # The latest confident frame is placed by the tracker itself, which errs.
+        own = slot == TEMPLATES - 1
+        spread = (1.5 if random.random() < 0.85 else 8.0) if own else 0.7
+        centre = scene.tip(frame) + random.normal(0.0, spread, 2)
         out["templates"][slot] = np.stack(scene.patches(frame, centre, side))
     for slot, frame in enumerate(chosen.searches):
         tip = scene.tip(frame)

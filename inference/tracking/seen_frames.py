@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.frames import FrameSequence
 from inference.runtime import Network
+from inference.tracking.shaft import Shaft
 from inference.tracking.views import FINE_VIEW, ViewGeometry, fine_crop, normalise, shrink
 
 PICTURES_KEPT = 24
 MAPS_KEPT = 128
 """Frames (of 1.4 MB) whose maps are kept: tracking anew, or another tip, is faster then."""
+SHAFTS_KEPT = 64
+"""Anchors (of 0.3 MB) whose shafts are kept."""
 
 Maps = tuple[NDArray[np.float32], ...]
 
@@ -46,6 +51,8 @@ class SeenFrames:
         self._stem = stem
         self._pictures: OrderedDict[int, _Picture] = OrderedDict()
         self._maps: OrderedDict[int, Maps] = OrderedDict()
+        self._shafts: OrderedDict[tuple[float, ...], Shaft] = OrderedDict()
+        self._lock = Lock()
 
     def views(self, frame: int) -> list[NDArray[np.float32]]:
         """Return the views of a frame, of the one before and of the one after."""
@@ -61,18 +68,34 @@ class SeenFrames:
         return np.stack([cut[time] for time in times])
 
     def maps(self, frames: list[int]) -> list[NDArray[np.float32]]:
-        """Return the stem's maps of some frames, the frames along the first axis of each."""
-        new = [frame for frame in frames if frame not in self._maps]
+        """Return the stem's maps of some frames, the frames along the first axis of each.
+
+        Several threads may ask, each for other frames whose views are there already.
+        """
+        with self._lock:
+            kept = {frame: self._maps[frame] for frame in frames if frame in self._maps}
+        new = [frame for frame in frames if frame not in kept]
         if new:
             made = self._stem({"pictures": np.stack([np.stack(self.views(f)) for f in new])})
             for slot, frame in enumerate(new):
-                self._maps[frame] = tuple(part[slot].copy() for part in made)
-        kept = [self._maps[frame] for frame in frames]
-        for frame in frames:
-            self._maps.move_to_end(frame)
-        while len(self._maps) > max(MAPS_KEPT, len(frames)):
-            self._maps.popitem(last=False)
-        return [np.stack(parts) for parts in zip(*kept, strict=True)]
+                kept[frame] = tuple(part[slot].copy() for part in made)
+        with self._lock:
+            for frame in frames:
+                self._maps[frame] = kept[frame]
+                self._maps.move_to_end(frame)
+            while len(self._maps) > max(MAPS_KEPT, len(frames)):
+                self._maps.popitem(last=False)
+        if new == frames:
+            return list(made)
+        return [np.stack(parts) for parts in zip(*(kept[f] for f in frames), strict=True)]
+
+    def shaft(self, place: tuple[float, ...], make: Callable[[], Shaft]) -> Shaft:
+        """Return the shaft around a tip that was placed by hand; made when first asked for."""
+        if place not in self._shafts:
+            self._shafts[place] = make()
+            if len(self._shafts) > SHAFTS_KEPT:
+                self._shafts.popitem(last=False)
+        return self._shafts[place]
 
     def _times(self, frame: int) -> tuple[int, int, int]:
         return frame, max(frame - 1, 0), min(frame + 1, self.frames.frame_count - 1)

@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.frames import FrameSequence, ShouldStop
-from inference.runtime import Network, Warn, load_network
+from inference.runtime import Network, Warn, load_network, usable_cores
 from inference.tracking.job import Evidence, OnPoints, TrackingJob
 from inference.tracking.paths import Candidates, find_candidates, find_spot, joined, posteriors
 from inference.tracking.requests import TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
+from inference.tracking.shaft import Shaft
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
+
+Part = TypeVar("Part")
 
 CELL = 2  # as in inference.tracking.network, which would import torch
 TEMPLATES = 3
 MAPS = ("tokens", "quarter", "eighth")
-PARTS = {"_stem": ("pictures",), "": (*MAPS, "search_times"), "_refiner": ("search",)}
-"""Endings of the names of the tracker's three networks, and the inputs that share a batch axis."""
-REFINER_TEMPLATES = 2
+PARTS = ("_stem", "", "_refiner")
+"""Endings of the names of the tracker's three networks."""
 TIME_LIMIT = 30.0
 PROPOSED_ABOVE = 0.1
 """Share of all candidates' chances from which one is proposed."""
-UNCALIBRATED = (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+UNCALIBRATED = (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 LOOKED_AT, LIKELY = 3, -4.0
 """Candidates of a frame that the refiner looks at, and the log share that they have to have."""
 REFINER_SAYS = 0.5
 """Weight of the refiner's log odds beside the tracking network's log share."""
+SHAFT_SAYS = 10.0
+"""Weight of the shaft's likeness beside the logits of the heatmap, where the tip is hidden."""
+HIDDEN_ABOVE = 0.2
+"""Probability of being hidden from which the shaft is asked."""
+TRUSTED = 2.0
+"""View pixels by which the refiner may move a tip that is more likely hidden than not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,17 +57,30 @@ class Template:
         (TIMES, side, side) of the view.
     fine : ndarray
         (TIMES, crop, crop) on the fine scale.
+    view : ndarray
+        The whole view of its frame.
     """
 
     frame: int
     centre: NDArray[np.float32]
     pixels: NDArray[np.float32]
     fine: NDArray[np.float32]
+    view: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What the tracking network says of one frame."""
+
+    heat: NDArray[np.float32]  # (1 + h * w,) logits
+    occluded: float  # probability
+    sure: float  # logit
+    body: NDArray[np.float32]  # (n, n) logits of the catheter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The tracking network's answer for one frame."""
+    """What is known of one frame."""
 
     candidates: Candidates
     occluded: float  # probability
@@ -89,11 +113,10 @@ def load_tracker(
     """
 
     def load(part: str) -> Network:
-        return load_network(
-            name + part, device, build=_build, warn=warn, threads=threads, batched=PARTS[part]
-        )
+        return load_network(name + part, device, build=_build, warn=warn, threads=1)
 
-    return Tracker(*map(load, PARTS))
+    stem, matcher, refiner = map(load, PARTS)
+    return Tracker(stem, matcher, refiner, threads or usable_cores())
 
 
 def _build(metadata: Mapping[str, str]) -> Any:
@@ -109,10 +132,14 @@ class Tracker:
     ----------
     stem, matcher, refiner : Network
         Reads frames; finds a template's tip in what was read; places it exactly.
+    threads : int
+        On the CPU, each works on some of a batch's frames from end to end, which wastes less than
+        all threads working on each of a network's operators.
     """
 
-    def __init__(self, stem: Network, matcher: Network, refiner: Network) -> None:
+    def __init__(self, stem: Network, matcher: Network, refiner: Network, threads: int = 1) -> None:
         self._stem, self._matcher, self._refiner = stem, matcher, refiner
+        self._threads = threads
         options = json.loads(matcher.metadata["network"])
         self.side: int = options["view"]
         self.template_side: int = options["template"]
@@ -189,13 +216,13 @@ class Tracker:
         view = normalise(shrink(pixels, self.side))
         maps = self._stem({"pictures": np.stack([view, view, view])[None]})
         nothing = np.zeros((3, self.template_side, self.template_side), np.float32)
-        blank = Template(frame, np.zeros(2, np.float32), nothing, nothing)
-        answer = self._match(list(maps), [frame], [blank] * TEMPLATES, frame, geometry)[0]
-        candidates = answer.candidates
+        blank = Template(frame, np.zeros(2, np.float32), nothing, nothing, view)
+        reading = self._match(list(maps), [frame], [blank] * TEMPLATES, frame)[0]
+        candidates = find_candidates(reading.heat, CELL, geometry.shape)
         # Asked for a tip, the likeliest places are told even where none is likely at all.
         chances = posteriors([(frame, candidates)])[0][:-1]
         points = geometry.to_picture(candidates.points)
-        state = "occluded" if answer.occluded > 0.5 else "visible"
+        state = "occluded" if reading.occluded > 0.5 else "visible"
         return [
             TrackedPoint(frame, float(x), float(y), state, float(chance))
             for (x, y), chance in zip(points, chances, strict=True)
@@ -206,15 +233,85 @@ class Tracker:
         """Cut a template whose tip lies at picture position ``point``."""
         at = seen.geometry.to_view(point)
         centre = (float(at[0]), float(at[1]))
-        pixels = np.stack([crop(view, centre, self.template_side) for view in seen.views(frame)])
-        return Template(frame, at, pixels, seen.fine_crops(frame, point, self.fine_side))
+        views = seen.views(frame)
+        pixels = np.stack([crop(view, centre, self.template_side) for view in views])
+        return Template(frame, at, pixels, seen.fine_crops(frame, point, self.fine_side), views[0])
 
     def search(
-        self, seen: SeenFrames, numbers: list[int], templates: list[Template], origin: int
+        self,
+        seen: SeenFrames,
+        numbers: list[int],
+        templates: list[Template],
+        anchors: list[Template],
+        origin: int,
     ) -> list[Answer]:
-        """Look for the templates' tip in some frames; times count from frame ``origin``."""
-        answers = self._match(seen.maps(numbers), numbers, templates, origin, seen.geometry)
-        return self._refine(seen, numbers, answers, templates[:REFINER_TEMPLATES])
+        """Look for the templates' tip in some frames; times count from frame ``origin``.
+
+        Where it is hidden, the shafts around the tips of ``anchors`` are looked for as well. The
+        frames' views are to be there already: frames are read by the caller's thread alone.
+        """
+
+        def read(slots: list[int]) -> list[Reading]:
+            part = [numbers[slot] for slot in slots]
+            return self._match(seen.maps(part), part, templates, origin)
+
+        readings = self._in_parts(read, len(numbers))
+        hidden = any(reading.occluded > HIDDEN_ABOVE for reading in readings)
+        shafts = [self._shaft(seen, anchor) for anchor in anchors] if hidden else []
+
+        def answer(slots: list[int]) -> list[Answer]:
+            part = [numbers[slot] for slot in slots]
+            answers = [
+                self._answer(readings[slot], seen.geometry, shafts, seen.views(numbers[slot])[0])
+                for slot in slots
+            ]
+            return self._refine(seen, part, answers, templates)
+
+        return self._in_parts(answer, len(numbers))
+
+    def _in_parts(self, work: Callable[[list[int]], list[Part]], count: int) -> list[Part]:
+        """Have each thread work on some of ``count`` slots, and join what they return."""
+        threads = min(count, self._threads if self.device_name == "cpu" else 1)
+        if threads == 1:
+            return work(list(range(count)))
+        ends = np.linspace(0, count, threads + 1).round().astype(int).tolist()
+        parts = [list(range(first, last)) for first, last in pairwise(ends)]
+        with ThreadPoolExecutor(threads, thread_name_prefix="tracker") as executor:
+            return [item for items in executor.map(work, parts) for item in items]
+
+    def _shaft(self, seen: SeenFrames, template: Template) -> Shaft:
+        """Return the shaft around a template's tip; it is made once for a run and a place."""
+
+        def make() -> Shaft:
+            frame = template.frame
+            reading = self._match(seen.maps([frame]), [frame], [template] * TEMPLATES, frame)[0]
+            body = np.float32(1.0) / (np.float32(1.0) + np.exp(-reading.body))
+            return Shaft(template.view, body, template.centre)
+
+        return seen.shaft((template.frame, *template.centre.tolist()), make)
+
+    def _answer(
+        self,
+        reading: Reading,
+        geometry: ViewGeometry,
+        shafts: list[Shaft],
+        view: NDArray[np.float32],
+    ) -> Answer:
+        """Find the candidates of a frame; the shafts help where the tip is hidden."""
+        if not shafts or reading.occluded <= HIDDEN_ABOVE:
+            candidates = find_candidates(reading.heat, CELL, geometry.shape)
+            return Answer(candidates, reading.occluded, reading.sure)
+        heat = reading.heat.copy()
+        columns = round((len(heat) - 1) ** 0.5)
+        row, column = divmod(int(heat[1:].argmax()), columns)
+        around = np.array([column, row]) * CELL + (CELL - 1) / 2
+        like = np.mean([shaft.likeness(view, around) for shaft in shafts], axis=0)
+        small = cv2.resize(like, (columns, columns), interpolation=cv2.INTER_AREA)
+        heat[1:] += SHAFT_SAYS * reading.occluded * small.ravel()
+        candidates = find_candidates(heat, CELL, geometry.shape)
+        x, y = np.rint(candidates.points).astype(int).T
+        candidates = replace(candidates, alike=like[y, x])
+        return Answer(candidates, reading.occluded, reading.sure)
 
     def _refine(
         self,
@@ -223,12 +320,15 @@ class Tracker:
         answers: list[Answer],
         templates: list[Template],
     ) -> list[Answer]:
-        """Have the refiner look at the likely candidates: it places them, or denies them."""
+        """Have the refiner look at the likely candidates: it places them, or denies them.
+
+        Where the tip is hidden it looks at the best one, and places it only where it agrees.
+        """
         asked = [
             (slot, index)
             for slot, answer in enumerate(answers)
             for index, score in enumerate(answer.candidates.scores[:LOOKED_AT])
-            if index == 0 or score > LIKELY
+            if index == 0 or (score > LIKELY and answer.occluded <= 0.5)
         ]
         starts = [
             seen.geometry.to_picture(answers[slot].candidates.points[index])
@@ -249,6 +349,8 @@ class Tracker:
             limit = (seen.geometry.columns - 1, seen.geometry.rows - 1)
             point = seen.geometry.to_view(np.clip(place, 0.0, limit))
             candidates.moved[index] = np.hypot(*(point - candidates.points[index]))
+            if answers[slot].occluded > 0.5 and candidates.moved[index] > TRUSTED:
+                continue
             candidates.points[index] = point
             candidates.mass[index] = spot.mass
             odds = np.log(max(spot.present, 1e-3) / max(1.0 - spot.present, 1e-3))
@@ -265,13 +367,12 @@ class Tracker:
         numbers: list[int],
         templates: list[Template],
         origin: int,
-        geometry: ViewGeometry,
-    ) -> list[Answer]:
+    ) -> list[Reading]:
         def times(of: list[int]) -> NDArray[np.float32]:
             since = np.array(of, np.float32) - origin
             return np.clip(since, -TIME_LIMIT, TIME_LIMIT).astype(np.float32)
 
-        heat, occluded, sure = self._matcher(
+        heat, occluded, sure, body = self._matcher(
             {**dict(zip(MAPS, maps, strict=True)), "search_times": times(numbers)},
             {
                 "templates": np.stack([t.pixels for t in templates]),
@@ -280,11 +381,7 @@ class Tracker:
             },
         )
         return [
-            Answer(
-                find_candidates(heat[i], CELL, geometry.shape),
-                float(1.0 / (1.0 + np.exp(-occluded[i]))),
-                float(sure[i]),
-            )
+            Reading(heat[i], float(1.0 / (1.0 + np.exp(-occluded[i]))), float(sure[i]), body[i])
             for i in range(len(numbers))
         ]
 
@@ -293,11 +390,11 @@ def features(evidence: Evidence) -> NDArray[np.float64]:
     """Return what the confidence is made from.
 
     1, the log odds of the path, of the peak being sharp, of the refiner's mass and of the tip being
-    seen, the network's own logit, and, as doubts, how far (in 10 view pixels) the refiner moved the
-    point and how far away (log of frames) the nearest anchor is.
+    seen, the network's own logit, how like the shaft the picture is, and, as doubts, how far (in 10
+    view pixels) the refiner moved the point and how far away (log of frames) the nearest anchor is.
     """
     seen = 1.0 - evidence.hidden
     shares = np.clip([evidence.chance, evidence.sharpness, evidence.mass, seen], 1e-3, 1.0 - 1e-3)
     odds = np.log(shares / (1.0 - shares))
     doubts = (-evidence.moved / 10.0, -np.log1p(evidence.away))
-    return np.array([1.0, *odds, evidence.sure, *doubts])
+    return np.array([1.0, *odds, evidence.sure, evidence.alike, *doubts])

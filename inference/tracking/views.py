@@ -63,7 +63,10 @@ def normalise(view: NDArray[np.float32]) -> NDArray[np.float32]:
     The result does not depend on exposure, window or bit depth; a tube looks alike over lung and
     spine.
     """
-    low, high = np.percentile(view[::4, ::4], (1, 99))
+    some = view[::4, ::4].ravel()
+    edge = len(some) // 100
+    some.partition((edge, -1 - edge))  # in a fraction of the time of np.percentile
+    low, high = some[edge], some[-1 - edge]
     scaled = (view - low) / max(float(high - low), 1e-6)
     flat = scaled - _blur(scaled)
     # The floor keeps noise in empty parts (collimator, padding) from being blown up.

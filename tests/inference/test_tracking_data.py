@@ -79,13 +79,13 @@ def test_calibration_learns_which_evidence_counts():
     weights = fit(
         np.stack(
             [
-                features(Evidence(c, 0.5, n, 0.5, 0.0, 0.5, 0))
+                features(Evidence(c, 0.5, n, 0.5, 0.0, 0.5, 0.0, 0))
                 for c, n in zip(chance, noise, strict=True)
             ]
         ),
         right,
     )
-    np.testing.assert_allclose(weights, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], atol=0.15)
+    np.testing.assert_allclose(weights, [0.0, 1.0, *7 * [0.0]], atol=0.15)
 
 
 def test_calibration_looks_at_every_tracked_point():

@@ -27,7 +27,7 @@ from inference.tracking.pretraining import (
     reconstruction_picture,
 )
 from inference.tracking.quantisation import calibration_inputs
-from inference.tracking.refiner import REFINER_TEMPLATES, Refiner, RefinerOptions
+from inference.tracking.refiner import Refiner, RefinerOptions
 from inference.tracking.refining import Refining, draw_fine_sample
 from inference.tracking.samples import ABSENT, OCCLUDED, VISIBLE, SampleOptions, draw_sample
 from inference.tracking.shards import ShardPool, make_shard, read_shard, write_shard
@@ -77,7 +77,6 @@ def test_each_size_comes_from_its_configuration(size):
 
 def test_the_cpu_path_agrees_with_the_network_on_what_it_shares():
     assert (tracker.CELL, tracker.TEMPLATES) == (CELL, TEMPLATES)
-    assert tracker.REFINER_TEMPLATES == REFINER_TEMPLATES
 
 
 @pytest.mark.parametrize("side", [3, 13])
@@ -115,7 +114,7 @@ def test_a_network_that_sees_more_starts_from_one_that_saw_less(tmp_path):
 
 def test_the_refiner_answers_for_each_part():
     options = RefinerOptions(fine=8, coarse=16, crop=32)
-    templates = torch.randn(2, REFINER_TEMPLATES, TIMES, 32, 32)
+    templates = torch.randn(2, TEMPLATES, TIMES, 32, 32)
     heat = Refiner(options)(templates, torch.randn(2, 5, TIMES, 32, 32))
     assert heat.shape == (2, 5, 1 + 32 * 32)
 
