@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OnPoints = Callable[[list[TrackedPoint]], None]
 """Receives points; a frame told again replaces what was said of it before."""
 
-BATCH = 8
+BATCH = 6
 """Frames a call of the networks: few enough to stop within 200 ms."""
 SHAFTS = 3
 """Anchors whose shafts are looked for where the tip is hidden."""
