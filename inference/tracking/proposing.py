@@ -45,9 +45,12 @@ def find_tip(tracker: Tracker, frames: FrameSequence, frame: int | None = None) 
 
 
 def _best(proposals: Iterable[TrackedPoint], scale: float) -> list[TrackedPoint]:
-    """Return the surest proposals, none of them beside another of its frame."""
+    """Return the surest proposals, none of them beside another of its frame.
+
+    Tips that show come first: where one is hidden, ends of filled vessels look as much like it.
+    """
     best: list[TrackedPoint] = []
-    for point in sorted(proposals, key=lambda point: -point.confidence):
+    for point in sorted(proposals, key=lambda p: (p.state != "visible", -p.confidence)):
         same = [other for other in best if other.frame == point.frame]
         if all(_distance(point, other) > APART * scale for other in same):
             best.append(point)
