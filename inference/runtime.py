@@ -210,7 +210,7 @@ def load_network(
     warn : callable, optional
         Receives sentences for the user.
     threads : int, optional
-        CPU threads; as many as there are cores when None.
+        CPU threads; as many as there are physical cores when None.
 
     Raises
     ------

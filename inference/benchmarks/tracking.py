@@ -73,15 +73,19 @@ class Errors:
         confidence: NDArray[np.float64] | None = None,
     ) -> None:
         """Score every frame that holds a tip but the clicked one."""
-        scale = 512.0 / max(run.frames.shape[1:])
+        errors = errors_px(run, tips).tolist()
         for frame, state in enumerate(run.states):
             if frame == first or state not in (VISIBLE, OCCLUDED):
                 continue
-            error = float(np.hypot(*(tips[frame] - run.tips[frame]))) * scale
-            (self.visible if state == VISIBLE else self.occluded).append(error)
+            (self.visible if state == VISIBLE else self.occluded).append(errors[frame])
             if confidence is not None:
                 self.confidence.append(float(confidence[frame]))
-                self.wrong.append(error > WRONG_BEYOND)
+                self.wrong.append(errors[frame] > WRONG_BEYOND)
+
+
+def errors_px(run: LabelledRun, tips: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far tips (T, 2) are from a run's labels, (T,) pixels at 512; NaN without label."""
+    return np.asarray(np.hypot(*(tips - run.tips).T) * 512.0 / max(run.frames.shape[1:]))
 
 
 def area_under_curve(scores: Sequence[float], positive: Sequence[bool]) -> float:
@@ -164,10 +168,10 @@ def simulated_runs(
     """
     runs: list[LabelledRun] = []
     wanted = Counter(SCENARIOS[number % len(SCENARIOS)] for number in range(count))
-    for number in itertools.count():
+    numbers = itertools.count()
+    while wanted.total():
+        number = next(numbers)
         scenario = SCENARIOS[number % len(SCENARIOS)]
-        if not wanted.total():
-            return runs
         if not wanted[scenario]:
             continue
         run = simulate_run(first_seed + number, scenario, frame_count)
@@ -179,7 +183,7 @@ def simulated_runs(
         grey = (run.frames.astype(np.float32) - low) * (255.0 / max(high - low, 1.0))
         frames = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
         runs.append(LabelledRun(scenario.value, frames, run.tip.astype(np.float64), states))
-    raise AssertionError("Seeds do not end.")
+    return runs
 
 
 def compare(
@@ -226,7 +230,6 @@ def corrections(run: LabelledRun, complete: Complete) -> int:
     rest tracked again, until no frame is off by more than ``CORRECT_BEYOND``. The first click does
     not count.
     """
-    scale = 512.0 / max(run.frames.shape[1:])
     scored = np.isin(run.states, (VISIBLE, OCCLUDED))
     placed = [first_click(run)]
     while True:
@@ -235,7 +238,7 @@ def corrections(run: LabelledRun, complete: Complete) -> int:
             for f in placed
         )
         tips = complete(run, anchors)
-        errors = np.where(scored, np.hypot(*(tips - run.tips).T) * scale, 0.0)
+        errors = np.where(scored, errors_px(run, tips), 0.0)
         worst = int(errors.argmax())
         if errors[worst] <= CORRECT_BEYOND:
             return len(placed) - 1

@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from inference.benchmarks.tracking import OCCLUDED, VISIBLE, ours, simulated_runs
+from inference.benchmarks.tracking import OCCLUDED, VISIBLE, errors_px, ours, simulated_runs
 from inference.tracking.labelled import LabelledRun, read_labelled_runs, sequence_of
 from inference.tracking.proposing import find_tip
 from inference.tracking.requests import Anchor
@@ -31,8 +31,7 @@ def found_share(tracker: Tracker, run: LabelledRun) -> float:
     except LookupError:
         return 0.0
     tips, _ = ours(tracker, run, (Anchor(start.frame, start.x, start.y),))
-    errors = np.hypot(*(tips - run.tips).T)[scored] * 512.0 / max(run.frames.shape[1:])
-    return float((errors <= WITHIN).mean())
+    return float((errors_px(run, tips)[scored] <= WITHIN).mean())
 
 
 def main(arguments: list[str] | None = None) -> None:

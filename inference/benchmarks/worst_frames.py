@@ -18,6 +18,7 @@ from inference.benchmarks.tracking import (
     OCCLUDED,
     TEST_SEED,
     VISIBLE,
+    errors_px,
     first_click,
     ours,
     simulated_runs,
@@ -49,8 +50,7 @@ def misses(tracker: Tracker, run: LabelledRun) -> list[Miss]:
     first = first_click(run)
     x, y = run.tips[first].tolist()
     tips, confidence = ours(tracker, run, (Anchor(first, x, y),))
-    scale = 512.0 / max(run.frames.shape[1:])
-    errors = np.hypot(*(tips - run.tips).T) * scale
+    errors = errors_px(run, tips)
     return [
         Miss(
             run.name,

@@ -37,7 +37,7 @@ class Shaft:
     """
 
     def __init__(
-        self, view: NDArray[np.float32], body: NDArray[np.float32], tip: NDArray[np.floating]
+        self, view: NDArray[np.float32], body: NDArray[np.floating], tip: NDArray[np.floating]
     ) -> None:
         x, y = float(tip[0]), float(tip[1])
         row, column = np.indices(view.shape, np.float32)

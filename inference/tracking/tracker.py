@@ -285,8 +285,7 @@ class Tracker:
         def make() -> Shaft:
             frame = template.frame
             reading = self._match(seen.maps([frame]), [frame], [template] * TEMPLATES, frame)[0]
-            body = np.float32(1.0) / (np.float32(1.0) + np.exp(-reading.body))
-            return Shaft(template.view, body, template.centre)
+            return Shaft(template.view, _probability(reading.body), template.centre)
 
         return seen.shaft((template.frame, *template.centre.tolist()), make)
 
@@ -359,7 +358,7 @@ class Tracker:
 
     def confidence(self, evidence: Evidence) -> float:
         """Calibrated probability that a point is within 5 pixels (at 512) of the tip."""
-        return float(1.0 / (1.0 + np.exp(-features(evidence) @ self._confidence)))
+        return float(_probability(features(evidence) @ self._confidence))
 
     def _match(
         self,
@@ -381,9 +380,13 @@ class Tracker:
             },
         )
         return [
-            Reading(heat[i], float(1.0 / (1.0 + np.exp(-occluded[i]))), float(sure[i]), body[i])
+            Reading(heat[i], float(_probability(occluded[i])), float(sure[i]), body[i])
             for i in range(len(numbers))
         ]
+
+
+def _probability(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray(1.0 / (1.0 + np.exp(-logits)))
 
 
 def features(evidence: Evidence) -> NDArray[np.float64]:

@@ -63,7 +63,7 @@ def normalise(view: NDArray[np.float32]) -> NDArray[np.float32]:
     The result does not depend on exposure, window or bit depth; a tube looks alike over lung and
     spine.
     """
-    some = view[::4, ::4].ravel()
+    some = view[::4, ::4].flatten()
     edge = len(some) // 100
     some.partition((edge, -1 - edge))  # in a fraction of the time of np.percentile
     low, high = some[edge], some[-1 - edge]
