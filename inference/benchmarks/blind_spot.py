@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.denoising.noise import NoiseModel
+from inference.training.precision import mixed_precision
 
 REACH = 2
 WIDTH = 16
@@ -94,7 +95,7 @@ def blind_spot(
             chosen = windows[int(rng.integers(count))]
             patches.append(scaled[chosen, y : y + PATCH_PX, x : x + PATCH_PX])
         batch = torch.stack(patches)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision("cpu"):
             loss = functional.mse_loss(network(batch).float(), batch[:, REACH : REACH + 1])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

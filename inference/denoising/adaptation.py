@@ -120,6 +120,7 @@ def adapt(
     from inference.denoising.export import read_metadata
     from inference.denoising.networks import ExportedStudent, student_from_metadata
     from inference.denoising.training import StudentTask, adaptation_config, collate
+    from inference.training.precision import mixed_precision
 
     shipped = weights_path("denoiser_student", ".safetensors")
     network = student_from_metadata(read_metadata(shipped))
@@ -136,7 +137,7 @@ def adapt(
         for group in optimiser.param_groups:
             group["lr"] = LEARNING_RATE * (1.0 - share)
         batch = collate([draw_sample(rng, [learned], PATCH_PX) for _ in range(BATCH)])
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision("cpu"):
             loss, _ = task(batch)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

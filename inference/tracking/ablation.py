@@ -7,7 +7,7 @@ Run as
 
 Each line is trained by itself, with three seeds where pretraining is judged, and scored on the same
 samples of held-back simulated runs and of the labelled validation runs. A run that was broken off
-goes on from what is there.
+goes on from what is there; several processes may each do some ``--lines``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,13 +39,17 @@ from inference.tracking.pretraining import Clips, Pretraining, PretrainingOption
 from inference.tracking.samples import OCCLUDED, VISIBLE, SampleOptions, Samples, draw_sample
 from inference.tracking.shards import Shard, make_shard
 from inference.training.loop import LoopOptions, read_options, train
+from inference.training.precision import mixed_precision
 
 log = logging.getLogger(__name__)
 
-TEST_RUNS, TEST_SAMPLES = 60, 240
+TEST_RUNS, TEST_SAMPLES = 60, 480
 SEEDS = (1, 2, 3)
 PICTURE_PX = 2.0
 """Pixels at 512 of a view pixel."""
+KINDS = ("simulated", "real")
+STATE_CODES = {"visible": VISIBLE, "occluded": OCCLUDED}
+SCORE = "score.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,10 @@ class Line:
     seeds: tuple[int, ...] = SEEDS
     single_template: bool = False
     contrast: bool = True
+
+    def folder(self, seed: int) -> str:
+        """Return the name of the folder of one training."""
+        return f"{self.name}, seed {seed}"
 
 
 LINES = (
@@ -72,7 +81,7 @@ LINES = (
 class Budget:
     """What every line may spend."""
 
-    pretraining_minutes: float
+    pretraining_steps: int
     steps: int
     crop: int = 128
 
@@ -90,7 +99,7 @@ def test_samples(data: Path, options: SampleOptions) -> dict[str, dict[str, Tens
         for run in read_labelled_runs(data, "validation")
     ]
     batches = {}
-    for name, shards in (("simulated", simulated), ("real", real)):
+    for name, shards in zip(KINDS, (simulated, real), strict=True):
         random = np.random.default_rng(5)
         drawn = [
             draw_sample(shards[number % len(shards)], random, options)
@@ -104,17 +113,16 @@ def score(task: Finetuning, batch: dict[str, Tensor]) -> dict[str, float]:
     """Return the shares of tips found within 8 pixels at 512, by state, in percent."""
     errors, states = [], []
     keys = ("templates", "centres", "template_times", "search", "origins", "search_times")
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+    with torch.inference_mode(), mixed_precision("cpu"):
         for first in range(0, TEST_SAMPLES, 8):
             part = {key: value[first : first + 8] for key, value in batch.items()}
             said = task.network(*(part[key] for key in keys))
             errors.append((decode_peak(said.heat.float()) - part["tips"]).norm(dim=-1).flatten())
             states.append(part["states"].flatten())
     error, state = torch.cat(errors) * PICTURE_PX, torch.cat(states)
-    kinds = {"visible": VISIBLE, "occluded": OCCLUDED}
     return {
         name: 100.0 * float((error[state == kind] <= 8.0).float().mean())
-        for name, kind in kinds.items()
+        for name, kind in STATE_CODES.items()
     }
 
 
@@ -128,7 +136,9 @@ def pretrain(
         crop=budget.crop,
     )
     loop = replace(
-        read_options(LoopOptions, config, "pretraining"), minutes=budget.pretraining_minutes
+        read_options(LoopOptions, config, "pretraining"),
+        steps=budget.pretraining_steps,
+        minutes=math.inf,
     )
     torch.manual_seed(0)
     clips = Clips([shards / "unlabelled", shards / "simulated"], options, loop.seed)
@@ -166,26 +176,23 @@ def main() -> None:
     parser.add_argument("--shards", type=Path, default=Path("shards"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--output", type=Path, default=Path("checkpoints/ablation"))
-    parser.add_argument("--pretraining-minutes", type=float, default=6.0)
-    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--pretraining-steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=400, help="of fine-tuning")
+    parser.add_argument("--lines", nargs="+", default=[line.name for line in LINES])
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(arguments.threads)
     cv2.setNumThreads(arguments.threads)
-    budget = Budget(arguments.pretraining_minutes, arguments.steps)
+    budget = Budget(arguments.pretraining_steps, arguments.steps)
     network = read_options(NetworkOptions, arguments.config, "network")
     options = SampleOptions(
         crop=budget.crop, searches=2, template=network.template, view=network.view, blank_share=0.0
     )
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
-    found_path = output / "scores.json"
-    found: dict[str, dict[str, float]] = (
-        json.loads(found_path.read_text()) if found_path.is_file() else {}
-    )
     tests = test_samples(arguments.data, options)
-    for line in LINES:
+    for line in (line for line in LINES if line.name in arguments.lines):
         start = None
         if line.mask is not None:
             start = output / f"pretraining_{line.mask}"
@@ -196,33 +203,34 @@ def main() -> None:
             seeds = range(50_000, 50_500)
             prepare_simulated(seeds, 16, simulated, 512, scenario=Scenario.FLUOROSCOPY)
         for seed in line.seeds:
-            key = f"{line.name}, seed {seed}"
-            if key in found:
+            folder = output / line.folder(seed)
+            if (folder / SCORE).is_file():
                 continue
             own = replace(options, single_template=line.single_template)
             draw = partial(draw_sample, options=own)
             dataset = Samples([arguments.shards / "labelled"], [simulated], 0.45, draw, seed)
             loader = DataLoader(dataset, own.batch)
-            task = finetune(line, seed, network, loader, budget, start, output / key)
-            found[key] = {
+            task = finetune(line, seed, network, loader, budget, start, folder)
+            found = {
                 f"{kind} {state}": share
                 for kind, batch in tests.items()
                 for state, share in score(task.eval(), batch).items()
             }
-            found_path.write_text(json.dumps(found, indent=1))
-            log.info("%s: %s", key, found[key])
-    print_table(found)
+            (folder / SCORE).write_text(json.dumps(found))
+            log.info("%s: %s", folder.name, found)
+    print_table(output)
 
 
-def print_table(found: dict[str, dict[str, float]]) -> None:
+def print_table(output: Path) -> None:
     """Print means over seeds, and their spread where there are several."""
     table = Table(title="Tips within 8 pixels, percent")
     table.add_column("training")
-    heads = list(next(iter(found.values())))
+    heads = [f"{kind} {state}" for kind in KINDS for state in STATE_CODES]
     for head in heads:
         table.add_column(head, justify="right")
     for line in LINES:
-        rows = [found[key] for seed in line.seeds if (key := f"{line.name}, seed {seed}") in found]
+        paths = [output / line.folder(seed) / SCORE for seed in line.seeds]
+        rows = [json.loads(path.read_text()) for path in paths if path.is_file()]
         cells = []
         for head in heads:
             values = np.array([row[head] for row in rows])

@@ -21,6 +21,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from inference.training.precision import mixed_precision
+
 log = logging.getLogger(__name__)
 
 Options = TypeVar("Options")
@@ -134,7 +136,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = rate
         batch = {key: value.to(device, non_blocking=True) for key, value in next(iterator).items()}
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed_precision(device.type):
             loss, figures = model(batch)
         if not math.isfinite(loss.item()):
             raise FloatingPointError(f"The loss became {loss.item()} at step {step}.")
