@@ -8,8 +8,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inference.frames import ShouldStop
+from inference.tracking.offsets import Offsets
 from inference.tracking.paths import Candidates, held, posteriors
 from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
@@ -23,7 +25,11 @@ OnPoints = Callable[[list[TrackedPoint]], None]
 BATCH = 6
 """Frames a call of the networks: few enough to stop within 200 ms."""
 SHAFTS = 3
-"""Anchors whose shafts are looked for where the tip is hidden."""
+"""Anchors, and as many tracked frames, whose shafts are looked for where the tip is hidden."""
+OFFSETS = 16
+"""Corrected hidden tips that are compared with what the tracker says by itself."""
+OCCLUDED_ABOVE = 0.5
+"""Probability of being hidden from which a tip is told as such."""
 FOLLOW_ABOVE = 0.6
 """Confidence from which a tracked frame may become a template."""
 WINDOW = 48
@@ -74,6 +80,7 @@ class _Front:
     other: Template
     recent: Template
     anchors: list[Template]  # the nearest ones, whose shafts tell where a hidden tip is
+    shown: list[Template]  # the latest frames that surely show the tip: their shafts do as well
     frames: list[int]  # still to do, nearest the anchor first
     stretch: int
 
@@ -84,6 +91,7 @@ class _Stretch:
 
     candidates: dict[int, Candidates] = field(default_factory=dict)
     answers: dict[int, Answer] = field(default_factory=dict)  # anchored frames have none
+    said: dict[int, NDArray[np.float32]] = field(default_factory=dict)  # (x, y), no offset added
 
 
 class TrackingJob:
@@ -106,6 +114,7 @@ class TrackingJob:
         self._states = {anchor.frame: anchor.state for anchor in self._placed}
         self._stretches: list[_Stretch] = []
         self._told: dict[int, TrackedPoint] = {}
+        self._offsets: Offsets | None = None
         self.evidence: dict[int, Evidence] = {}
 
     def run(self, should_stop: ShouldStop) -> Iterator[list[TrackedPoint]]:
@@ -113,7 +122,9 @@ class TrackingJob:
         start = self._request.start_frame
         if start is None:
             start = self._placed[0].frame
-        fronts = self._make_fronts(should_stop)
+        templates = self._make_templates(should_stop)
+        self._offsets = self._measure_offsets(templates, should_stop)
+        fronts = self._make_fronts(templates) if not should_stop() else []
         while fronts and not should_stop():
             front = min(fronts, key=lambda f: abs(f.frames[0] - start))
             points = self._advance(front, should_stop)
@@ -126,13 +137,41 @@ class TrackingJob:
             if changed:
                 yield changed
 
-    def _make_fronts(self, should_stop: ShouldStop) -> list[_Front]:
+    def _make_templates(self, should_stop: ShouldStop) -> dict[int, Template]:
         templates: dict[int, Template] = {}
         for anchor in self._placed:
             if should_stop():
-                return []
+                break
             point = np.array([anchor.x, anchor.y], np.float64)
             templates[anchor.frame] = self._tracker.template(self._seen, anchor.frame, point)
+        return templates
+
+    def _measure_offsets(
+        self, templates: dict[int, Template], should_stop: ShouldStop
+    ) -> Offsets | None:
+        """Find how far corrected hidden tips are from what the tracker says by itself."""
+        request = self._request
+        hidden = [frame for frame in templates if self._states[frame] == "occluded"]
+        hidden.sort(key=lambda f: max(request.first_frame - f, f - request.last_frame, 0))
+        said = {}
+        for frame in hidden[:OFFSETS]:
+            others = {key: value for key, value in templates.items() if key != frame}
+            if should_stop() or not others:
+                return None
+            front = self._front(others, frame, [])
+            known = [front.first, front.other, front.recent]
+            self._seen.views(frame)
+            answer = self._tracker.search(
+                self._seen, [frame], known, front.anchors, front.first.frame
+            )[0]
+            if len(answer.candidates.points) and answer.occluded > OCCLUDED_ABOVE:
+                said[frame] = answer.candidates.points[int(answer.candidates.scores.argmax())]
+        if not said:
+            return None
+        corrected = np.stack([templates[frame].centre for frame in said])
+        return Offsets(np.array(list(said)), np.stack(list(said.values())), corrected)
+
+    def _make_fronts(self, templates: dict[int, Template]) -> list[_Front]:
         first, last = self._request.first_frame, self._request.last_frame
         ends: list[Anchor | None] = [None, *self._anchors, None]
         fronts = []
@@ -162,7 +201,7 @@ class TrackingJob:
         shown = [t for t in near if self._states[t.frame] == "visible"]
         first = (shown or near)[0]
         other = next((t for t in near if t is not first), first)
-        return _Front(first, other, first, near[:SHAFTS], todo, len(self._stretches) - 1)
+        return _Front(first, other, first, near[:SHAFTS], [], todo, len(self._stretches) - 1)
 
     def _advance(self, front: _Front, should_stop: ShouldStop) -> list[TrackedPoint] | None:
         """Do the next frames of a front; return the path around them, None when stopped."""
@@ -173,7 +212,7 @@ class TrackingJob:
             self._seen.views(number)
         templates = [front.first, front.other, front.recent]
         answers = self._tracker.search(
-            self._seen, numbers, templates, front.anchors, front.first.frame
+            self._seen, numbers, templates, front.anchors + front.shown, front.first.frame
         )
         stretch = self._stretches[front.stretch]
         for number, answer in zip(numbers, answers, strict=True):
@@ -183,9 +222,11 @@ class TrackingJob:
         # The latest frame that is sure becomes a template; the first click stays one for good.
         for number in reversed(numbers):
             point = points[number]
-            if point.x is not None and point.y is not None and point.confidence > FOLLOW_ABOVE:
-                place = np.array([point.x, point.y], np.float64)
-                front.recent = self._tracker.template(self._seen, number, place)
+            if point.x is not None and point.confidence > FOLLOW_ABOVE:
+                said, body = stretch.said[number], stretch.answers[number].body
+                front.recent = self._tracker.template(self._seen, number, said, body)
+                if point.state == "visible":
+                    front.shown = [*front.shown, front.recent][-SHAFTS:]
                 break
         return path
 
@@ -194,6 +235,7 @@ class TrackingJob:
         chain = sorted(stretch.candidates.items())
         if around is not None:
             chain = [link for link in chain if abs(link[0] - around) <= WINDOW]
+        geometry = self._seen.geometry
         points = []
         for (number, candidates), chances in zip(chain, posteriors(chain), strict=True):
             if number not in stretch.answers:
@@ -216,8 +258,14 @@ class TrackingJob:
                 min(abs(number - anchor.frame) for anchor in self._placed),
             )
             self.evidence[number] = evidence
-            x, y = self._seen.geometry.to_picture(candidates.points[best]).tolist()
-            state = "occluded" if answer.occluded > 0.5 else "visible"
+            place = candidates.points[best]
+            stretch.said[number] = geometry.to_picture(place)
+            hidden = answer.occluded > OCCLUDED_ABOVE
+            if hidden and self._offsets is not None:
+                place = place + self._offsets.at(np.array([number]), place[None])[0]
+            limit = (geometry.columns - 1, geometry.rows - 1)
+            x, y = np.clip(geometry.to_picture(place), 0.0, limit).tolist()
+            state = "occluded" if hidden else "visible"
             points.append(TrackedPoint(number, x, y, state, self._tracker.confidence(evidence)))
         return points
 

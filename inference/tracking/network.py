@@ -147,7 +147,10 @@ class Block(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, memory: tuple[Tensor, Tensor] | None = None
+        self,
+        x: Tensor,
+        memory: tuple[Tensor, Tensor] | None = None,
+        bias: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return the tokens (B, N, width) and their keys and values (B, heads, N, d)."""
         batch, count, width = x.shape
@@ -158,7 +161,7 @@ class Block(nn.Module):
         if memory is not None:
             key = torch.cat([memory[0], key], dim=2)
             value = torch.cat([memory[1], value], dim=2)
-        y = F.scaled_dot_product_attention(query, key, value)
+        y = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
         x = x + self.out(y.transpose(1, 2).reshape(batch, count, width))
         return x + self.mlp(self.norm_mlp(x)), own
 

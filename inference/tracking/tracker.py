@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from inference.frames import FrameSequence, ShouldStop
 from inference.runtime import Network, Warn, load_network, usable_cores
-from inference.tracking.job import Evidence, OnPoints, TrackingJob
+from inference.tracking.job import OCCLUDED_ABOVE, Evidence, OnPoints, TrackingJob
 from inference.tracking.paths import Candidates, find_candidates, find_spot, joined, posteriors
 from inference.tracking.requests import TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
@@ -59,6 +59,8 @@ class Template:
         (TIMES, crop, crop) on the fine scale.
     view : ndarray
         The whole view of its frame.
+    body : ndarray, optional
+        (n, n) logits of the catheter, where the frame was read already.
     """
 
     frame: int
@@ -66,6 +68,7 @@ class Template:
     pixels: NDArray[np.float32]
     fine: NDArray[np.float32]
     view: NDArray[np.float32]
+    body: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +88,7 @@ class Answer:
     candidates: Candidates
     occluded: float  # probability
     sure: float  # logit
+    body: NDArray[np.float32]  # (n, n) logits of the catheter
 
 
 def load_tracker(
@@ -222,20 +226,27 @@ class Tracker:
         # Asked for a tip, the likeliest places are told even where none is likely at all.
         chances = posteriors([(frame, candidates)])[0][:-1]
         points = geometry.to_picture(candidates.points)
-        state = "occluded" if reading.occluded > 0.5 else "visible"
+        state = "occluded" if reading.occluded > OCCLUDED_ABOVE else "visible"
         return [
             TrackedPoint(frame, float(x), float(y), state, float(chance))
             for (x, y), chance in zip(points, chances, strict=True)
             if chance >= PROPOSED_ABOVE * chances.sum()
         ]
 
-    def template(self, seen: SeenFrames, frame: int, point: NDArray[np.floating]) -> Template:
+    def template(
+        self,
+        seen: SeenFrames,
+        frame: int,
+        point: NDArray[np.floating],
+        body: NDArray[np.float32] | None = None,
+    ) -> Template:
         """Cut a template whose tip lies at picture position ``point``."""
         at = seen.geometry.to_view(point)
         centre = (float(at[0]), float(at[1]))
         views = seen.views(frame)
         pixels = np.stack([crop(view, centre, self.template_side) for view in views])
-        return Template(frame, at, pixels, seen.fine_crops(frame, point, self.fine_side), views[0])
+        fine = seen.fine_crops(frame, point, self.fine_side)
+        return Template(frame, at, pixels, fine, views[0], body)
 
     def search(
         self,
@@ -283,9 +294,11 @@ class Tracker:
         """Return the shaft around a template's tip; it is made once for a run and a place."""
 
         def make() -> Shaft:
-            frame = template.frame
-            reading = self._match(seen.maps([frame]), [frame], [template] * TEMPLATES, frame)[0]
-            return Shaft(template.view, _probability(reading.body), template.centre)
+            frame, body = template.frame, template.body
+            if body is None:
+                same = [template] * TEMPLATES
+                body = self._match(seen.maps([frame]), [frame], same, frame)[0].body
+            return Shaft(template.view, _probability(body), template.centre)
 
         return seen.shaft((template.frame, *template.centre.tolist()), make)
 
@@ -299,7 +312,7 @@ class Tracker:
         """Find the candidates of a frame; the shafts help where the tip is hidden."""
         if not shafts or reading.occluded <= HIDDEN_ABOVE:
             candidates = find_candidates(reading.heat, CELL, geometry.shape)
-            return Answer(candidates, reading.occluded, reading.sure)
+            return Answer(candidates, reading.occluded, reading.sure, reading.body)
         heat = reading.heat.copy()
         columns = round((len(heat) - 1) ** 0.5)
         row, column = divmod(int(heat[1:].argmax()), columns)
@@ -310,7 +323,7 @@ class Tracker:
         candidates = find_candidates(heat, CELL, geometry.shape)
         x, y = np.rint(candidates.points).astype(int).T
         candidates = replace(candidates, alike=like[y, x])
-        return Answer(candidates, reading.occluded, reading.sure)
+        return Answer(candidates, reading.occluded, reading.sure, reading.body)
 
     def _refine(
         self,
@@ -327,7 +340,7 @@ class Tracker:
             (slot, index)
             for slot, answer in enumerate(answers)
             for index, score in enumerate(answer.candidates.scores[:LOOKED_AT])
-            if index == 0 or (score > LIKELY and answer.occluded <= 0.5)
+            if index == 0 or (score > LIKELY and answer.occluded <= OCCLUDED_ABOVE)
         ]
         starts = [
             seen.geometry.to_picture(answers[slot].candidates.points[index])
@@ -348,7 +361,7 @@ class Tracker:
             limit = (seen.geometry.columns - 1, seen.geometry.rows - 1)
             point = seen.geometry.to_view(np.clip(place, 0.0, limit))
             candidates.moved[index] = np.hypot(*(point - candidates.points[index]))
-            if answers[slot].occluded > 0.5 and candidates.moved[index] > TRUSTED:
+            if answers[slot].occluded > OCCLUDED_ABOVE and candidates.moved[index] > TRUSTED:
                 continue
             candidates.points[index] = point
             candidates.mass[index] = spot.mass
