@@ -1,7 +1,7 @@
 r"""Calibrate the confidence on held-back simulated runs.
 
 Logistic regression of "within 5 pixels (at 512) of the tip" on what speaks for each point
-(`inference.tracking.job.Evidence`). Run as
+(`inference.tracking.confidence.Evidence`). Run as
 
     python -m inference.tracking.calibration --weights resources/weights/tracker_tiny \
         --data ../shared/data
@@ -24,11 +24,12 @@ from safetensors.numpy import load_file, save_file
 from scipy.optimize import minimize
 
 from inference.simulation import Scenario, draw_device_over, simulate_run
+from inference.tracking.confidence import features
 from inference.tracking.labelled import LabelledRun, read_image_folder, sequence_of
 from inference.tracking.prepare import codes, training_folders
 from inference.tracking.requests import Anchor, TrackRequest
 from inference.tracking.shards import STATES
-from inference.tracking.tracker import Tracker, features, load_tracker
+from inference.tracking.tracker import Tracker, load_tracker
 
 HELD_BACK_SEED = 800_000
 """First seed of the runs for calibration; training uses seeds below 100,000."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.frames import ShouldStop
+from inference.tracking.confidence import Evidence
 from inference.tracking.offsets import Offsets
 from inference.tracking.paths import Candidates, held, posteriors
 from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
@@ -36,40 +37,6 @@ WINDOW = 48
 """Frames on either side that are joined again after each batch; the whole stretch at its end."""
 MOVED = 0.25
 """Picture pixels by which an answer must change to be told again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What speaks for one point.
-
-    Attributes
-    ----------
-    chance : float
-        Probability of its candidate given all frames.
-    sharpness : float
-        Share of the candidate's mass that lies close to it.
-    sure : float
-        The tracking network's own logit of being right.
-    mass : float
-        The refiner's probability of being within 5 pixels (at 512).
-    moved : float
-        View pixels between the candidate and where the refiner puts it.
-    hidden : float
-        Probability that something hides the tip.
-    alike : float
-        How like the shafts of anchored frames the picture is; 0 where the tip is not hidden.
-    away : int
-        Frames to the nearest anchor.
-    """
-
-    chance: float
-    sharpness: float
-    sure: float
-    mass: float
-    moved: float
-    hidden: float
-    alike: float
-    away: int
 
 
 @dataclass(slots=True)

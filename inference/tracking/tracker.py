@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from inference.frames import FrameSequence, ShouldStop
 from inference.runtime import Network, Warn, load_network, usable_cores
-from inference.tracking.job import OCCLUDED_ABOVE, Evidence, OnPoints, TrackingJob
+from inference.tracking.confidence import UNCALIBRATED, Evidence, features, probability
+from inference.tracking.job import OCCLUDED_ABOVE, OnPoints, TrackingJob
 from inference.tracking.paths import Candidates, find_candidates, find_spot, joined, posteriors
 from inference.tracking.requests import TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
@@ -32,7 +33,6 @@ PARTS = ("_stem", "", "_refiner")
 TIME_LIMIT = 30.0
 PROPOSED_ABOVE = 0.1
 """Share of all candidates' chances from which one is proposed."""
-UNCALIBRATED = (0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 LOOKED_AT, LIKELY = 3, -4.0
 """Candidates of a frame that the refiner looks at, and the log share that they have to have."""
 REFINER_SAYS = 0.5
@@ -298,7 +298,7 @@ class Tracker:
             if body is None:
                 same = [template] * TEMPLATES
                 body = self._match(seen.maps([frame]), [frame], same, frame)[0].body
-            return Shaft(template.view, _probability(body), template.centre)
+            return Shaft(template.view, probability(body), template.centre)
 
         return seen.shaft((template.frame, *template.centre.tolist()), make)
 
@@ -371,7 +371,7 @@ class Tracker:
 
     def confidence(self, evidence: Evidence) -> float:
         """Calibrated probability that a point is within 5 pixels (at 512) of the tip."""
-        return float(_probability(features(evidence) @ self._confidence))
+        return float(probability(features(evidence) @ self._confidence))
 
     def _match(
         self,
@@ -393,24 +393,6 @@ class Tracker:
             },
         )
         return [
-            Reading(heat[i], float(_probability(occluded[i])), float(sure[i]), body[i])
+            Reading(heat[i], float(probability(occluded[i])), float(sure[i]), body[i])
             for i in range(len(numbers))
         ]
-
-
-def _probability(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    return np.asarray(1.0 / (1.0 + np.exp(-logits)))
-
-
-def features(evidence: Evidence) -> NDArray[np.float64]:
-    """Return what the confidence is made from.
-
-    1, the log odds of the path, of the peak being sharp, of the refiner's mass and of the tip being
-    seen, the network's own logit, how like the shaft the picture is, and, as doubts, how far (in 10
-    view pixels) the refiner moved the point and how far away (log of frames) the nearest anchor is.
-    """
-    seen = 1.0 - evidence.hidden
-    shares = np.clip([evidence.chance, evidence.sharpness, evidence.mass, seen], 1e-3, 1.0 - 1e-3)
-    odds = np.log(shares / (1.0 - shares))
-    doubts = (-evidence.moved / 10.0, -np.log1p(evidence.away))
-    return np.array([1.0, *odds, evidence.sure, evidence.alike, *doubts])

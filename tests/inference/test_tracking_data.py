@@ -9,12 +9,12 @@ from safetensors.numpy import save_file
 from inference.benchmarks import peers
 from inference.benchmarks.tracking import both_ways
 from inference.tracking.calibration import fit, gather, held_back_runs, write_confidence
-from inference.tracking.job import Evidence
+from inference.tracking.confidence import Evidence, features
 from inference.tracking.labelled import LabelledRun, read_labelled_runs
 from inference.tracking.prepare import prepare_drawn, prepare_real, prepare_simulated
 from inference.tracking.samples import VISIBLE, SampleOptions, draw_sample
 from inference.tracking.shards import STATES, ShardPool, read_shard
-from inference.tracking.tracker import features, load_tracker
+from inference.tracking.tracker import load_tracker
 
 
 @pytest.fixture

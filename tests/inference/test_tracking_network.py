@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -33,6 +34,7 @@ from inference.tracking.samples import ABSENT, OCCLUDED, VISIBLE, SampleOptions,
 from inference.tracking.shards import ShardPool, make_shard, read_shard, write_shard
 from inference.tracking.tracker import PARTS
 from inference.training.loop import LoopOptions, averaged_state, read_options, train
+from inference.training.precision import mixed_precision
 
 SMALL = NetworkOptions(width=48, depth=2, heads=2, stem=(8, 8, 16), view=128, template=48)
 CONFIGS = Path(inference.tracking.__file__).parent / "configs"
@@ -141,6 +143,34 @@ def test_each_mask_trains(mask):
     assert picture.shape == (3 * 64, 10 * 64)
 
 
+@pytest.mark.slow
+def test_hidden_patches_are_guessed_from_their_neighbours_in_time():
+    random = np.random.default_rng(1)
+    options = PretrainingOptions(crop=64, decoder_width=48)
+
+    def clip():
+        still = cv2.GaussianBlur(random.standard_normal((64, 64)).astype(np.float32), (0, 0), 3)
+        return (
+            np.repeat(still[None] / still.std(), options.frames, axis=0),
+            draw_mask(options, 16, random),
+        )
+
+    torch.manual_seed(1)
+    task = Pretraining(SMALL, options)
+    optimiser = torch.optim.Adam(task.parameters(), 2e-3)
+    explained = []
+    for _ in range(160):
+        clips, hidden = (np.stack(part) for part in zip(*(clip() for _ in range(8)), strict=True))
+        batch = {"clips": torch.from_numpy(clips), "hidden": torch.from_numpy(hidden)}
+        loss, figures = task(batch)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        explained.append(figures["explained"].item())
+    # A network that says the mean of all patches, whatever it sees, explains nothing.
+    assert np.mean(explained[-20:]) > 0.03
+
+
 def test_hidden_pixels_cannot_leak_into_the_reconstruction():
     options = PretrainingOptions(crop=64, decoder_width=48, decoder_depth=1)
     task = Pretraining(SMALL, options).eval()
@@ -224,6 +254,13 @@ def test_the_refiner_learns(tmp_path):
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize(("has", "enabled"), [({}, False), ({"avx512_bf16": True}, True)])
+def test_bfloat16_is_used_only_where_the_processor_has_it(monkeypatch, has, enabled):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    with mixed_precision("cpu"):
+        assert torch.is_autocast_enabled("cpu") is enabled
 
 
 def test_training_resumes_where_it_stopped(tmp_path):

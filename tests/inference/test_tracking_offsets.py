@@ -14,14 +14,14 @@ SAID = np.array([[100.0, 100.0], [110.0, 95.0], [104.0, 108.0]])
 
 
 def test_what_all_corrections_say_holds_for_the_whole_run():
-    offsets = Offsets(np.array([3, 10, 30]), SAID, SAID + (4.0, -2.0))
+    offsets = Offsets(np.array([3, 10, 30]), SAID, SAID + np.array([4.0, -2.0]))
     dx, dy = offsets.at(np.array([20]), np.array([[106.0, 101.0]]))[0]
     assert 2.0 < dx <= 4.0
     assert -2.0 <= dy < -1.0
 
 
 def test_one_correction_counts_most_nearby():
-    offsets = Offsets(np.array([10]), SAID[:1], SAID[:1] + (3.0, 0.0))
+    offsets = Offsets(np.array([10]), SAID[:1], SAID[:1] + np.array([3.0, 0.0]))
     near, later, elsewhere = offsets.at(
         np.array([11, 60, 60]), np.array([SAID[0], SAID[0], SAID[0] + 30.0])
     )[:, 0]
@@ -29,7 +29,8 @@ def test_one_correction_counts_most_nearby():
 
 
 def test_a_mended_mistake_tells_nothing_of_other_frames():
-    offsets = Offsets(np.array([10]), SAID[:1], SAID[:1] + (LARGEST + 1.0, 0.0))
+    far = SAID[:1] + np.array([LARGEST + 1.0, 0.0])
+    offsets = Offsets(np.array([10]), SAID[:1], far)
     assert np.all(offsets.at(np.array([11]), SAID[:1]) == 0.0)
 
 
