@@ -74,14 +74,6 @@ COMMANDS: tuple[Command, ...] = (
     Command("toggle_invert", "View", "Invert", ("I",), checkable=True, icon="invert-colors"),
     Command("toggle_shutter", "View", "Shutter", ("Shift+S",), checkable=True, starts_on=True),
     Command(
-        "toggle_subtraction",
-        "View",
-        "Subtract the mask (DSA)",
-        ("M",),
-        checkable=True,
-        icon="layers-minus",
-    ),
-    Command(
         "toggle_tracks",
         "View",
         "Show tracks",
@@ -104,6 +96,20 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "toggle_full_screen", "View", "Full screen", ("F11",), checkable=True, icon="fullscreen"
     ),
+    Command(
+        "toggle_subtraction",
+        "Subtraction",
+        "Subtract the mask (DSA)",
+        ("M",),
+        checkable=True,
+        icon="layers-minus",
+    ),
+    Command("mask_here", "Subtraction", "This frame is the mask", ("Shift+M",), separated=True),
+    Command("mask_left", "Subtraction", "Move the mask left", ("Alt+Left",)),
+    Command("mask_right", "Subtraction", "Move the mask right", ("Alt+Right",)),
+    Command("mask_up", "Subtraction", "Move the mask up", ("Alt+Up",)),
+    Command("mask_down", "Subtraction", "Move the mask down", ("Alt+Down",)),
+    Command("mask_reset", "Subtraction", "The file's mask, not moved", ("Ctrl+Shift+M",)),
     Command("toggle_denoised", "Denoise", "Denoised or original (flip)", ("D",), icon="creation"),
     Command("show_original", "Denoise", "Original", ("Ctrl+1",), separated=True),
     Command("show_denoised", "Denoise", "Denoised", ("Ctrl+2",)),

@@ -84,6 +84,7 @@ class DisplayPipeline:
             self._low = 0.0
         self._high = self._low + float((1 << grey.bits_stored) - 1)
         self._table = lru_cache(maxsize=16)(self._make_table)
+        self._mean_mask = lru_cache(maxsize=4)(self._make_mean_mask)
         self._mask = lru_cache(maxsize=4)(self._make_mask)
         self._value_table = lru_cache(maxsize=4)(self._make_value_table)
         self._space_table = lru_cache(maxsize=1)(self._make_space_table)
@@ -220,7 +221,7 @@ class DisplayPipeline:
         """
         if not settings.subtracted:
             return self.to_modality(stored).astype(np.float32)
-        mask = self._mask(*self._mask_key(settings, frame_index))
+        mask = self._mask(*self.mask(settings, frame_index))
         difference = self._subtraction_space(stored)
         difference = difference - mask
         difference += np.float32(self.default_window().center)
@@ -236,7 +237,7 @@ class DisplayPipeline:
 
     def prepare_mask(self, settings: DisplaySettings, frame_index: int | None = None) -> None:
         """Decode the mask now (off the GUI thread), so that `render` need not."""
-        self._mask(*self._mask_key(settings, frame_index))
+        self._mask(*self.mask(settings, frame_index))
 
     def _voi(self, settings: DisplaySettings) -> Window | Lut:
         return settings.voi or self.default_voi()
@@ -321,9 +322,10 @@ class DisplayPipeline:
             modality = np.log(np.maximum(modality, 1.0)) * scale
         return modality.astype(np.float32)
 
-    def _mask_key(
-        self, settings: DisplaySettings, frame_index: int | None
+    def mask(
+        self, settings: DisplaySettings, frame_index: int | None = None
     ) -> tuple[tuple[int, ...], tuple[float, float]]:
+        """Return the frames whose mean is a frame's mask, and its (x, y) shift in pixels."""
         item = self._mask_item(frame_index)
         shift = settings.mask_shift_px
         frames = settings.mask_frames
@@ -347,9 +349,12 @@ class DisplayPipeline:
                 return item
         return None
 
-    def _make_mask(self, frames: tuple[int, ...], shift_px: tuple[float, float]) -> Floats:
+    def _make_mean_mask(self, frames: tuple[int, ...]) -> Floats:
         total = sum(self._subtraction_space(self._read(i)) for i in frames)
-        mask = np.asarray(total, np.float32) / np.float32(len(frames))
+        return np.asarray(total, np.float32) / np.float32(len(frames))
+
+    def _make_mask(self, frames: tuple[int, ...], shift_px: tuple[float, float]) -> Floats:
+        mask = self._mean_mask(frames)
         if shift_px == (0.0, 0.0):
             return mask
         move = np.array([[1.0, 0.0, shift_px[0]], [0.0, 1.0, shift_px[1]]])

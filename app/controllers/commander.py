@@ -16,6 +16,7 @@ from app.controllers.about import about_dialog
 from app.controllers.demo import Demo
 from app.controllers.exporting import Exporting
 from app.controllers.menus import shortcut_rows
+from app.controllers.subtraction import Subtraction
 from app.settings import save_settings
 from resources import resource_path
 from widgets.compare import ViewMode
@@ -50,6 +51,7 @@ class Commander:
     def __init__(self, window: MainWindow) -> None:
         self._window = window
         self.exporting = Exporting(window)
+        self._subtraction = Subtraction(window)
         self._demo: Demo | None = None
         self.dialogs: set[QDialog] = set()
         self._flip_to = ViewMode.DENOISED
@@ -61,6 +63,7 @@ class Commander:
         """Find who does a command: the playback, the labelling, the view, or a method here."""
         window = self._window
         labelling, playback, view = window.labelling, window.playback, window.view
+        subtraction = self._subtraction
         direct: dict[str, Callable[..., object]] = {
             "quit": window.close,
             "previous_run": lambda: window.library.open_neighbour(-1),
@@ -69,6 +72,13 @@ class Commander:
             "export_labels": self.exporting.export_labels,
             "export_picture": self.exporting.export_picture,
             "export_movie": self.exporting.export_movie,
+            "toggle_subtraction": subtraction.toggle,
+            "mask_here": subtraction.use_this_frame,
+            "mask_left": lambda: subtraction.move(-1, 0),
+            "mask_right": lambda: subtraction.move(1, 0),
+            "mask_up": lambda: subtraction.move(0, -1),
+            "mask_down": lambda: subtraction.move(0, 1),
+            "mask_reset": subtraction.reset,
             "undo": labelling.undo,
             "redo": labelling.redo,
             "toggle_play": playback.toggle,
@@ -167,20 +177,6 @@ class Commander:
         """Hide what the file's shutter hides."""
         picture = self._window.picture
         picture.change_settings(replace(picture.settings, shutter=on))
-
-    def toggle_subtraction(self, on: bool) -> None:
-        """Subtract the mask that the file names, or the first frame."""
-        window, picture = self._window, self._window.picture
-        settings = replace(picture.settings, subtracted=on)
-        if not on or window.review is None:
-            picture.change_settings(settings)
-            return
-        display, frame = window.review.display, window.playback.frame
-        window.background.start(
-            lambda _: display.prepare_mask(settings, frame),
-            lambda _: picture.change_settings(settings),
-            window.say_error,
-        )
 
     def toggle_trails(self, on: bool) -> None:
         """Draw trails."""

@@ -78,7 +78,7 @@ def timing_lines(run: Run, frame: int) -> tuple[str, ...]:
     )
 
 
-def window_text(voi: Window | Lut, *, inverted: bool, subtracted: bool) -> str:
+def window_text(voi: Window | Lut, *, inverted: bool) -> str:
     """Return center and width, and what else changes the grey scale."""
     if isinstance(voi, Window):
         parts = [f"C {voi.center:.4g} W {voi.width:.4g}"]
@@ -86,6 +86,13 @@ def window_text(voi: Window | Lut, *, inverted: bool, subtracted: bool) -> str:
         parts = [voi.explanation or "VOI LUT"]
     if inverted:
         parts.append("inverted")
-    if subtracted:
-        parts.append("DSA")
     return "  ".join(parts)
+
+
+def mask_text(frames: tuple[int, ...], shift_px: tuple[float, float]) -> str:
+    """Return what is subtracted: the mask's frames, numbered from 1, and how far it is moved."""
+    numbers = ", ".join(str(frame + 1) for frame in frames)
+    parts = [f"DSA, mask {numbers}"]
+    if shift_px != (0.0, 0.0):
+        parts.append("moved {:+g}, {:+g} px".format(*shift_px))
+    return " ".join(parts)

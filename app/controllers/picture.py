@@ -234,13 +234,14 @@ class Picture(QObject):
             tuple(t for t in (corner_lines.angles_on(run, frame), run.modality) if t),
         )
         self._view.set_corner(Corner.BOTTOM_LEFT, corner_lines.timing_lines(run, frame))
-        settings = self._settings
+        settings, masks = self._settings, []
+        if settings.subtracted:
+            masks = [corner_lines.mask_text(*self._review.display.mask(settings, frame))]
         self._view.set_corner(
             Corner.BOTTOM_RIGHT,
             (
-                corner_lines.window_text(
-                    self._voi(), inverted=settings.inverted, subtracted=settings.subtracted
-                ),
+                *masks,
+                corner_lines.window_text(self._voi(), inverted=settings.inverted),
                 f"Zoom {self._view.zoom_percent:.0f}%",
                 corner_lines.spacing_text(run.spacing),
             ),

@@ -16,7 +16,7 @@ ALWAYS, FOR_A_WHILE, HERE = 1.0, 1.5, 1.5
 """Standard deviations, in view pixels, of what lasts, of what fades in time, and with distance."""
 FRAMES, DISTANCE = 5.0, 6.0
 """Frames, and view pixels, over which an offset fades."""
-SCATTER = 2.0
+SCATTER = 3.0
 """Standard deviation, in view pixels, of what holds for one frame alone."""
 LARGEST = 12.0
 """View pixels from which a correction mends a mistake, and tells nothing of other frames."""

@@ -245,6 +245,22 @@ def test_subtraction_shows_the_difference_to_the_mask(qtbot, make_window, run_fi
     assert not window.picture.settings.subtracted
 
 
+def test_the_mask_is_chosen_and_moved(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    window.playback.seek(2)
+    window.run_command("mask_here")
+    qtbot.waitUntil(lambda: window.picture.settings.mask_frames == (2,))
+    nothing = window.view.grab_picture()
+    for command in ("mask_right", "mask_right", "mask_up"):  # faster than the mask can follow
+        window.run_command(command)
+    qtbot.waitUntil(lambda: window.picture.settings.mask_shift_px == (1.0, -0.5))
+    assert window.picture.settings.subtracted
+    assert window.view.grab_picture() != nothing
+    window.run_command("mask_reset")
+    qtbot.waitUntil(lambda: window.picture.settings.mask_frames == ())
+    assert window.picture.settings.mask_shift_px == (0.0, 0.0)
+
+
 def test_strength_blends_without_computing_again(qtbot, make_window, run_file, engines):
     window = make_window(run_file)
     window.picture.set_mode(ViewMode.DENOISED)
