@@ -25,8 +25,8 @@ OnPoints = Callable[[list[TrackedPoint]], None]
 
 BATCH = 6
 """Frames a call of the networks: few enough to stop within 200 ms."""
-SHAFTS = 3
-"""Anchors, and as many tracked frames, whose shafts are looked for where the tip is hidden."""
+SHAFTS, SHOWN = 3, 2
+"""Anchors, and tracked frames, whose shafts are looked for where the tip is hidden."""
 OFFSETS = 16
 """Corrected hidden tips that are compared with what the tracker says by itself."""
 OCCLUDED_ABOVE = 0.5
@@ -193,7 +193,7 @@ class TrackingJob:
                 said, body = stretch.said[number], stretch.answers[number].body
                 front.recent = self._tracker.template(self._seen, number, said, body)
                 if point.state == "visible":
-                    front.shown = [*front.shown, front.recent][-SHAFTS:]
+                    front.shown = [*front.shown, front.recent][-SHOWN:]
                 break
         return path
 
