@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -183,15 +183,16 @@ class TrackingJob:
         )
         stretch = self._stretches[front.stretch]
         for number, answer in zip(numbers, answers, strict=True):
-            stretch.candidates[number], stretch.answers[number] = answer.candidates, answer
+            stretch.candidates[number] = answer.candidates
+            stretch.answers[number] = replace(answer, body=None)  # 16 kB that nobody asks for later
         path = self._points(stretch, numbers[-1])
         points = {point.frame: point for point in path}
         # The latest frame that is sure becomes a template; the first click stays one for good.
-        for number in reversed(numbers):
+        for number, answer in zip(reversed(numbers), reversed(answers), strict=True):
             point = points[number]
             if point.x is not None and point.confidence > FOLLOW_ABOVE:
-                said, body = stretch.said[number], stretch.answers[number].body
-                front.recent = self._tracker.template(self._seen, number, said, body)
+                said = stretch.said[number]
+                front.recent = self._tracker.template(self._seen, number, said, answer.body)
                 if point.state == "visible":
                     front.shown = [*front.shown, front.recent][-SHOWN:]
                 break

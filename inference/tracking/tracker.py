@@ -88,7 +88,7 @@ class Answer:
     candidates: Candidates
     occluded: float  # probability
     sure: float  # logit
-    body: NDArray[np.float32]  # (n, n) logits of the catheter
+    body: NDArray[np.float32] | None  # (n, n) logits of the catheter
 
 
 def load_tracker(
