@@ -16,7 +16,7 @@ from inference.tracking.shaft import Shaft
 from inference.tracking.views import FINE_VIEW, ViewGeometry, fine_crop, normalise, shrink
 
 PICTURES_KEPT = 24
-MAPS_KEPT = 80
+MAPS_KEPT = 100
 """Frames (of 1.4 MB) whose maps are kept: tracking anew, or another tip, is faster then."""
 SHAFTS_KEPT = 40
 """Tips (0.3 MB each) whose shafts are kept."""

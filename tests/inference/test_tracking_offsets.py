@@ -16,8 +16,8 @@ SAID = np.array([[100.0, 100.0], [110.0, 95.0], [104.0, 108.0]])
 def test_what_all_corrections_say_holds_for_the_whole_run():
     offsets = Offsets(np.array([3, 10, 30]), SAID, SAID + np.array([4.0, -2.0]))
     dx, dy = offsets.at(np.array([20]), np.array([[106.0, 101.0]]))[0]
-    assert 2.0 < dx <= 4.0
-    assert -2.0 <= dy < -1.0
+    assert 1.0 < dx <= 4.0
+    assert -2.0 <= dy < -0.5
 
 
 def test_one_correction_counts_most_nearby():
