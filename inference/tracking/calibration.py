@@ -24,7 +24,7 @@ from safetensors.numpy import load_file, save_file
 from scipy.optimize import minimize
 
 from inference.simulation import Scenario, draw_device_over, simulate_run
-from inference.tracking.confidence import features
+from inference.tracking.confidence import features, probability
 from inference.tracking.labelled import LabelledRun, read_image_folder, sequence_of
 from inference.tracking.prepare import codes, training_folders
 from inference.tracking.requests import Anchor, TrackRequest
@@ -102,7 +102,7 @@ def main() -> None:
         right += fine
     table, truth = np.stack(rows), np.array(right)
     weights = fit(table, truth)
-    said = 1.0 / (1.0 + np.exp(-table @ weights))
+    said = probability(table @ weights)
     log.info("%d points, %.1f%% right, weights %s", len(truth), 100 * truth.mean(), weights)
     for low in np.arange(0.0, 1.0, 0.2):
         part = (said >= low) & (said < low + 0.2)

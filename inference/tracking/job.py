@@ -125,12 +125,8 @@ class TrackingJob:
             others = {key: value for key, value in templates.items() if key != frame}
             if should_stop() or not others:
                 return None
-            front = self._front(others, frame, [])
-            known = [front.first, front.other, front.recent]
             self._seen.views(frame)
-            answer = self._tracker.search(
-                self._seen, [frame], known, front.anchors, front.first.frame
-            )[0]
+            answer = self._search(self._front(others, frame, []), [frame])[0]
             if len(answer.candidates.points) and answer.occluded > OCCLUDED_ABOVE:
                 said[frame] = answer.candidates.points[int(answer.candidates.scores.argmax())]
         if not said:
@@ -170,6 +166,12 @@ class TrackingJob:
         other = next((t for t in near if t is not first), first)
         return _Front(first, other, first, near[:SHAFTS], [], todo, len(self._stretches) - 1)
 
+    def _search(self, front: _Front, numbers: list[int]) -> list[Answer]:
+        """Look for the tip in some frames with what a front knows of it."""
+        templates = [front.first, front.other, front.recent]
+        anchors = front.anchors + front.shown
+        return self._tracker.search(self._seen, numbers, templates, anchors, front.first.frame)
+
     def _advance(self, front: _Front, should_stop: ShouldStop) -> list[TrackedPoint] | None:
         """Do the next frames of a front; return the path around them, None when stopped."""
         numbers, front.frames = front.frames[:BATCH], front.frames[BATCH:]
@@ -177,10 +179,7 @@ class TrackingJob:
             if should_stop():
                 return None
             self._seen.views(number)
-        templates = [front.first, front.other, front.recent]
-        answers = self._tracker.search(
-            self._seen, numbers, templates, front.anchors + front.shown, front.first.frame
-        )
+        answers = self._search(front, numbers)
         stretch = self._stretches[front.stretch]
         for number, answer in zip(numbers, answers, strict=True):
             stretch.candidates[number] = answer.candidates

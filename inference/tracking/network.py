@@ -29,6 +29,8 @@ KERNELS = (3, 7)
 """Sides, in steps of 4 view pixels, of the template's parts that are correlated with the frame."""
 WIDE_KERNEL = 9
 """Side, in steps of 8 view pixels, of the template's weighted part that is correlated."""
+FRAME_STEP = 0.25
+"""How far apart two frames are in the embedding, in steps of a patch."""
 TIMES = 3
 """Channels of a picture: the frame, the one before and the one after (itself at a run's ends)."""
 TEMPLATES = 3
@@ -190,7 +192,7 @@ class Encoder(nn.Module):
         place = positions(
             (x + origin[:, 0, None, None] / PATCH).expand(shape),
             (y + origin[:, 1, None, None] / PATCH).expand(shape),
-            time[:, None, None].expand(shape) * 0.25,
+            time[:, None, None].expand(shape) * FRAME_STEP,
             width,
         )
         return tokens.flatten(2).transpose(1, 2) + place.flatten(1, 2)

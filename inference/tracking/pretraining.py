@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from inference.tracking.network import PATCH, Block, Encoder, NetworkOptions, positions
+from inference.tracking.network import FRAME_STEP, PATCH, Block, Encoder, NetworkOptions, positions
 from inference.tracking.shards import ShardPool
 from inference.tracking.views import normalise
 from inference.training.loop import LoopOptions, reached_step, read_options, train, worker_rank
@@ -131,7 +131,7 @@ class Pretraining(nn.Module):
         time = torch.arange(frames, device=clips.device).repeat_interleave(count**2)
         row = torch.arange(count, device=clips.device).repeat_interleave(count).repeat(frames)
         column = torch.arange(count, device=clips.device).repeat(count * frames)
-        where = (column.float(), row.float(), time * 0.25)
+        where = (column.float(), row.float(), time * FRAME_STEP)
         x = self._tokens(patches) + positions(*where, self.to_decoder.in_features)[order]
         for block in self.encoder.blocks:
             x, _ = block(x)

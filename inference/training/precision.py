@@ -8,7 +8,7 @@ import torch
 def mixed_precision(device: str) -> torch.autocast:
     """Return a context in which a network computes in bfloat16, where the device has it.
 
-    A CPU without AVX512-BF16 or AMX would emulate it, thirty times as slow as float32.
+    A CPU without AVX512-BF16 or AMX would emulate it, 8 to 30 times as slow as float32.
     """
     return torch.autocast(device, torch.bfloat16, enabled=device != "cpu" or _cpu_has_bfloat16())
 
