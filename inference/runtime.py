@@ -257,8 +257,12 @@ class OnnxRunner:
         options.log_severity_level = 3
         # Threads that spin between calls would take the cores from the window and the decoder.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # Its sum and layer norm in one are slower than one after the other.
         self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            disabled_optimizers=["SkipLayerNormFusion"],
         )
         self._inputs = {entry.name for entry in self._session.get_inputs()}
 

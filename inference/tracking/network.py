@@ -134,6 +134,29 @@ class Stem(nn.Module):
         return self.token(eighth), quarter, eighth
 
 
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tensor | None = None
+) -> Tensor:
+    """Attention of (B, N, width) tokens to (B, M, width) others, (B, N, width)."""
+    if bias is None and torch.onnx.is_in_onnx_export():
+        # ONNX Runtime's own operator is a quarter faster than ONNX's, transposes included.
+        made = torch.onnx.ops.symbolic(
+            "com.microsoft::MultiHeadAttention",
+            (query, key, value),
+            {"num_heads": heads},
+            dtype=query.dtype,
+            shape=query.shape,
+            version=1,
+        )
+        return made
+
+    def split(tokens: Tensor) -> Tensor:
+        return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+    seen = F.scaled_dot_product_attention(split(query), split(key), split(value), attn_mask=bias)
+    return seen.transpose(1, 2).flatten(2)
+
+
 class Block(nn.Module):
     """A pre-norm transformer block whose tokens may also look at a memory."""
 
@@ -154,17 +177,13 @@ class Block(nn.Module):
         memory: tuple[Tensor, Tensor] | None = None,
         bias: Tensor | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return the tokens (B, N, width) and their keys and values (B, heads, N, d)."""
-        batch, count, width = x.shape
-        qkv = self.qkv(self.norm_attention(x))
-        qkv = qkv.view(batch, count, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
-        query, key, value = qkv[0], qkv[1], qkv[2]
+        """Return the tokens (B, N, width) and their keys and values, each as large."""
+        query, key, value = self.qkv(self.norm_attention(x)).chunk(3, dim=-1)
         own = (key, value)
         if memory is not None:
-            key = torch.cat([memory[0], key], dim=2)
-            value = torch.cat([memory[1], value], dim=2)
-        y = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
-        x = x + self.out(y.transpose(1, 2).reshape(batch, count, width))
+            key = torch.cat([memory[0], key], dim=1)
+            value = torch.cat([memory[1], value], dim=1)
+        x = x + self.out(attend(query, key, value, self.heads, bias))
         return x + self.mlp(self.norm_mlp(x)), own
 
 
@@ -315,10 +334,8 @@ class TrackerNetwork(nn.Module):
 
 
 def _spread(memory: Tensor, frames: int) -> Tensor:
-    """Repeat (C, heads, N, d) for each searched frame: (C * frames, heads, N, d)."""
-    clips, heads, count, width = memory.shape
-    spread = memory[:, None].expand(clips, frames, heads, count, width)
-    return spread.reshape(clips * frames, heads, count, width)
+    """Repeat (C, N, width) for each searched frame: (C * frames, N, width)."""
+    return memory[:, None].expand(-1, frames, -1, -1).flatten(0, 1)
 
 
 def _unit(features: Tensor) -> Tensor:

@@ -5,9 +5,7 @@ Run as
     python -m inference.tracking.quantisation --weights checkpoints/tracker_tiny \
         --output resources/weights
 
-What the networks see while they track some simulated runs sets the range of each value. The last
-convolution of each network, whose sums are read as probabilities, and products of two computed
-matrices stay in float.
+What the networks see while they track some simulated runs sets the range of each value.
 """
 
 from __future__ import annotations
@@ -28,7 +26,8 @@ from inference.tracking.requests import Anchor, TrackRequest
 from inference.tracking.tracker import PARTS, load_tracker
 
 CALIBRATION_SEED, RUNS, FRAMES = 860_000, 16, 8
-OPERATORS = ["Conv", "MatMul", "Gemm"]
+OPERATORS = {"_stem": ["Conv"], "": ["Conv", "MatMul", "Gemm"], "_refiner": ["Conv", "Gemm"]}
+"""What is quantised of each part. The refiner's correlations are too narrow to gain by it."""
 TEMPLATES_STEM = "encoder.stem."
 """In the names of weights. Blank templates are flat, and its norms would blow up their rounding."""
 
@@ -64,13 +63,9 @@ def calibration_inputs(name: str, runs: int = RUNS) -> dict[str, list[Inputs]]:
 
 
 def kept_in_float(nodes: list[Any], weights: set[str]) -> Iterable[str]:
-    """Name the last convolution, products of what is computed, and the templates' stem."""
-    convolutions = [node for node in nodes if node.op_type == "Conv"]
-    yield convolutions[-1].name
+    """Name the templates' stem."""
     for node in nodes:
-        if node.op_type in OPERATORS and (
-            node.input[1] not in weights or TEMPLATES_STEM in node.input[1]
-        ):
+        if len(node.input) > 1 and TEMPLATES_STEM in node.input[1]:
             yield node.name
 
 
@@ -87,7 +82,7 @@ def main() -> None:
             source.with_name(source.name + ".onnx"),
             target.with_name(target.name + ".onnx"),
             inputs,
-            OPERATORS,
+            OPERATORS[part],
             kept_in_float,
         )
         name = source.name + ".safetensors"

@@ -52,7 +52,7 @@ class SeenFrames:
         self._pictures: OrderedDict[int, _Picture] = OrderedDict()
         self._maps: OrderedDict[int, Maps] = OrderedDict()
         self._shafts: OrderedDict[tuple[float, ...], Shaft] = OrderedDict()
-        self._lock = Lock()
+        self._lock, self._shaft_lock = Lock(), Lock()
 
     def views(self, frame: int) -> list[NDArray[np.float32]]:
         """Return the views of a frame, of the one before and of the one after."""
@@ -91,11 +91,12 @@ class SeenFrames:
 
     def shaft(self, place: tuple[float, ...], make: Callable[[], Shaft]) -> Shaft:
         """Return the shaft around a tip that was placed by hand; made when first asked for."""
-        if place not in self._shafts:
-            self._shafts[place] = make()
-            if len(self._shafts) > SHAFTS_KEPT:
-                self._shafts.popitem(last=False)
-        return self._shafts[place]
+        with self._shaft_lock:
+            if place not in self._shafts:
+                self._shafts[place] = make()
+                if len(self._shafts) > SHAFTS_KEPT:
+                    self._shafts.popitem(last=False)
+            return self._shafts[place]
 
     def _times(self, frame: int) -> tuple[int, int, int]:
         return frame, max(frame - 1, 0), min(frame + 1, self.frames.frame_count - 1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,8 +22,6 @@ from inference.tracking.requests import TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
 from inference.tracking.shaft import Shaft
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
-
-Part = TypeVar("Part")
 
 CELL = 2  # as in inference.tracking.network, which would import torch
 TEMPLATES = 3
@@ -262,25 +260,18 @@ class Tracker:
         frames' views are to be there already: frames are read by the caller's thread alone.
         """
 
-        def read(slots: list[int]) -> list[Reading]:
+        def look(slots: list[int]) -> list[Answer]:
             part = [numbers[slot] for slot in slots]
-            return self._match(seen.maps(part), part, templates, origin)
-
-        readings = self._in_parts(read, len(numbers))
-        hidden = any(reading.occluded > HIDDEN_ABOVE for reading in readings)
-        shafts = [self._shaft(seen, anchor) for anchor in anchors] if hidden else []
-
-        def answer(slots: list[int]) -> list[Answer]:
-            part = [numbers[slot] for slot in slots]
+            readings = self._match(seen.maps(part), part, templates, origin)
             answers = [
-                self._answer(readings[slot], seen.geometry, shafts, seen.views(numbers[slot])[0])
-                for slot in slots
+                self._answer(seen, number, reading, anchors)
+                for number, reading in zip(part, readings, strict=True)
             ]
             return self._refine(seen, part, answers, templates)
 
-        return self._in_parts(answer, len(numbers))
+        return self._in_parts(look, len(numbers))
 
-    def _in_parts(self, work: Callable[[list[int]], list[Part]], count: int) -> list[Part]:
+    def _in_parts(self, work: Callable[[list[int]], list[Answer]], count: int) -> list[Answer]:
         """Have each thread work on some of ``count`` slots, and join what they return."""
         threads = min(count, self._threads if self.device_name == "cpu" else 1)
         if threads == 1:
@@ -303,24 +294,22 @@ class Tracker:
         return seen.shaft((template.frame, *template.centre.tolist()), make)
 
     def _answer(
-        self,
-        reading: Reading,
-        geometry: ViewGeometry,
-        shafts: list[Shaft],
-        view: NDArray[np.float32],
+        self, seen: SeenFrames, number: int, reading: Reading, anchors: list[Template]
     ) -> Answer:
-        """Find the candidates of a frame; the shafts help where the tip is hidden."""
-        if not shafts or reading.occluded <= HIDDEN_ABOVE:
-            candidates = find_candidates(reading.heat, CELL, geometry.shape)
+        """Find the candidates of a frame; the anchors' shafts help where the tip is hidden."""
+        if not anchors or reading.occluded <= HIDDEN_ABOVE:
+            candidates = find_candidates(reading.heat, CELL, seen.geometry.shape)
             return Answer(candidates, reading.occluded, reading.sure, reading.body)
         heat = reading.heat.copy()
         columns = round((len(heat) - 1) ** 0.5)
         row, column = divmod(int(heat[1:].argmax()), columns)
         around = np.array([column, row]) * CELL + (CELL - 1) / 2
+        view = seen.views(number)[0]
+        shafts = [self._shaft(seen, anchor) for anchor in anchors]
         like = np.mean([shaft.likeness(view, around) for shaft in shafts], axis=0)
         small = cv2.resize(like, (columns, columns), interpolation=cv2.INTER_AREA)
         heat[1:] += SHAFT_SAYS * reading.occluded * small.ravel()
-        candidates = find_candidates(heat, CELL, geometry.shape)
+        candidates = find_candidates(heat, CELL, seen.geometry.shape)
         x, y = np.rint(candidates.points).astype(int).T
         candidates = replace(candidates, alike=like[y, x])
         return Answer(candidates, reading.occluded, reading.sure, reading.body)
