@@ -60,7 +60,7 @@ def _say(text: str) -> None:
 
 def _window(options: argparse.Namespace) -> int:
     try:
-        from app.main_window import run_window
+        from app.application import run_window
     except ImportError as error:
         log.info("no window", exc_info=True)
         raise UserError(

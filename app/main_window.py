@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent, QIcon
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -32,9 +30,10 @@ from app.controllers.library import Library
 from app.controllers.menus import make_actions, set_icons, shown_keys
 from app.controllers.picture import Picture
 from app.controllers.playback import Playback
+from app.controllers.progress import Progress
 from app.errors import UserError
 from app.review import Review
-from app.settings import Settings, load_settings, save_settings
+from app.settings import Settings, save_settings
 from app.tracks.track import TrackKind
 from app.worker import InferenceWorker
 from resources import resource_path
@@ -65,11 +64,7 @@ DEVICE_WORDS = {
     "mps": "Computed on the GPU, PyTorch MPS",
 }
 TOO_CLEAN = "The noise of this run is too weak to be seen: it stays as it is."
-PROGRESS_REFRESH_MS = 200
 SIDE_WIDTH = 274
-USUAL_SIZE = QSize(1440, 900)
-ROOM_BESIDE = QSize(80, 80)
-"""On a screen with less room than this beside the usual size, the window fills it."""
 
 
 def load_tracker(device: str, warn: Callable[[str], None]) -> Tracker:
@@ -114,16 +109,12 @@ class MainWindow(QMainWindow):
         self.label_views = LabelViews(
             self.labelling, self.picture, self.timeline, self.track_panel, self.motion_plot
         )
+        self.progress = Progress(self.playback, self.denoising, self.timeline, self.play_bar)
         self.library = Library(self.run_list, self.background, lambda: self.settings)
         self.commander = Commander(self)
         self.actions_by_name: dict[str, QAction] = make_actions(self, self.commander.receivers)
         self._lay_out()
         self._connect()
-        self._refresh_timer = QTimer(self)
-        self._refresh_timer.setInterval(PROGRESS_REFRESH_MS)
-        self._refresh_timer.timeout.connect(self._show_progress)
-        self._shown_frames = 0
-        self._smoothed_rate = 0.0
         self.apply_settings(self.settings)
         self._show_empty()
         self.label_views.set_review(None)
@@ -186,7 +177,6 @@ class MainWindow(QMainWindow):
         playback, timeline, labelling = self.playback, self.timeline, self.labelling
         playback.frame_changed.connect(self._show_position)
         playback.playing_changed.connect(self.play_bar.set_playing)
-        playback.playing_changed.connect(self._count_frames)
         playback.speed_changed.connect(self.play_bar.set_speed)
         playback.repeat_changed.connect(lambda repeat: self.play_bar.set_repeat(repeat.value))
         self.play_bar.command_requested.connect(self.run_command)
@@ -202,7 +192,8 @@ class MainWindow(QMainWindow):
         self.view.point_dropped.connect(lambda _, x, y: labelling.place(x, y, keep_state=True))
         self.view.track_picked.connect(labelling.select)
         self.view.full_screen_toggled.connect(self.actions_by_name["toggle_full_screen"].trigger)
-        self.picture.frame_shown.connect(self._count_shown)
+        self.picture.frame_shown.connect(self.progress.count_frame)
+        self.progress.rested.connect(self.remember_place)
         self.picture.settings_changed.connect(self._show_settings)
         panel = self.track_panel
         panel.command_requested.connect(self.run_command)
@@ -272,7 +263,7 @@ class MainWindow(QMainWindow):
         self.library.show_label_state(review)
         self.setWindowTitle(f"{run.path.name} – Fluorotrace")
         self._show_history()
-        self._refresh_timer.start()
+        self.progress.set_review(review)
         self.view.setFocus()
         if review.store.notice:
             self.say(review.store.notice, Severity.WARNING)
@@ -286,7 +277,7 @@ class MainWindow(QMainWindow):
             return
         self.playback.pause()
         self.remember_place()
-        self._refresh_timer.stop()
+        self.progress.set_review(None)
         self.denoising.set_review(None)
         self.label_views.set_review(None)
         self.labelling.set_review(None)
@@ -413,34 +404,6 @@ class MainWindow(QMainWindow):
         self.picture.set_track_shown(track_id, shown)
         self.label_views.redraw()
 
-    def _show_progress(self) -> None:
-        """Show what is decoded and denoised, and the rate at which frames reach the screen."""
-        if self.review is None:
-            return
-        self.timeline.set_buffered(self.review.cache.ready())
-        self.timeline.set_denoised(self.denoising.ready())
-        if self.playback.playing:
-            run = self.review.run
-            shown = self._shown_frames * 1000.0 / PROGRESS_REFRESH_MS
-            own = 1000.0 * run.frame_count / run.duration_ms if run.duration_ms else None
-            self._smoothed_rate = 0.8 * self._smoothed_rate + 0.2 * shown
-            self.play_bar.set_shown_rate(self._smoothed_rate, own)
-        elif self.playback.frame != self.review.store.review.playhead:
-            self.remember_place()
-        self._shown_frames = 0
-
-    def _count_frames(self, playing: bool) -> None:
-        self._shown_frames = 0
-        if playing and self.review is not None:
-            run = self.review.run
-            self._smoothed_rate = 1000.0 * run.frame_count / run.duration_ms * self.playback.speed
-        else:
-            self.play_bar.set_shown_rate(None)
-            self.remember_place()
-
-    def _count_shown(self, _: int) -> None:
-        self._shown_frames += 1
-
     def _trouble_on_writer_thread(self, text: str) -> None:
         QTimer.singleShot(0, self, lambda: self.say(text, Severity.ERROR))
 
@@ -467,41 +430,3 @@ class MainWindow(QMainWindow):
         self.background.close()
         save_settings(self.settings)
         event.accept()
-
-
-def make_application() -> QApplication:
-    """Return the application object, made once, with our name, icon and style."""
-    app = QApplication.instance() or QApplication(["fluorotrace"])
-    assert isinstance(app, QApplication)
-    app.setApplicationName("Fluorotrace")
-    app.setStyle("Fusion")
-    app.setWindowIcon(QIcon(str(resource_path("icons", "fluorotrace.svg"))))
-    return app
-
-
-def run_window(paths: list[Path], *, demo: bool = False) -> int:
-    """Open the window on these runs (or the built-in sample) and run until it is closed.
-
-    Raises
-    ------
-    UserError
-        If this computer has no screen (Qt would end the program without a word on it).
-    """
-    screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
-        raise UserError("There is no screen here; see fluorotrace --help for work without one.")
-    app = make_application()
-    window = MainWindow(load_settings())
-    window.resize(USUAL_SIZE)
-    room = window.screen().availableSize() - ROOM_BESIDE
-    if USUAL_SIZE.boundedTo(room) == USUAL_SIZE:
-        window.show()
-    else:
-        window.showMaximized()
-    if demo:
-        QTimer.singleShot(0, window.commander.start_demo)
-    else:
-        QTimer.singleShot(0, window.library.show_recent)
-        if paths:
-            QTimer.singleShot(0, lambda: window.library.open_paths(paths))
-    return app.exec()

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
 
+from app.application import make_application
 from app.controllers.demo import demo_click
-from app.main_window import MainWindow, make_application
+from app.main_window import MainWindow
 from app.settings import Settings
 from resources import resource_path
 from widgets.compare import ViewMode

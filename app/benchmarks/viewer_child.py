@@ -10,7 +10,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
-from app.main_window import MainWindow, make_application
+from app.application import make_application
+from app.main_window import MainWindow
 from app.settings import Settings
 from widgets.compare import ViewMode
 

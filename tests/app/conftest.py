@@ -78,7 +78,8 @@ def loaded_weights():
 @pytest.fixture
 def make_window(qtbot, tmp_path, monkeypatch, engines, loaded_weights):
     """Return a function that opens a window on paths, with engines that need no networks."""
-    from app.main_window import MainWindow, make_application
+    from app.application import make_application
+    from app.main_window import MainWindow
     from app.settings import Settings
     from app.worker import InferenceWorker
 

@@ -124,7 +124,7 @@ def test_without_a_command_the_window_opens(monkeypatch, arguments, runs, demo):
         asked.append((paths, demo))
         return 0
 
-    monkeypatch.setitem(sys.modules, "app.main_window", SimpleNamespace(run_window=run_window))
+    monkeypatch.setitem(sys.modules, "app.application", SimpleNamespace(run_window=run_window))
     assert cli.main(arguments) == 0
     assert asked == [([Path(r) for r in runs], demo)]
 
