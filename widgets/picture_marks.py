@@ -9,6 +9,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaint
 
 from widgets.corner_text import HALO, TEXT, draw_text
 from widgets.theme import DARK
+from widgets.viewport import Viewport
 
 DIVIDER_WINDOW = 34.0
 LOUPE_RADIUS = 84.0
@@ -90,7 +91,7 @@ def paint_loupe(
     picture: NDArray[np.uint8],
     point: tuple[float, float],
     at: QPointF,
-    zoom: float,
+    view: Viewport,
     font: QFont,
 ) -> None:
     """Draw a magnified round window beside the mouse, its cross at a point of the picture.
@@ -105,12 +106,12 @@ def paint_loupe(
         The image point (x, y) in its middle.
     at : QPointF
         Where that point lies on the screen; the loupe does not cover it.
-    zoom : float
-        Of the view; the loupe magnifies at least twice as much.
+    view : Viewport
+        The loupe magnifies at least twice as much, in the same proportions.
     font : QFont
         Of the coordinates below it.
     """
-    magnified = max(LOUPE_LEAST_ZOOM, 2 * zoom)
+    magnified = max(LOUPE_LEAST_ZOOM, 2 * view.zoom)
     reach = LOUPE_RADIUS + LOUPE_DISTANCE
     right = at.x() + reach + LOUPE_RADIUS < area.right()
     above = at.y() - reach - LOUPE_RADIUS > area.top()
@@ -122,11 +123,11 @@ def paint_loupe(
     painter.setClipPath(circle)
     painter.fillPath(circle, QColor(0, 0, 0))
     painter.translate(middle)
-    painter.scale(magnified, magnified)
+    painter.scale(magnified, magnified * view.aspect)
     painter.translate(-point[0] - 0.5, -point[1] - 0.5)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
     # only the part under the loupe: Qt would otherwise walk over the whole enlarged picture
-    reach_px = int(LOUPE_RADIUS / magnified) + 2
+    reach_px = int(LOUPE_RADIUS / (magnified * min(1.0, view.aspect))) + 2
     rows, columns = picture.shape
     left, top = (max(0, int(c) - reach_px) for c in point)
     right_px = min(columns, int(point[0]) + reach_px + 2)

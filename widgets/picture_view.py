@@ -102,6 +102,11 @@ class PictureView(pg.GraphicsView):
         self._fit_again()
         self._refresh()
 
+    def set_pixel_aspect(self, aspect: float) -> None:
+        """Draw pixels that are ``aspect`` times as high as wide; the picture is fitted."""
+        self._view = replace(self._view, aspect=aspect)
+        self.fit()
+
     def set_mode(self, mode: ViewMode) -> None:
         """Compare in another way; zoom and place stay, a fitted picture stays fitted."""
         self._mode = mode
@@ -272,7 +277,8 @@ class PictureView(pg.GraphicsView):
     def _fit_again(self) -> None:
         if self._fitted and self._pictures is not None and not self._area().isEmpty():
             rows, columns = self._pictures.original.shape
-            self._look(Viewport.fitted(columns, rows, self._tiles()[0].pane))
+            pane = self._tiles()[0].pane
+            self._look(Viewport.fitted(columns, rows, pane, self._view.aspect))
 
     def _look(self, view: Viewport) -> None:
         zoomed = view.zoom != self._view.zoom
@@ -384,7 +390,7 @@ class PictureView(pg.GraphicsView):
         found = self._picture(tile.kind)
         point = self._view.to_image(tile.pane, at)
         if found is not None and self._inside(*point):
-            paint_loupe(painter, self._area(), found[0], point, at, self._view.zoom, font)
+            paint_loupe(painter, self._area(), found[0], point, at, self._view, font)
 
     def _loupe_place(self) -> tuple[Tile, QPointF] | None:
         """Return what the loupe magnifies, and where; None where there is no loupe."""

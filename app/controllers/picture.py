@@ -77,7 +77,7 @@ class Picture(QObject):
         review.cache.on_decoded = lambda index: self._decoded.emit(key, index)
         self._view.set_message("")
         self._view.set_frame(None)
-        self._view.fit()
+        self._view.set_pixel_aspect(review.run.pixel_aspect_ratio)
         self.settings_changed.emit()
 
     # the grey scale

@@ -147,6 +147,7 @@ def thumbnail(path: Path, size: int = 96) -> NDArray[np.uint8]:
         picture = pipeline.render(stored, pipeline.default_settings())
     finally:
         run.frames.close()
-    scale = size / max(picture.shape)
-    target = (max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1))
+    height, width = picture.shape[0] * run.pixel_aspect_ratio, picture.shape[1]
+    scale = size / max(height, width)
+    target = (max(round(width * scale), 1), max(round(height * scale), 1))
     return np.asarray(cv2.resize(picture, target, interpolation=cv2.INTER_AREA), np.uint8)

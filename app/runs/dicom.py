@@ -19,7 +19,13 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from app.runs.dicom_ecg import read_ecg
-from app.runs.dicom_geometry import read_angles, read_masks, read_shutter, read_spacing
+from app.runs.dicom_geometry import (
+    read_angles,
+    read_masks,
+    read_pixel_aspect_ratio,
+    read_shutter,
+    read_spacing,
+)
 from app.runs.dicom_grey import grey_palette, nominal_range, read_grey
 from app.runs.dicom_pixels import (
     DECODABLE,
@@ -186,6 +192,7 @@ def _read_run(path: Path, header: OpenedHeader) -> Run:
     grey = read_grey(dataset, layout, palette[1] if palette else None)
     primary, secondary = read_angles(dataset, count)
     representative = number(dataset, "RepresentativeFrameNumber")
+    spacing = read_spacing(dataset)
     return Run(
         path=path,
         frames=frames,
@@ -196,7 +203,8 @@ def _read_run(path: Path, header: OpenedHeader) -> Run:
         timing_source=timing.source,
         grey=grey,
         nominal_range=nominal_range(dataset, layout, grey),
-        spacing=read_spacing(dataset),
+        spacing=spacing,
+        pixel_aspect_ratio=read_pixel_aspect_ratio(dataset, spacing),
         primary_angles_deg=primary,
         secondary_angles_deg=secondary,
         shutter=read_shutter(dataset),

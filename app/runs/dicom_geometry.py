@@ -15,7 +15,7 @@ from app.runs.dicom_values import (
     text,
     words,
 )
-from app.runs.run import MaskSubtraction, Shutter, Spacing, SpacingSource
+from app.runs.run import MaskSubtraction, Shutter, Spacing, SpacingSource, pixel_aspect
 
 Angles = NDArray[np.float64]
 
@@ -127,6 +127,17 @@ def read_spacing(dataset: Dataset) -> Spacing | None:
     if _magnifies(ratio):
         return _at_object(imager, ratio, SpacingSource.SOD_SID)
     return Spacing(*imager, SpacingSource.DETECTOR)
+
+
+def read_pixel_aspect_ratio(dataset: Dataset, spacing: Spacing | None) -> float:
+    """Return the height of a pixel over its width, from the spacing where there is one.
+
+    Pixel Aspect Ratio (0028,0034) gives the vertical size first (PS3.3 C.7.6.3.1.7).
+    """
+    if spacing is not None:
+        return pixel_aspect(spacing.row_mm, spacing.column_mm)
+    sizes = numbers(dataset, "PixelAspectRatio")
+    return pixel_aspect(*sizes) if len(sizes) == 2 else 1.0
 
 
 def _spacing(values: list[float]) -> tuple[float, float] | None:

@@ -80,6 +80,17 @@ class Spacing:
         return self.source is not SpacingSource.DETECTOR
 
 
+LARGEST_PIXEL_ASPECT = 8.0
+"""Pixels longer than this are a mistake in the file."""
+
+
+def pixel_aspect(height: float, width: float) -> float:
+    """Return a pixel's height over its width; 1 where they differ by rounding, or cannot be."""
+    ratio = height / width if height > 0 and width > 0 else 1.0
+    possible = 1.0 / LARGEST_PIXEL_ASPECT <= ratio <= LARGEST_PIXEL_ASPECT
+    return ratio if possible and abs(ratio - 1.0) > 2e-3 else 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A window in modality values (after Modality LUT); ``width`` may be below 1."""
@@ -170,6 +181,8 @@ class Run:
         Decodes stored pixel values on demand.
     frame_times_ms : ndarray, shape (frame_count,)
         Time of each frame, from 0, strictly increasing.
+    pixel_aspect_ratio : float
+        Height of a pixel over its width, as of Pixel Aspect Ratio (0028,0034).
     primary_angles_deg, secondary_angles_deg : ndarray, shape (frame_count,), or None
         Positioner angles a frame: LAO positive, RAO negative; cranial positive, caudal negative.
     nominal_range : (low, high)
@@ -190,6 +203,7 @@ class Run:
     grey: GreyScale = field(default_factory=GreyScale)
     nominal_range: tuple[float, float] = (0.0, 255.0)
     spacing: Spacing | None = None
+    pixel_aspect_ratio: float = 1.0
     primary_angles_deg: NDArray[np.float64] | None = None
     secondary_angles_deg: NDArray[np.float64] | None = None
     shutter: Shutter | None = None

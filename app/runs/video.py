@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.runs.codestreams import MAX_FRAME_PIXELS
-from app.runs.run import Run, RunError, TimingSource
+from app.runs.run import Run, RunError, TimingSource, pixel_aspect
 from app.runs.timing import ASSUMED_RATE_HZ, assumed_times
 
 logger = logging.getLogger(__name__)
@@ -136,6 +136,7 @@ def _read_video(path: Path, container: Any) -> Run:
     if not np.all(np.diff(times) > 0):
         times, source = assumed_times(len(stamps)), TimingSource.ASSUMED
         notes = (f"The video has no sound times; {ASSUMED_RATE_HZ:g} frames/s are assumed.",)
+    wide = stream.sample_aspect_ratio or 1  # width over height; 0 or None where unknown
     return Run(
         path=path,
         frames=VideoFrames(container, stamps, keys or stamps[:1]),
@@ -144,5 +145,6 @@ def _read_video(path: Path, container: Any) -> Run:
         columns=columns,
         frame_times_ms=times,
         timing_source=source,
+        pixel_aspect_ratio=pixel_aspect(1.0, float(wide)),
         notes=notes,
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.runs.greys import to_grey
 from app.runs.images import ASSUMED_NOTE, grey_range, plain_pixels
-from app.runs.run import Run, RunError, Spacing, SpacingSource
+from app.runs.run import Run, RunError, Spacing, SpacingSource, pixel_aspect
 from app.runs.timing import assumed_times
 
 logger = logging.getLogger(__name__)
@@ -153,6 +153,7 @@ def _run_of_stack(path: Path, stack: NDArray[Any], spacing: Spacing | None) -> R
         grey=scale.grey,
         nominal_range=scale.nominal,
         spacing=spacing,
+        pixel_aspect_ratio=pixel_aspect(spacing.row_mm, spacing.column_mm) if spacing else 1.0,
         notes=(ASSUMED_NOTE,) if count > 1 else (),
     )
 

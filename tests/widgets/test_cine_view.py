@@ -169,6 +169,14 @@ def test_fitted_picture_stays_fitted_and_a_zoomed_one_keeps_its_middle(view) -> 
     assert view.image_point(QPointF(250, 250)) == pytest.approx(middle, abs=0.2)
 
 
+def test_pixels_that_are_not_square_are_drawn_in_their_proportions(view) -> None:
+    view.set_pixel_aspect(1.2)
+    assert view.zoom_percent == pytest.approx(100 * 480 / (200 * 1.2))
+    corner, far = view.mouse_position(0, 0), view.mouse_position(100, 100)
+    assert (far - corner).y() == pytest.approx(1.2 * (far - corner).x())
+    assert view.image_point(far) == pytest.approx((100, 100), abs=0.01)
+
+
 def test_dragging_beside_the_points_pans(view) -> None:
     clicks = recorded(view.point_clicked)
     start = view.mouse_position(100, 100)

@@ -120,6 +120,11 @@ def test_shared_data_lists_bad_files_beside_good_ones(shared_data):
     assert not any(entry.path.name == "GSPS_PR000000.dcm" for entry in entries)
 
 
+def test_thumbnail_of_pixels_that_are_not_square(write_run):
+    path = write_run(np.zeros((48, 64), np.uint8), PixelAspectRatio=[2, 1])
+    assert thumbnail(path, size=96).shape == (96, 64)
+
+
 def test_thumbnail(shared_data):
     picture = thumbnail(shared_data / "orthanc" / "KarstenHilbertRF.dcm", size=96)
     assert picture.shape == (87, 96)

@@ -214,6 +214,20 @@ def test_impossible_spacing_is_none(opened, values):
     assert opened(ImagerPixelSpacing=values).spacing is None
 
 
+@pytest.mark.parametrize(
+    ("attributes", "aspect"),
+    [
+        ({}, 1.0),
+        ({"PixelAspectRatio": [6, 5]}, 1.2),
+        ({"PixelAspectRatio": [0, 1]}, 1.0),
+        ({"ImagerPixelSpacing": [0.36, 0.3], "PixelAspectRatio": [1, 1]}, 1.2),
+        ({"ImagerPixelSpacing": [0.3001, 0.3]}, 1.0),
+    ],
+)
+def test_pixels_that_are_not_square(opened, attributes, aspect):
+    assert opened(**attributes).pixel_aspect_ratio == pytest.approx(aspect)
+
+
 def test_phantom_spacing(shared_data):
     run = open_run(shared_data / "phantom_vukicevic" / "IM5.dcm")
     assert run.spacing.source is SpacingSource.MAGNIFICATION

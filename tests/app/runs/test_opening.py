@@ -7,6 +7,7 @@ import os
 import time
 import tracemalloc
 import zipfile
+from fractions import Fraction
 
 import cv2
 import imagecodecs
@@ -389,6 +390,7 @@ def video(tmp_path):
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "1", "bf": "2"})
         stream.width, stream.height, stream.gop_size = 64, 48, 12
+        stream.sample_aspect_ratio = Fraction(16, 15)
         stream.pix_fmt = "yuv420p"
         for k in range(40):
             pixels = np.full((48, 64), 16 + 5 * k, np.uint8)
@@ -402,6 +404,7 @@ def test_video_in_order_and_out_of_it(video):
     run = open_run(video)
     assert run.frame_count == 40
     assert run.timing_source is TimingSource.VIDEO
+    assert run.pixel_aspect_ratio == pytest.approx(15 / 16)
     np.testing.assert_allclose(run.frame_times_ms, np.arange(40) * 40, atol=1e-6)
     in_order = [float(run.frames.read(i).mean()) for i in range(40)]
     assert np.all(np.diff(in_order) > 3)
