@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from inference.frames import FrameSequence
@@ -14,11 +12,19 @@ FRAMES_LOOKED_AT = 9
 TRIED = 3
 """Proposals that are followed through the run before one is chosen."""
 APART = 20.0
-"""Pixels at 512 between proposals of one frame that are tried both."""
+"""Pixels at 512 within which two places are the same tip."""
+
+Path = dict[int, TrackedPoint]
+"""A proposal followed through the run, by frame."""
 
 
 def find_tip(tracker: Tracker, frames: FrameSequence, frame: int | None = None) -> TrackedPoint:
-    """Return the likeliest tip of a run: the proposal that can be followed most surely.
+    """Return the likeliest tip of a run.
+
+    Proposals of a few frames are followed through the run, the surest first; one that lies on the
+    path of another is the same tip. That is chosen which is proposed most surely, there and along
+    its path, and followed most surely. Where a tip is hidden, ends of filled vessels look as much
+    like it: tips that show come first.
 
     Parameters
     ----------
@@ -38,38 +44,38 @@ def find_tip(tracker: Tracker, frames: FrameSequence, frame: int | None = None) 
         for number in looked_at
         for point in tracker.propose(frames.read(number), frames.white, number)
     ]
-    tried = _best(proposals, max(frames.rows, frames.columns) / 512)
-    if not tried:
+    within = APART * max(frames.rows, frames.columns) / 512
+    chances: list[float] = []
+    starts: list[TrackedPoint] = []
+    paths: list[Path] = []
+    for start in sorted(proposals, key=lambda p: (p.state != "visible", -p.confidence)):
+        if len(paths) < TRIED and not any(_passes(path, start, within) for path in paths):
+            path = _follow(tracker, frames, start)
+            along = sum(p.confidence for p in proposals if _passes(path, p, within))
+            followed = np.mean([p.confidence if p.x is not None else 0.0 for p in path.values()])
+            chances.append(float((start.confidence + along / len(looked_at)) * followed))
+            starts.append(start)
+            paths.append(path)
+    if not starts:
         raise LookupError("No frame holds anything like a catheter tip.")
-    return max(tried, key=lambda point: _followed(tracker, frames, point))
+    return starts[int(np.argmax(chances))]
 
 
-def _best(proposals: Iterable[TrackedPoint], scale: float) -> list[TrackedPoint]:
-    """Return the surest proposals, none of them beside another of its frame.
-
-    Tips that show come first: where one is hidden, ends of filled vessels look as much like it.
-    """
-    best: list[TrackedPoint] = []
-    for point in sorted(proposals, key=lambda p: (p.state != "visible", -p.confidence)):
-        same = [other for other in best if other.frame == point.frame]
-        if all(_distance(point, other) > APART * scale for other in same):
-            best.append(point)
-    return best[:TRIED]
+def _passes(path: Path, point: TrackedPoint, within: float) -> bool:
+    """Say whether a path leads past a point of one of its frames."""
+    there = path.get(point.frame)
+    if there is None or there.x is None or there.y is None:
+        return False
+    assert point.x is not None and point.y is not None
+    return bool(np.hypot(there.x - point.x, there.y - point.y) <= within)
 
 
-def _distance(one: TrackedPoint, other: TrackedPoint) -> float:
-    assert one.x is not None and one.y is not None
-    assert other.x is not None and other.y is not None
-    return float(np.hypot(one.x - other.x, one.y - other.y))
-
-
-def _followed(tracker: Tracker, frames: FrameSequence, start: TrackedPoint) -> float:
-    """Return the mean confidence with which a proposal is followed through the run."""
-    points: dict[int, TrackedPoint] = {start.frame: start}
-    request = TrackRequest(
-        (Anchor(start.frame, start.x, start.y, start.state),), 0, frames.frame_count - 1
-    )
+def _follow(tracker: Tracker, frames: FrameSequence, start: TrackedPoint) -> Path:
+    """Follow a proposal through the run."""
+    path: Path = {start.frame: start}
+    anchor = Anchor(start.frame, start.x, start.y, start.state)
+    request = TrackRequest((anchor,), 0, frames.frame_count - 1)
     tracker.track(
-        frames, request, lambda: False, lambda told: points.update({p.frame: p for p in told})
+        frames, request, lambda: False, lambda told: path.update({p.frame: p for p in told})
     )
-    return float(np.mean([p.confidence if p.x is not None else 0.0 for p in points.values()]))
+    return path

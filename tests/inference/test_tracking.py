@@ -272,6 +272,29 @@ def test_the_tip_that_can_be_followed_is_chosen():
     assert (found.frame, found.x, found.y) == (2, 300.0, 200.0)
 
 
+def test_a_tip_that_is_seen_on_other_frames_as_well_is_chosen():
+    class Often(TwoTips):
+        """A bright end shows once, a tip on all frames; each tip is followed once."""
+
+        followed = ()
+
+        def propose(self, pixels, white=255.0, frame=0):
+            once = [TrackedPoint(frame, 100.0, 200.0, "visible", 0.8)] if frame == 4 else []
+            return [*once, TrackedPoint(frame, 300.0 + frame, 200.0, "visible", 0.7)]
+
+        def track(self, frames, request, should_stop, on_points):
+            x = request.anchors[0].x
+            self.followed += (x,)
+            on_points(
+                [TrackedPoint(f, x, 200.0, "visible", 0.9) for f in range(frames.frame_count)]
+            )
+
+    tracker = Often()
+    found = find_tip(tracker, sequence_of(np.zeros((9, 512, 512), np.uint8)))
+    assert found.x >= 300.0
+    assert tracker.followed == (100.0, 300.0)
+
+
 def test_nothing_like_a_tip_is_said():
     class Blind(TwoTips):
         def propose(self, pixels, white=255.0, frame=0):
