@@ -126,6 +126,7 @@ def train(
         )
     writer = _event_writer(folder) if rank == 0 else None
     sums: dict[str, float] = {}
+    summed = 0
     started = saved = time.monotonic()
     begun_s = spent_s
     iterator: Iterator[Mapping[str, Tensor]] = iter(batches)
@@ -148,6 +149,7 @@ def train(
         _average(averaged, task, min(options.average, (1 + step) / (10 + step)))
         for key, value in {"loss": loss, **figures}.items():
             sums[key] = sums.get(key, 0.0) + float(value.detach())
+        summed += 1
         now = time.monotonic()
         spent_s = begun_s + now - started
         if world > 1:
@@ -156,8 +158,8 @@ def train(
             torch.distributed.broadcast(clock, 0)
             spent_s = float(clock.item())
         if step % options.log_steps == 0 and rank == 0:
-            means = {key: value / options.log_steps for key, value in sums.items()}
-            sums.clear()
+            means = {key: value / summed for key, value in sums.items()}
+            sums, summed = {}, 0
             log.info(
                 "step %d, %.1f min, rate %.2e, %s",
                 step,

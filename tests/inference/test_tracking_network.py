@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import cv2
@@ -283,6 +284,18 @@ def test_training_resumes_where_it_stopped(tmp_path):
     assert all(torch.equal(first[key], value) for key, value in averaged_state(folder).items())
     train(Finetuning(SMALL), batches(), LoopOptions(steps=3), folder)
     assert any(not torch.equal(first[key], value) for key, value in averaged_state(folder).items())
+
+
+def test_figures_logged_after_a_break_are_means_of_the_steps_since(tmp_path, caplog):
+    class AlwaysOne(torch.nn.Linear):
+        def forward(self, batch):
+            return super().forward(batch["x"]).square().mean(), {"one": torch.ones(())}
+
+    batches = [{"x": torch.ones(2, 3)}] * 10
+    caplog.set_level(logging.INFO)
+    train(AlwaysOne(3, 1), batches, LoopOptions(steps=3, log_steps=4), tmp_path)
+    train(AlwaysOne(3, 1), batches, LoopOptions(steps=4, log_steps=4), tmp_path)
+    assert "one 1.0000" in caplog.text
 
 
 @pytest.fixture(scope="module")
