@@ -20,7 +20,7 @@ class FrameSequence:
     ----------
     read : callable
         ``read(index)`` gives frame ``index`` as a (rows, columns) array of any real dtype, dark
-        devices on a bright ground (MONOCHROME2 polarity). Called from the inference thread only.
+        devices on a bright ground (MONOCHROME2 polarity). Called by one inference thread at a time.
     white : float
         The largest value that the grey scale can hold (255 for 8 bit, 1023 for 10 bit).
     """

@@ -33,7 +33,7 @@ class _Picture:
 
 
 class SeenFrames:
-    """What has been made of a run's frames, the latest ones kept.
+    """What has been made of a run's frames, the latest ones kept; several threads may ask.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class SeenFrames:
         self._pictures: OrderedDict[int, _Picture] = OrderedDict()
         self._maps: OrderedDict[int, Maps] = OrderedDict()
         self._shafts: OrderedDict[tuple[float, ...], Shaft] = OrderedDict()
-        self._lock, self._shaft_lock = Lock(), Lock()
+        self._map_lock, self._picture_lock, self._shaft_lock = Lock(), Lock(), Lock()
 
     def views(self, frame: int) -> list[NDArray[np.float32]]:
         """Return the views of a frame, of the one before and of the one after."""
@@ -70,16 +70,16 @@ class SeenFrames:
     def maps(self, frames: list[int]) -> list[NDArray[np.float32]]:
         """Return the stem's maps of some frames, the frames along the first axis of each.
 
-        Several threads may ask, each for other frames whose views are there already.
+        Several threads may ask, each for other frames.
         """
-        with self._lock:
+        with self._map_lock:
             kept = {frame: self._maps[frame] for frame in frames if frame in self._maps}
         new = [frame for frame in frames if frame not in kept]
         if new:
             made = self._stem({"pictures": np.stack([np.stack(self.views(f)) for f in new])})
             for slot, frame in enumerate(new):
                 kept[frame] = tuple(part[slot].copy() for part in made)
-        with self._lock:
+        with self._map_lock:
             for frame in frames:
                 self._maps[frame] = kept[frame]
                 self._maps.move_to_end(frame)
@@ -102,13 +102,14 @@ class SeenFrames:
         return frame, max(frame - 1, 0), min(frame + 1, self.frames.frame_count - 1)
 
     def _picture(self, frame: int) -> _Picture:
-        if frame in self._pictures:
-            self._pictures.move_to_end(frame)
-            return self._pictures[frame]
-        pixels = self.frames.read(frame)
-        fine = pixels if pixels.shape == (FINE_VIEW, FINE_VIEW) else shrink(pixels, FINE_VIEW)
-        picture = _Picture(fine, normalise(shrink(pixels, self.geometry.side)))
-        self._pictures[frame] = picture
-        if len(self._pictures) > PICTURES_KEPT:
-            self._pictures.popitem(last=False)
-        return picture
+        with self._picture_lock:
+            if frame in self._pictures:
+                self._pictures.move_to_end(frame)
+                return self._pictures[frame]
+            pixels = self.frames.read(frame)
+            fine = pixels if pixels.shape == (FINE_VIEW, FINE_VIEW) else shrink(pixels, FINE_VIEW)
+            picture = _Picture(fine, normalise(shrink(pixels, self.geometry.side)))
+            self._pictures[frame] = picture
+            if len(self._pictures) > PICTURES_KEPT:
+                self._pictures.popitem(last=False)
+            return picture

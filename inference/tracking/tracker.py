@@ -256,8 +256,7 @@ class Tracker:
     ) -> list[Answer]:
         """Look for the templates' tip in some frames; times count from frame ``origin``.
 
-        Where it is hidden, the shafts around the tips of ``anchors`` are looked for as well. The
-        frames' views are to be there already: frames are read by the caller's thread alone.
+        Where it is hidden, the shafts around the tips of ``anchors`` are looked for as well.
         """
 
         def look(slots: list[int]) -> list[Answer]:

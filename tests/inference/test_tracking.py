@@ -1,3 +1,6 @@
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from inference.benchmarks.tracking import (
     simulated_runs,
     track_all,
 )
+from inference.frames import FrameSequence
 from inference.simulation import Scenario, simulate_run
 from inference.tracking.job import BATCH
 from inference.tracking.labelled import LabelledRun, sequence_of
@@ -79,6 +83,33 @@ def test_frames_near_the_playhead_come_first(tracker, run):
         batches.append,
     )
     assert 12 in {point.frame for point in batches[0]}
+
+
+def test_two_threads_say_what_one_says_and_never_read_at_once():
+    hidden = simulate_run(17, Scenario.CONTRAST_OCCLUSION, 40)
+    anchors = tuple(anchor_on(hidden, frame) for frame in (0, 20, 39))
+    reading = threading.Lock()
+
+    def read(index):
+        assert reading.acquire(blocking=False)
+        time.sleep(0.001)
+        reading.release()
+        return hidden.frames[index]
+
+    said = []
+    for threads in (1, 2):
+        points = {}
+        load_tracker("cpu", threads=threads).track(
+            FrameSequence(read, 40, *hidden.frames.shape[1:]),
+            TrackRequest(anchors, 0, 39),
+            lambda: False,
+            lambda told, points=points: points.update({p.frame: p for p in told}),
+        )
+        said.append(points)
+    one, two = said
+    assert one.keys() == two.keys()
+    away = [np.hypot(one[f].x - two[f].x, one[f].y - two[f].y) for f in one if one[f].x is not None]
+    assert np.median(away) < 0.1
 
 
 def test_stop_ends_the_work(tracker, run):
