@@ -28,9 +28,8 @@ from inference.tracking.network import PATCH, TEMPLATES, TIMES, NetworkOptions, 
 from inference.tracking.refiner import Refiner, RefinerOptions
 from inference.training.loop import averaged_state, read_options
 
-OPSET = 18
-ATTENTION_OPSET = 23
-"""The first with attention as one operator; group norms are slower than in the other one."""
+OPSET = 20
+"""The first with GELU as one operator; from the next one on group norms are slower."""
 LARGEST_BATCH = 64
 
 log = logging.getLogger(__name__)
@@ -140,7 +139,7 @@ def export_tracker(network: TrackerNetwork, folder: Path, name: str) -> None:
     outputs = ["heat", "occluded", "sure", "body"]
     described["part"] = "matcher"
     path = folder / name
-    _write(matcher, inputs, names, outputs, 4, described, path, opset=ATTENTION_OPSET)
+    _write(matcher, inputs, names, outputs, 4, described, path)
 
 
 def export_refiner(network: Refiner, options: RefinerOptions, folder: Path, name: str) -> None:
@@ -161,7 +160,6 @@ def _write(
     batched: int,
     metadata: dict[str, str],
     path: Path,
-    opset: int = OPSET,
 ) -> None:
     """Write ``path``.safetensors and .onnx; the first ``batched`` inputs share a batch axis."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +178,7 @@ def _write(
             input_names=names,
             output_names=outputs,
             dynamic_shapes=shapes,
-            opset_version=opset,
+            opset_version=OPSET,
             dynamo=True,
             external_data=False,
         )
