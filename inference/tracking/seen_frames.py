@@ -19,7 +19,7 @@ PICTURES_KEPT = 24
 MAPS_KEPT = 100
 """Frames (of 1.4 MB) whose maps are kept: tracking anew, or another tip, is faster then."""
 SHAFTS_KEPT = 40
-"""Tips (0.3 MB each) whose shafts are kept."""
+"""Tips (0.7 MB each) whose shafts are kept."""
 
 Maps = tuple[NDArray[np.float32], ...]
 

@@ -20,7 +20,7 @@ from inference.tracking.job import OCCLUDED_ABOVE, OnPoints, TrackingJob
 from inference.tracking.paths import Candidates, find_candidates, find_spot, joined, posteriors
 from inference.tracking.requests import TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
-from inference.tracking.shaft import Shaft
+from inference.tracking.shaft import Shaft, likeness
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
 
 CELL = 2  # as in inference.tracking.network, which would import torch
@@ -305,7 +305,7 @@ class Tracker:
         around = np.array([column, row]) * CELL + (CELL - 1) / 2
         view = seen.views(number)[0]
         shafts = [self._shaft(seen, anchor) for anchor in anchors]
-        like = np.mean([shaft.likeness(view, around) for shaft in shafts], axis=0)
+        like = likeness(shafts, view, around)
         small = cv2.resize(like, (columns, columns), interpolation=cv2.INTER_AREA)
         heat[1:] += SHAFT_SAYS * reading.occluded * small.ravel()
         candidates = find_candidates(heat, CELL, seen.geometry.shape)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.tracking.shaft import REACH, Shaft
+from inference.tracking.shaft import REACH, Shaft, likeness
 from inference.tracking.views import normalise
 
 BEND = np.array([[120.0, 130.0], [128.0, 112.0], [146.0, 100.0], [150.0, 70.0], [148.0, 20.0]])
@@ -35,7 +35,7 @@ def test_a_hidden_tip_is_found_by_the_shaft(shift, turn_deg):
     view, body = draw(BEND)
     line = moved(BEND, np.array(shift), turn_deg)
     later, _ = draw(line, hidden=True, seed=1)
-    like = Shaft(view, body, BEND[0]).likeness(later, BEND[0])
+    like = likeness([Shaft(view, body, BEND[0])], later, BEND[0])
     row, column = np.unravel_index(like.argmax(), like.shape)
     assert np.hypot(column - line[0, 0], row - line[0, 1]) < 2.5
     assert like.max() > 0.5
@@ -43,12 +43,20 @@ def test_a_hidden_tip_is_found_by_the_shaft(shift, turn_deg):
 
 def test_only_the_surroundings_are_searched():
     view, body = draw(BEND)
-    like = Shaft(view, body, BEND[0]).likeness(view, np.array([60.0, 200.0]))
+    like = likeness([Shaft(view, body, BEND[0])], view, np.array([60.0, 200.0]))
     rows, columns = np.nonzero(like)
     assert np.all(np.abs(columns - 60) <= REACH + 1) and np.all(np.abs(rows - 200) <= REACH + 1)
 
 
 def test_without_a_tube_around_the_tip_nothing_is_said():
     view, body = draw(BEND)
-    like = Shaft(view, np.zeros_like(body), BEND[0]).likeness(view, BEND[0])
+    like = likeness([Shaft(view, np.zeros_like(body), BEND[0])], view, BEND[0])
     assert not like.any()
+
+
+def test_several_shafts_count_alike():
+    view, body = draw(BEND)
+    seen, nothing = (Shaft(view, part, BEND[0]) for part in (body, np.zeros_like(body)))
+    one, two = (likeness(shafts, view, BEND[0]) for shafts in ([seen], [seen, nothing]))
+    np.testing.assert_allclose(two, one / 2, atol=1e-5)
+    assert one.max() == pytest.approx(1.0, abs=0.15)
