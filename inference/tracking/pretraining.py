@@ -46,6 +46,9 @@ class PretrainingOptions:
         "fimae": tubes of ``tube_share`` on every other frame, ``between_share`` in between;
         "tube": tubes of ``tube_share`` on all frames; "random": ``tube_share`` drawn anew on each
         frame; "interpolation": every other frame whole, the frames in between hidden.
+    frozen_stem : bool
+        Leave the stem's convolutions as they were drawn (as MoCo v3 leaves its patch projection,
+        arXiv 2104.02057). What they learn from pixels is worse to correlate than what chance draws.
     view, crop : int
         Sides of the views and of the clips cut from them, in view pixels.
     """
@@ -53,6 +56,7 @@ class PretrainingOptions:
     mask: str = "fimae"
     tube_share: float = 0.75
     between_share: float = 0.98
+    frozen_stem: bool = True
     frames: int = 10
     view: int = 256
     crop: int = 128
@@ -93,6 +97,10 @@ class Pretraining(nn.Module):
     def __init__(self, network: NetworkOptions, options: PretrainingOptions) -> None:
         super().__init__()
         self.encoder = Encoder(network)
+        if options.frozen_stem:
+            stem = self.encoder.stem
+            for part in (stem.at_half, stem.at_quarter, stem.at_eighth):
+                part.requires_grad_(False)
         width = options.decoder_width
         self.to_decoder = nn.Linear(network.width, width)
         self.hidden = nn.Parameter(torch.zeros(width))

@@ -144,10 +144,24 @@ def test_each_mask_trains(mask):
     assert picture.shape == (3 * 64, 10 * 64)
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_stem_that_correlates_may_be_left_as_it_was_drawn(frozen):
+    task = Pretraining(SMALL, PretrainingOptions(crop=64, decoder_width=48, frozen_stem=frozen))
+    hidden = torch.zeros(1, 10, 16, dtype=torch.bool)
+    hidden[:, 1::2] = True
+    loss, _ = task({"clips": torch.randn(1, 10, 64, 64), "hidden": hidden})
+    loss.backward()
+    stem = task.encoder.stem
+    learned = [p.grad is not None for n, p in stem.named_parameters() if "token" not in n]
+    assert learned == [not frozen] * len(learned)
+    assert stem.token.weight.grad is not None
+    assert task.encoder.blocks[0].qkv.weight.grad is not None
+
+
 @pytest.mark.slow
 def test_hidden_patches_are_guessed_from_their_neighbours_in_time():
     random = np.random.default_rng(1)
-    options = PretrainingOptions(crop=64, decoder_width=48)
+    options = PretrainingOptions(crop=64, decoder_width=48, frozen_stem=False)
 
     def clip():
         still = cv2.GaussianBlur(random.standard_normal((64, 64)).astype(np.float32), (0, 0), 3)
