@@ -137,10 +137,10 @@ class Stem(nn.Module):
 def attend(
     query: Tensor, key: Tensor, value: Tensor, heads: int, bias: Tensor | None = None
 ) -> Tensor:
-    """Attention of (B, N, width) tokens to (B, M, width) others, (B, N, width)."""
+    """Let (B, N, width) queries attend to (B, M, width) keys and values; return (B, N, width)."""
     if bias is None and torch.onnx.is_in_onnx_export():
         # ONNX Runtime's own operator is a quarter faster than ONNX's, transposes included.
-        made = torch.onnx.ops.symbolic(
+        return torch.onnx.ops.symbolic(
             "com.microsoft::MultiHeadAttention",
             (query, key, value),
             {"num_heads": heads},
@@ -148,7 +148,6 @@ def attend(
             shape=query.shape,
             version=1,
         )
-        return made
 
     def split(tokens: Tensor) -> Tensor:
         return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
