@@ -21,8 +21,8 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 Inputs = Mapping[str, NDArray[np.generic]]
-KeepFloat = Callable[[list[Any], set[str]], Iterable[str]]
-"""Receives the graph's nodes in order and the names of its weights; names the nodes to leave."""
+KeepFloat = Callable[[list[Any]], Iterable[str]]
+"""Receives the graph's nodes in order; names the nodes to leave."""
 
 
 class _Reader(CalibrationDataReader):
@@ -68,7 +68,6 @@ def quantise(
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
         logging.getLogger().setLevel(logging.WARNING)
         graph = onnx.load(prepared).graph
-        weights = {tensor.name for tensor in graph.initializer}
         quantize_static(
             prepared,
             target,
@@ -79,7 +78,7 @@ def quantise(
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=operators,
-            nodes_to_exclude=list(keep_float(list(graph.node), weights)),
+            nodes_to_exclude=list(keep_float(list(graph.node))),
             calibrate_method=CalibrationMethod.MinMax,
             # Sums of products go on in float: more exact, and one step less.
             extra_options={"OpTypesToExcludeOutputQuantization": ["MatMul"]},

@@ -51,7 +51,7 @@ def quantise(source: Path, target: Path, inputs: Iterable[Inputs]) -> None:
     quantisation.quantise(source, target, inputs, QUANTISED, _kept_in_float)
 
 
-def _kept_in_float(nodes: list[Any], _: set[str]) -> list[str]:
+def _kept_in_float(nodes: list[Any]) -> list[str]:
     """Name all nodes from the last convolution on."""
     last = next(k for k, node in enumerate(nodes) if node.op_type == LAST_CONVOLUTION)
     return [node.name for node in nodes[last:]]

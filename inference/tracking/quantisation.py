@@ -62,7 +62,7 @@ def calibration_inputs(name: str, runs: int = RUNS) -> dict[str, list[Inputs]]:
     return seen
 
 
-def kept_in_float(nodes: list[Any], weights: set[str]) -> Iterable[str]:
+def kept_in_float(nodes: list[Any]) -> Iterable[str]:
     """Name the templates' stem."""
     for node in nodes:
         if len(node.input) > 1 and TEMPLATES_STEM in node.input[1]:
