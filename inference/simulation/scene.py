@@ -30,6 +30,8 @@ from inference.simulation.vessels import (
 FloatArray = NDArray[np.float32]
 _MASK_ATTENUATION = 0.035  # contrast fainter than this counts as no vessel
 _COVERED = 0.9  # the tip is occluded where what lies over it absorbs this share of the tip's own
+_SEEN_SHARE = 0.5  # of the tube's end that lies in the picture where a tip is visible
+_MOST_TURN = 0.6  # radians that a catheter's end bends within the artery's first stretch
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,15 @@ class Scene:
         shadow = np.zeros((height, width), np.float32)
         if self.tree is not None:
             self.tree.shadow(shadow, self.field, frame, self.injection)
+        artery = _at(shadow, lines[0][: self.engaged])
         if self.reflux is not None:
             self.reflux.shadow(shadow, lines[0][0, :2], time, self.injection)
         contrast = shadow.copy()
+        filling = self._filling(artery, time)
         others = list(zip(self.devices[1:], lines[1:], strict=True))
         for device, line in others:
             if not device.in_main:
                 device.shadow(shadow, line)
-        filling = self._filling(time)
         main = np.zeros((height, width), np.float32)
         self.devices[0].shadow(main, lines[0], filling)
         cover, own = (_around_tip(s, lines[0], self.devices[0].radius_px) for s in (shadow, main))
@@ -76,17 +79,18 @@ class Scene:
                 device.shadow(shadow, line)
         return shadow, main, contrast, DrawnFrame(tuple(lines), cover > _COVERED * own)
 
-    def _filling(self, time_ms: float) -> FloatArray:
+    def _filling(self, artery: FloatArray, time_ms: float) -> FloatArray:
         """Attenuation per mm that contrast adds to each point of the main catheter's lumen.
 
-        Where the tip stands inside the filled artery, the artery's own shadow has it already.
+        Where the end stands inside the filled artery, ``artery`` (the shadow at its points) has
+        it already; heart and catheter do not move quite alike, and may part.
         """
-        filling = np.full(
-            len(self.devices[0].line), float(self.injection.concentration(time_ms)), np.float32
-        )
-        around = float(self.injection.concentration(time_ms, 40.0))
-        filling[: self.engaged] = np.maximum(filling[: self.engaged] - around, 0)
-        return filling * np.float32(ATTENUATION_PER_MM_MGI)
+        main = self.devices[0]
+        full = float(self.injection.concentration(time_ms)) * ATTENUATION_PER_MM_MGI
+        filling = np.full(len(main.line), full, np.float32)
+        lumen_mm = 2 * (main.profile.radius_mm - main.profile.wall_mm)[: self.engaged]
+        filling[: self.engaged] = np.maximum(full - artery / lumen_mm, 0)
+        return filling
 
 
 @dataclass(frozen=True)
@@ -98,29 +102,38 @@ class DrawnFrame:
 
 
 def _around_tip(image: FloatArray, line: FloatArray, radius: float) -> float:
-    """Mean attenuation along the last stretch of the tube (3 diameters), 0 outside."""
-    points = line[: max(4, int(6 * radius / STEP_PX)), :2]
-    x, y = np.rint(points).astype(int).T
+    """Mean of a picture's values along the last stretch of the tube (3 diameters)."""
+    return float(_at(image, line[: max(4, int(6 * radius / STEP_PX))]).mean())
+
+
+def _at(image: FloatArray, line: FloatArray) -> FloatArray:
+    """Values of the pixels under a centre line (N, 3), 0 outside the picture."""
+    x, y = np.rint(line[:, :2]).astype(int).T
     height, width = image.shape
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    return float(image[y[inside], x[inside]].mean()) if inside.any() else 0.0
+    values = np.zeros(len(line), np.float32)
+    values[inside] = image[y[inside], x[inside]]
+    return values
 
 
 def device_truths(
     scene: Scene, drawn: list[DrawnFrame], opening: FloatArray
 ) -> tuple[DeviceTruth, ...]:
     """Collect the frames' centre lines and states; ``opening`` is 0 under the collimator."""
-    height, width = opening.shape
+    open_to_view = (opening >= 0.3).astype(np.float32)
     truths = []
     for index, device in enumerate(scene.devices):
         tips = np.stack([frame.lines[index][0, :2] for frame in drawn])
         states = []
-        for (x, y), frame in zip(tips, drawn, strict=True):
-            column, row = round(float(x)), round(float(y))
-            if not (0 <= column < width and 0 <= row < height) or opening[row, column] < 0.3:
+        for frame in drawn:
+            line = frame.lines[index]
+            if not _at(open_to_view, line[:1]).item():
                 states.append("absent")
-            else:
-                states.append("occluded" if index == 0 and frame.hidden else "visible")
+            elif index == 0 and frame.hidden:
+                states.append("occluded")
+            else:  # a tip that comes back into the picture ahead of its tube cannot be told
+                seen = _around_tip(open_to_view, line, device.radius_px) > _SEEN_SHARE
+                states.append("visible" if seen else "occluded")
         truths.append(
             DeviceTruth(
                 kind=device.kind,
@@ -188,8 +201,9 @@ def make_scene(
         # How far the tip stands inside the ostium: the contrast around it is what hides it.
         deepest = (2.0, 10.0) if scenario is Scenario.CONTRAST_OCCLUSION else (-2.0, 9.0)
         engaged = int(max(rng.uniform(*deepest), 0) * pixels_per_mm / STEP_PX)
+        engaged = min(engaged, _straight_end(main.line))
         side = 1 if np.cos(heading) * aim[1] - np.sin(heading) * aim[0] > 0 else -1
-        tree = make_tree(rng.spawn(1)[0], main.line[engaged], heading, pixels_per_mm, side)
+        tree = make_tree(rng.spawn(1)[0], main.line[engaged::-1], heading, pixels_per_mm, side)
     others: list[Device] = []
     if tree is not None:
         if wired:
@@ -208,6 +222,14 @@ def make_scene(
     if flush:
         tree = None
     return Scene((main, *others), field, injection, tree, reflux, engaged)
+
+
+def _straight_end(line: FloatArray) -> int:
+    """Points of a centre line (N, 3) before it has turned away from its tip's direction."""
+    way = np.gradient(line, axis=0)
+    way /= np.linalg.norm(way, axis=1, keepdims=True) + 1e-6
+    turned = way @ way[0] < np.cos(_MOST_TURN)
+    return int(turned.argmax()) if turned.any() else len(line) - 1
 
 
 def _draw_kind(rng: np.random.Generator, contrast: bool) -> str:

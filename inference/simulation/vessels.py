@@ -86,6 +86,7 @@ class _Grower:
     step_mm: float
     velocity: float  # mm a ms
     side: int  # -1 or 1: where the main vessel bends and most branches leave
+    collar: FloatArray  # (K, 3), mm: from the ostium to the tip, along the catheter's end
     pieces: list[tuple[FloatArray, FloatArray, FloatArray, FloatArray]] = field(
         default_factory=list
     )
@@ -95,6 +96,11 @@ class _Grower:
         """Grow one vessel; return its centre line (N, 3) and the bud at its end."""
         rng = self.rng
         line, headings = self._walk(bud, bow, tortuosity)
+        tip = 0.0
+        if bud.delay == 0:
+            line = np.concatenate([self.collar, line])
+            headings = np.pad(headings, (len(self.collar), 0), mode="edge")
+            tip = len(self.collar) * self.step_mm
         s = np.arange(len(line)) * self.step_mm
         share = s / s[-1]
         taper = 1 - (0.5, 0.7, 0.75, 0.75, 0.12)[bud.level] * share ** rng.uniform(0.8, 1.6)
@@ -104,12 +110,12 @@ class _Grower:
         if bud.level <= 1 and rng.random() < 0.3:  # stenosis
             place, width = rng.uniform(0.2, 0.8) * s[-1], rng.uniform(1, 3)
             radii *= 1 - rng.uniform(0.2, 0.6) * np.exp(-0.5 * ((s - place) / width) ** 2)
-        delays = bud.delay + s / (self.velocity * (1 - 0.15 * (bud.level % 4)))
+        delays = bud.delay + np.abs(s - tip) / (self.velocity * (1 - 0.15 * (bud.level % 4)))
         fill = np.ones_like(s)
         if bud.inside > 0:  # the parent's lumen is there already
             fill = np.clip((s - 0.5 * bud.inside) / (0.7 * bud.inside), 0, 1)
         elif bud.delay == 0:  # contrast thins out and narrows where it flows back to the aorta
-            fill = np.clip(s / 2.5, 0, 1)
+            fill = np.clip((s + 0.01) / min(2.5, tip + 0.01), 0, 1)
             radii *= 0.4 + 0.6 * np.sqrt(1 - (1 - np.clip(s / 3.5, 0, 1)) ** 2)
         else:
             fill[0] = 0  # the end of the vessel that it continues
@@ -191,29 +197,29 @@ class _Bud:
 
 def make_tree(
     rng: np.random.Generator,
-    ostium: FloatArray,
+    engaged: FloatArray,
     heading: float,
     pixels_per_mm: float,
     side: int,
 ) -> VesselTree:
-    """Grow a tree from an ostium.
+    """Grow a tree from an ostium, around the end of the catheter and on from its tip.
 
     Right trees are one long bowed artery; left trees split early into two.
 
     Parameters
     ----------
-    ostium : ndarray, shape (3,)
-        Start in pixels.
+    engaged : ndarray, shape (K, 3)
+        The catheter's centre line from the ostium to the tip, pixels; K of at least 1.
     heading : float
-        First direction in the picture, radians.
+        Direction in the picture from the tip on, radians.
     side : int
         1 where the main vessel bends clockwise on the screen, -1 otherwise.
     """
     radius = rng.uniform(1.4, 2.3)
-    grower = _Grower(rng, _STEP_PX / pixels_per_mm, rng.uniform(0.17, 0.38), side)
-    root = _Bud(
-        ostium / np.float32(pixels_per_mm), heading, radius * 1.1, 0.0, rng.uniform(6, 15), 4
-    )
+    way_mm = engaged / np.float32(pixels_per_mm)
+    velocity = rng.uniform(0.17, 0.38)
+    grower = _Grower(rng, _STEP_PX / pixels_per_mm, velocity, side, collar=way_mm[:-1])
+    root = _Bud(way_mm[-1], heading, radius * 1.1, 0.0, rng.uniform(6, 15), 4)
     if rng.random() < 0.5:
         stem, end = grower.grow(root, rng.normal(0, 0.2), 0.1)
         first = end.along(0.0, end.radius, rng.uniform(80, 120))

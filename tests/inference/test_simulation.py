@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from inference.simulation import Injection, Scenario, SimulatedRun, draw_device_over, simulate_run
+from inference.simulation.devices import STEP_PX
+from inference.simulation.motion import make_rhythm
+from inference.simulation.scene import make_scene
 
 SCENARIOS = [scenario for scenario in Scenario if scenario is not Scenario.MIXED]
 
@@ -122,6 +125,28 @@ def test_an_injection_hides_the_tip_and_washes_out() -> None:
     assert hidden >= 3
 
 
+def test_contrast_fills_a_catheter_to_its_end() -> None:
+    """Where the artery around the end moves aside, no empty end stays behind a dark shaft."""
+    injection = Injection(start_ms=-500, duration_ms=5000, strength_mgi=300, washout_ms=300)
+    rhythm = make_rhythm(np.random.default_rng(1), 24, 15.0, 0.0, breathing=True)
+    scale = 4.0
+    for seed in range(20):
+        scene = make_scene(
+            np.random.default_rng(seed), Scenario.CONTRAST_OCCLUSION, rhythm,
+            np.array([200.0, 180.0]), scale, 900.0, 1.0, np.array([256.0, 280.0]),
+            kind="multipurpose", injection=injection,
+        )  # fmt: skip
+        for frame in range(0, 24, 3):
+            _, main, contrast, truth = scene.draw(frame, 512, 512)
+            line = truth.lines[0]
+            empty = np.zeros_like(main)
+            scene.devices[0].shadow(empty, line)
+            columns, rows = line[: int(14 * scale / STEP_PX), :2].T.copy()
+            iodine = cv2.remap(main - empty + contrast, columns, rows, cv2.INTER_LINEAR).ravel()
+            end, shaft = np.array_split(iodine, 2)
+            assert end[6:].min() > 0.4 * np.median(shaft)
+
+
 def test_a_tip_that_drowns_in_noise_is_not_visible() -> None:
     low, high = (
         simulate_run(11, Scenario.FLUOROSCOPY, 6, 256, noise_sd=noise) for noise in (0.005, 0.3)
@@ -196,3 +221,15 @@ def test_every_device_has_its_own_mask() -> None:
     run = short(1, Scenario.DEVICE_OCCLUSION)
     assert len(run.devices) >= 2
     assert run.device_mask(all_devices=True).sum() >= run.device_mask().sum() > 0
+
+
+def test_a_tip_whose_tube_lies_outside_the_picture_is_not_visible() -> None:
+    alone = 0
+    for seed in range(12):
+        run = simulate_run(seed, Scenario.FLUOROSCOPY, 4, 256, tip=(0.5, 0.0), plain=True)
+        for body, state in zip(run.body, run.state, strict=True):
+            within = np.all((body[-6:] >= 0) & (body[-6:] <= 255), axis=1)
+            if within[-1] and within.mean() < 0.4:
+                assert state == "occluded"
+                alone += 1
+    assert alone
