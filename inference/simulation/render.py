@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
+_OPEN_ABOVE = 0.3  # share of the light at the collimator's soft edge from which a tip shows
 _ROUNDING_SD = 12**-0.5  # of storing whole grey levels
 
 
@@ -86,6 +87,12 @@ class Scanner:
     border: float  # grey under the collimator, fraction of white
     burnt_in: NDArray[np.bool_] | None  # True where the picture is painted black
     exposure: FloatArray  # (T,): automatic exposure, change of the log signal
+
+    @property
+    def open_to_view(self) -> NDArray[np.bool_]:
+        """Where the picture shows the patient: (H, W), True."""
+        field = self.opening >= _OPEN_ABOVE
+        return field if self.burnt_in is None else field & ~self.burnt_in
 
     def detect(self, attenuation: FloatArray) -> FloatArray:
         """Blur by the MTF and enhance edges; linear, so layers may pass one by one."""

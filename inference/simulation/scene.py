@@ -117,22 +117,22 @@ def _at(image: FloatArray, line: FloatArray) -> FloatArray:
 
 
 def device_truths(
-    scene: Scene, drawn: list[DrawnFrame], opening: FloatArray
+    scene: Scene, drawn: list[DrawnFrame], open_to_view: NDArray[np.bool_]
 ) -> tuple[DeviceTruth, ...]:
-    """Collect the frames' centre lines and states; ``opening`` is 0 under the collimator."""
-    open_to_view = (opening >= 0.3).astype(np.float32)
+    """Collect the frames' centre lines and states; ``open_to_view`` (H, W) is False where black."""
+    field = open_to_view.astype(np.float32)
     truths = []
     for index, device in enumerate(scene.devices):
         tips = np.stack([frame.lines[index][0, :2] for frame in drawn])
         states = []
         for frame in drawn:
             line = frame.lines[index]
-            if not _at(open_to_view, line[:1]).item():
+            if not _at(field, line[:1]).item():
                 states.append("absent")
             elif index == 0 and frame.hidden:
                 states.append("occluded")
             else:  # a tip that comes back into the picture ahead of its tube cannot be told
-                seen = _around_tip(open_to_view, line, device.radius_px) > _SEEN_SHARE
+                seen = _around_tip(field, line, device.radius_px) > _SEEN_SHARE
                 states.append("visible" if seen else "occluded")
         truths.append(
             DeviceTruth(

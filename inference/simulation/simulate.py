@@ -155,7 +155,7 @@ def simulate_run(
         frames=frames,
         clean=clean,
         white=scanner.white,
-        devices=device_truths(scene, drawn, scanner.opening),
+        devices=device_truths(scene, drawn, scanner.open_to_view),
         vessel_mask=vessel_mask,
         heart_phase=rhythm.heart_phase,
         breathing_phase=rhythm.breathing_phase,
@@ -231,7 +231,7 @@ def draw_device_over(
             grey = np.clip(np.rint(grey), 0, white)
         result[index] = grey
         drawn.append(truth)
-    return result, device_truths(scene, drawn, np.ones((height, width), np.float32))[0]
+    return result, device_truths(scene, drawn, np.ones((height, width), bool))[0]
 
 
 def _anatomy_at(

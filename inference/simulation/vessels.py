@@ -114,9 +114,11 @@ class _Grower:
         fill = np.ones_like(s)
         if bud.inside > 0:  # the parent's lumen is there already
             fill = np.clip((s - 0.5 * bud.inside) / (0.7 * bud.inside), 0, 1)
-        elif bud.delay == 0:  # contrast thins out and narrows where it flows back to the aorta
-            fill = np.clip((s + 0.01) / min(2.5, tip + 0.01), 0, 1)
-            radii *= 0.4 + 0.6 * np.sqrt(1 - (1 - np.clip(s / 3.5, 0, 1)) ** 2)
+        elif bud.delay == 0:
+            # Contrast thins out and narrows where it flows back to the aorta, not ahead of the tip.
+            fill = np.clip(s / np.clip(tip, self.step_mm, 2.5), 0, 1)
+            widens = np.clip(s / np.clip(tip, 1.2, 3.5), 0, 1)
+            radii *= 0.4 + 0.6 * np.sqrt(1 - (1 - widens) ** 2)
         else:
             fill[0] = 0  # the end of the vessel that it continues
         piece = (line, radii.astype(np.float32), delays.astype(np.float32), fill.astype(np.float32))

@@ -71,7 +71,7 @@ LINES = (
     Line("no pretraining", mask=None),
     Line("FIMAE", mask="fimae"),
     Line("tube mask", mask="tube", seeds=SEEDS[:1]),
-    Line("random mask", mask="random", seeds=SEEDS[:1]),
+    Line("random mask", mask="random"),
     Line("FIMAE, single template", single_template=True, seeds=SEEDS[:1]),
     Line("FIMAE, no contrast simulated", contrast=False, seeds=SEEDS[:1]),
 )

@@ -233,3 +233,15 @@ def test_a_tip_whose_tube_lies_outside_the_picture_is_not_visible() -> None:
                 assert state == "occluded"
                 alone += 1
     assert alone
+
+
+def test_nothing_is_visible_where_the_picture_is_painted_black() -> None:
+    under = 0
+    for seed in range(60):
+        run = simulate_run(seed, Scenario.FLUOROSCOPY, 2, 128, tip=(0.06, 0.06))
+        for (x, y), frame, state in zip(run.tip, run.clean, run.state, strict=True):
+            column, row = round(float(x)), round(float(y))
+            if 0 <= column < 128 and 0 <= row < 128 and frame[row, column] == 0:
+                assert state == "absent"
+                under += 1
+    assert under
