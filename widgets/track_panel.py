@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QLayout,
     QProgressBar,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -138,7 +139,8 @@ class TrackPanel(QWidget):
         layout.addLayout(head)
         layout.addLayout(self._make_actions())
         layout.addWidget(self._running)
-        layout.addStretch()
+        # No taller than what it holds: on a small screen the other panels need the room.
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)
         self.set_theme(DARK)
         self.set_shortcuts({})
         self.set_tracks(())

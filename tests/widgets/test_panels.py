@@ -51,6 +51,10 @@ def test_a_track_is_renamed_in_place(tracks, qtbot):
     assert got.args == ["b", "Guidewire"]
 
 
+def test_tracks_leave_the_room_they_do_not_need_to_the_other_panels(tracks):
+    assert tracks.height() <= tracks.maximumHeight() <= tracks.sizeHint().height()
+
+
 def test_an_empty_name_is_not_taken(tracks, qtbot):
     with qtbot.assertNotEmitted(tracks.renamed):
         rename(tracks, qtbot, "b", "")
