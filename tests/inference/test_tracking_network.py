@@ -17,6 +17,7 @@ from inference.tracking.network import (
     CELL,
     TEMPLATES,
     TIMES,
+    Correction,
     NetworkOptions,
     TrackerNetwork,
     correlate,
@@ -113,6 +114,14 @@ def test_a_network_that_sees_more_starts_from_one_that_saw_less(tmp_path):
     now = task.state_dict()[name]
     torch.testing.assert_close(now[:, :1], older[name])
     assert not now[:, 1:].any()
+
+
+def test_a_correction_starts_as_the_identity():
+    x = torch.randn(2, 8, 16, 16)
+    correction = Correction(8)
+    torch.testing.assert_close(correction(x), x)
+    correction(x).square().mean().backward()
+    assert correction.second.weight.grad.abs().max() > 0  # and learns from there
 
 
 def test_the_refiner_answers_for_each_part():
