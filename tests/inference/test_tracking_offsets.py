@@ -36,9 +36,9 @@ def test_a_mended_mistake_tells_nothing_of_other_frames():
 
 @pytest.fixture(scope="module")
 def hidden_run():
-    """Return a run in which contrast plainly hides the tip in the second half."""
-    run = simulate_run(700_026, Scenario.CONTRAST_OCCLUSION, frame_count=16)
-    assert run.state == ("visible",) * 8 + ("occluded",) * 8
+    """Return a run in which contrast plainly hides the tip from the seventh frame on."""
+    run = simulate_run(700_030, Scenario.CONTRAST_OCCLUSION, frame_count=16)
+    assert run.state == ("visible",) * 6 + ("occluded",) * 10
     return run
 
 
