@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import logging
 import shlex
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 FAILED, INTERRUPTED = 1, 130
 SHOWN_NUMBERS = 4
+M_ARENA_MAX = -8
+"""In glibc's malloc.h: how many pools of memory its threads share."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger().addHandler(logging.NullHandler())
     if options.verbose:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    _share_freed_memory()
     try:
         return act(options)
     except KeyboardInterrupt:
@@ -49,6 +53,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             log.exception("the command failed")
         _say(sentence(error))
         return FAILED
+
+
+def _share_freed_memory() -> None:
+    """Let threads take memory that others gave back, where the C library is glibc.
+
+    It keeps freed memory for each thread apart otherwise: up to 75 MB more while a run is tracked.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(M_ARENA_MAX, 2)
 
 
 def _say(text: str) -> None:

@@ -8,7 +8,8 @@ part is computed once for a batch of frames. The method is that of FIMAE (arXiv 
 ConTrack's several templates and catheter-body head (arXiv 2307.07541); one-way attention after
 MixFormer (arXiv 2203.11082). The transformer knows which device is meant and what belongs to it; a
 correlation of the templates' features with the frame's (SiamFC, arXiv 1606.09549) beside it tells
-the place, which so small a transformer learns from few runs only slowly. Its widest part weighs the
+the place, which so small a transformer learns from few runs only slowly; convolutions put together
+what both say. Its widest part weighs the
 template's cells by what the network thinks belongs to the tube, so that the shaft tells where a tip
 is that contrast hides.
 """
