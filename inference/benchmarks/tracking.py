@@ -349,7 +349,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _print_speed(console: Console, tracker: Tracker, frame_count: int = 96) -> None:
     """Print frames a second from decoded frames, for one tip and for three one after the other."""
     run = simulate_run(THREE_TIPS_SEED, Scenario.CONTRAST_OCCLUSION, frame_count)
-    places = [tuple(map(float, d.tip[0])) for d in run.devices if d.state[0] == "visible"]
+    shown = [device for device in run.devices if device.state[0] == "visible"]
+    places = [(float(x), float(y)) for x, y in (device.tip[0] for device in shown)]
     assert len(places) == 3
     track_all(tracker, sequence_of(run.frames[:8]), (Anchor(0, *places[0]),))
     table = Table(
