@@ -42,7 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger().addHandler(logging.NullHandler())
     if options.verbose:
         logging.basicConfig(level=logging.INFO, stream=sys.stderr)
-    _share_freed_memory()
     try:
         return act(options)
     except KeyboardInterrupt:
@@ -53,17 +52,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             log.exception("the command failed")
         _say(sentence(error))
         return FAILED
-
-
-def _share_freed_memory() -> None:
-    """Let threads take memory that others gave back, where the C library is glibc.
-
-    It keeps freed memory for each thread apart otherwise: up to 75 MB more while a run is tracked.
-    """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:
-            mallopt(M_ARENA_MAX, 2)
 
 
 def _say(text: str) -> None:
@@ -132,12 +120,24 @@ def _track(options: argparse.Namespace) -> int:
             raise UserError(f"The tip is outside the picture of {run.columns} x {run.rows} pixels.")
         from inference.tracking import load_tracker
 
+        _share_freed_memory()
         labels = _tracked(review, options, load_tracker(options.device, warn=_say))
         from app.tracks.formats import FORMATS, LabelFile, run_facts
 
         kind = options.output.suffix.lower().removeprefix(".")
         FORMATS[kind].write(options.output, LabelFile(run_facts(run), labels.tracks))
     return 0
+
+
+def _share_freed_memory() -> None:
+    """Let threads take memory that others gave back, where the C library is glibc.
+
+    It keeps freed memory for each thread apart otherwise: up to 75 MB more while a run is tracked.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(M_ARENA_MAX, 2)
 
 
 def _tracked(review: Review, options: argparse.Namespace, tracker: Tracker) -> Labels:

@@ -6,12 +6,11 @@ before and after it as two more channels: what moves stands out, and noise avera
 look at each other, searched frames look at the templates and at themselves, so that the templates'
 part is computed once for a batch of frames. The method is that of FIMAE (arXiv 2405.01156) with
 ConTrack's several templates and catheter-body head (arXiv 2307.07541); one-way attention after
-MixFormer (arXiv 2203.11082). The transformer knows which device is meant and what belongs to it; a
-correlation of the templates' features with the frame's (SiamFC, arXiv 1606.09549) beside it tells
-the place, which so small a transformer learns from few runs only slowly; convolutions put together
-what both say. Its widest part weighs the
-template's cells by what the network thinks belongs to the tube, so that the shaft tells where a tip
-is that contrast hides.
+MixFormer (arXiv 2203.11082). The transformer is there to know which device is meant and what
+belongs to it; a correlation of the templates' features with the frame's (SiamFC, arXiv 1606.09549)
+beside it tells the place, which so small a transformer learns from few runs only slowly. Its widest
+part weighs the template's cells by what the network thinks belongs to the tube, so that the shaft
+tells where a tip is that contrast hides. Convolutions put together what both say.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ KERNELS = (3, 7)
 WIDE_KERNEL = 9
 """Side, in steps of 8 view pixels, of the template's weighted part that is correlated."""
 CORRECTIONS = 3
-"""Convolutional corrections in steps of 8 view pixels: together they see 120 pixels across."""
+"""Convolutional corrections in steps of 8 view pixels; what they correct is seen 120 across."""
 FRAME_STEP = 0.25
 """How far apart two frames are in the embedding, in steps of a patch."""
 TIMES = 3
@@ -197,14 +196,14 @@ class Block(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return the tokens (B, N, width) and their keys and values, each as large."""
         query, key, value = self.qkv(self.norm_attention(x)).chunk(3, dim=-1)
-        x = x + self.out(attend(query, key, value, self.heads, bias))
-        return x + self.mlp(self.norm_mlp(x)), (key, value)
+        return self._take(x, attend(query, key, value, self.heads, bias)), (key, value)
 
     def read(self, x: Tensor, memory: tuple[Tensor, Tensor], rows: int) -> Tensor:
         """Let the tokens (B, rows * columns, width) of a picture look at a memory and themselves.
 
         Four neighbours are one key: what else is in the picture is asked for at half the
-        resolution, which makes attention twice as fast (PVT v2, arXiv 2106.13797).
+        resolution, which makes attention twice as fast (PVT v2, arXiv 2106.13797). Where a side
+        is odd, its last row or column is no key.
         """
         seen = self.norm_attention(x)
         width = x.shape[-1]
@@ -214,7 +213,11 @@ class Block(nn.Module):
         key, value = F.linear(near, self.qkv.weight[width:], self.qkv.bias[width:]).chunk(2, dim=-1)
         key = torch.cat([memory[0], key], dim=1)
         value = torch.cat([memory[1], value], dim=1)
-        x = x + self.out(attend(query, key, value, self.heads))
+        return self._take(x, attend(query, key, value, self.heads))
+
+    def _take(self, x: Tensor, seen: Tensor) -> Tensor:
+        """Add to the tokens what attention saw, and what the tokens make of it."""
+        x = x + self.out(seen)
         return x + self.mlp(self.norm_mlp(x))
 
 
