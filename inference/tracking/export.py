@@ -24,7 +24,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from inference.tracking.network import PATCH, TEMPLATES, TIMES, NetworkOptions, Stem, TrackerNetwork
+from inference.tracking.network import (
+    PATCH,
+    TAIL,
+    TEMPLATES,
+    TIMES,
+    Ground,
+    NetworkOptions,
+    Stem,
+    TrackerNetwork,
+)
 from inference.tracking.refiner import Refiner, RefinerOptions
 from inference.training.loop import averaged_state, read_options
 
@@ -41,11 +50,12 @@ class StemPart(nn.Module):
     def __init__(self, options: NetworkOptions) -> None:
         super().__init__()
         self.stem = Stem(options)
+        self.ground = Ground(options)
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(S, TIMES, view, view) to the maps of `Stem.forward`."""
-        tokens, quarter, eighth = self.stem(pictures)
-        return tokens, quarter, eighth
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """(S, TIMES, view, view) to the maps of `Ground.forward`."""
+        tokens, quarter, eighth, meets = self.ground(*self.stem(pictures))
+        return tokens, quarter, eighth, meets
 
 
 class MatcherPart(nn.Module):
@@ -60,6 +70,7 @@ class MatcherPart(nn.Module):
         tokens: Tensor,
         quarter: Tensor,
         eighth: Tensor,
+        ground: Tensor,
         search_times: Tensor,
         templates: Tensor,
         centres: Tensor,
@@ -69,7 +80,7 @@ class MatcherPart(nn.Module):
 
         Parameters
         ----------
-        tokens, quarter, eighth : Tensor
+        tokens, quarter, eighth, ground : Tensor
             What the stem made of S views.
         search_times : Tensor
             (S,).
@@ -85,7 +96,7 @@ class MatcherPart(nn.Module):
             templates[None],
             centres[None],
             template_times[None],
-            (tokens, quarter, eighth),
+            (tokens, quarter, eighth, ground),
             torch.zeros_like(tokens[None, :, :2, 0, 0]),
             search_times[None],
         )
@@ -120,16 +131,18 @@ def export_tracker(network: TrackerNetwork, folder: Path, name: str) -> None:
     described = {"network": json.dumps(asdict(options))}
     stem, matcher = StemPart(options), MatcherPart(options)
     stem.stem.load_state_dict(network.encoder.stem.state_dict())
+    stem.ground.load_state_dict(network.ground.state_dict())
     matcher.network.load_state_dict(network.state_dict())
     view, side, cells = options.view, options.template, options.view // PATCH
     views = torch.zeros(TEMPLATES, TIMES, view, view)
-    maps = ["tokens", "quarter", "eighth"]
+    maps = ["tokens", "quarter", "eighth", "ground"]
     path = folder / f"{name}_stem"
     _write(stem, (views,), ["pictures"], maps, 1, {**described, "part": "stem"}, path)
     inputs = (
         torch.zeros(TEMPLATES, options.width, cells, cells),
         torch.zeros(TEMPLATES, options.stem[1], 4 * cells, 4 * cells),
         torch.zeros(TEMPLATES, options.stem[2], 2 * cells, 2 * cells),
+        torch.zeros(TEMPLATES, TAIL, 2 * cells, 2 * cells),
         torch.zeros(TEMPLATES),
         torch.zeros(TEMPLATES, TIMES, side, side),
         torch.zeros(TEMPLATES, 2),
@@ -139,7 +152,7 @@ def export_tracker(network: TrackerNetwork, folder: Path, name: str) -> None:
     outputs = ["heat", "occluded", "sure", "body"]
     described["part"] = "matcher"
     path = folder / name
-    _write(matcher, inputs, names, outputs, 4, described, path)
+    _write(matcher, inputs, names, outputs, 5, described, path)
 
 
 def export_refiner(network: Refiner, options: RefinerOptions, folder: Path, name: str) -> None:

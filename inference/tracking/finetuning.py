@@ -128,9 +128,9 @@ def start_from(task: nn.Module, start: Path) -> None:
         if key not in own:
             continue
         new = own[key]
-        if new.ndim == 4 and value.shape[1] < new.shape[1]:
+        more = new.shape[1] - value.shape[1] if new.ndim == value.ndim > 1 else 0
+        if more > 0 and value.shape == new[:, :-more].shape:
             # Inputs that the earlier network did not have start without any say.
-            more = new.shape[1] - value.shape[1]
             value = torch.cat([value, torch.zeros_like(new[:, :more])], dim=1)
         if value.shape == new.shape:
             fitting[key] = value

@@ -35,6 +35,8 @@ FOLLOW_ABOVE = 0.6
 """Confidence from which a tracked frame may become a template."""
 WINDOW = 48
 """Frames on either side that are joined again after each batch; the whole stretch at its end."""
+SAME_CHANCE = 1e-4
+"""Difference of a point's chance up to which what was read of it stays."""
 MOVED = 0.25
 """Picture pixels by which an answer must change to be told again."""
 
@@ -54,11 +56,15 @@ class _Front:
 
 @dataclass(slots=True, eq=False)
 class _Stretch:
-    """The frames between two anchors (or an anchor and the end), both ends included."""
+    """The frames between two anchors (or an anchor and the end), both ends included.
+
+    ``read`` holds, for frames that were read before, the best candidate, its chance and the point.
+    """
 
     candidates: dict[int, Candidates] = field(default_factory=dict)
     answers: dict[int, Answer] = field(default_factory=dict)  # anchored frames have none
     said: dict[int, NDArray[np.float32]] = field(default_factory=dict)  # (x, y), no offset added
+    read: dict[int, tuple[int, float, TrackedPoint]] = field(default_factory=dict)
 
 
 class TrackingJob:
@@ -202,39 +208,46 @@ class TrackingJob:
         chain = sorted(stretch.candidates.items())
         if around is not None:
             chain = [link for link in chain if abs(link[0] - around) <= WINDOW]
-        geometry = self._seen.geometry
         points = []
-        for (number, candidates), chances in zip(chain, posteriors(chain), strict=True):
+        for (number, _), chances in zip(chain, posteriors(chain), strict=True):
             if number not in stretch.answers:
                 continue
-            answer = stretch.answers[number]
             best = int(chances.argmax())
             chance = float(chances[best])
-            if best == len(candidates.points):
-                self.evidence.pop(number, None)
-                points.append(TrackedPoint(number, None, None, "absent", chance))
-                continue
-            evidence = Evidence(
-                chance,
-                float(candidates.sharpness[best]),
-                answer.sure,
-                float(candidates.mass[best]),
-                float(candidates.moved[best]),
-                answer.occluded,
-                float(candidates.alike[best]),
-                min(abs(number - anchor.frame) for anchor in self._placed),
-            )
-            self.evidence[number] = evidence
-            place = candidates.points[best]
-            stretch.said[number] = geometry.to_picture(place)
-            hidden = answer.occluded > OCCLUDED_ABOVE
-            if hidden and self._offsets is not None:
-                place = place + self._offsets.at(np.array([number]), place[None])[0]
-            limit = (geometry.columns - 1, geometry.rows - 1)
-            x, y = np.clip(geometry.to_picture(place), 0.0, limit).tolist()
-            state = "occluded" if hidden else "visible"
-            points.append(TrackedPoint(number, x, y, state, self._tracker.confidence(evidence)))
+            before = stretch.read.get(number)
+            if before is None or before[0] != best or abs(before[1] - chance) > SAME_CHANCE:
+                point = self._read(stretch, number, best, chance)
+                stretch.read[number] = before = (best, chance, point)
+            points.append(before[2])
         return points
+
+    def _read(self, stretch: _Stretch, number: int, best: int, chance: float) -> TrackedPoint:
+        """Make a point of the best candidate of a frame."""
+        candidates, answer = stretch.candidates[number], stretch.answers[number]
+        if best == len(candidates.points):
+            self.evidence.pop(number, None)
+            return TrackedPoint(number, None, None, "absent", chance)
+        evidence = Evidence(
+            chance,
+            float(candidates.sharpness[best]),
+            answer.sure,
+            float(candidates.mass[best]),
+            float(candidates.moved[best]),
+            answer.occluded,
+            float(candidates.alike[best]),
+            min(abs(number - anchor.frame) for anchor in self._placed),
+        )
+        self.evidence[number] = evidence
+        geometry = self._seen.geometry
+        place = candidates.points[best]
+        stretch.said[number] = geometry.to_picture(place)
+        hidden = answer.occluded > OCCLUDED_ABOVE
+        if hidden and self._offsets is not None:
+            place = place + self._offsets.at(np.array([number]), place[None])[0]
+        limit = (geometry.columns - 1, geometry.rows - 1)
+        x, y = np.clip(geometry.to_picture(place), 0.0, limit).tolist()
+        state = "occluded" if hidden else "visible"
+        return TrackedPoint(number, x, y, state, self._tracker.confidence(evidence))
 
     def _changed(self, points: list[TrackedPoint]) -> list[TrackedPoint]:
         """Return the points that are new or have changed since they were told."""

@@ -8,9 +8,10 @@ part is computed once for a batch of frames. The method is that of FIMAE (arXiv 
 ConTrack's several templates and catheter-body head (arXiv 2307.07541); one-way attention after
 MixFormer (arXiv 2203.11082). The transformer is there to know which device is meant and what
 belongs to it; a correlation of the templates' features with the frame's (SiamFC, arXiv 1606.09549)
-beside it tells the place, which so small a transformer learns from few runs only slowly. Its widest
-part weighs the template's cells by what the network thinks belongs to the tube, so that the shaft
-tells where a tip is that contrast hides. Convolutions put together what both say.
+tells the place, which so small a transformer learns from few runs only slowly. Its widest part
+weighs the template's cells by what the network thinks belongs to the tube, so that the shaft tells
+where a tip is that contrast hides. The transformer reads the correlations as well as the picture,
+and so weighs one place against all others; convolutions put together what both say.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from inference.tracking.correlation import correlate, unit
+
 PATCH = 16
 """Side of a token's patch in view pixels."""
 CELL = 2
@@ -29,8 +32,12 @@ KERNELS = (3, 7)
 """Sides, in steps of 4 view pixels, of the template's parts that are correlated with the frame."""
 WIDE_KERNEL = 9
 """Side, in steps of 8 view pixels, of the template's weighted part that is correlated."""
+COARSE, FINE = 4, 2
+"""How many heatmap cells, and cells of the fine correlations, lie along a step of 8 view pixels."""
+TAIL = 64
+"""Channels, in steps of 8 view pixels, in which picture, transformer and correlations meet."""
 CORRECTIONS = 3
-"""Convolutional corrections in steps of 8 view pixels; what they correct is seen 120 across."""
+"""Convolutional corrections of what meets; each is seen from 16 view pixels further."""
 FRAME_STEP = 0.25
 """How far apart two frames are in the embedding, in steps of a patch."""
 TIMES = 3
@@ -118,25 +125,6 @@ def _down(inputs: int, outputs: int) -> nn.Sequential:
     )
 
 
-class Correction(nn.Module):
-    """Two 3x3 convolutions that are added to what they read, without norms (arXiv 1707.02921).
-
-    It starts as the identity, so that a network that was trained without it goes on from where it
-    was. On a CPU a norm takes as long as a convolution in 8 bits.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, h, w) to the same shape."""
-        return x + self.second(F.relu(self.first(x)))
-
-
 class Stem(nn.Module):
     """Pixels to tokens of stride 16, keeping the finer maps for the heads."""
 
@@ -153,6 +141,23 @@ class Stem(nn.Module):
         quarter = self.at_quarter(self.at_half(pixels))
         eighth = self.at_eighth(quarter)
         return self.token(eighth), quarter, eighth
+
+
+class Ground(nn.Module):
+    """What of a frame does not depend on what is looked for in it: made once for all tips."""
+
+    def __init__(self, options: NetworkOptions) -> None:
+        super().__init__()
+        _, b, c = options.stem
+        self.from_quarter = nn.Conv2d(b, TAIL, 4, stride=2, padding=1, bias=False)
+        self.from_eighth = nn.Conv2d(c, TAIL, 3, padding=1)
+
+    def forward(
+        self, tokens: Tensor, quarter: Tensor, eighth: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the stem's tokens, its finer maps at length 1, and what the tail reads of them."""
+        meets = self.from_quarter(quarter) + self.from_eighth(eighth)
+        return tokens, unit(quarter), unit(eighth), meets
 
 
 def attend(
@@ -208,8 +213,7 @@ class Block(nn.Module):
         seen = self.norm_attention(x)
         width = x.shape[-1]
         query = F.linear(seen, self.qkv.weight[:width], self.qkv.bias[:width])
-        near = F.avg_pool2d(seen.transpose(1, 2).unflatten(-1, (rows, -1)), 2)
-        near = near.flatten(2).transpose(1, 2)
+        near = _pooled(seen.unflatten(1, (rows, -1))).flatten(1, 2)
         key, value = F.linear(near, self.qkv.weight[width:], self.qkv.bias[width:]).chunk(2, dim=-1)
         key = torch.cat([memory[0], key], dim=1)
         value = torch.cat([memory[1], value], dim=1)
@@ -219,6 +223,14 @@ class Block(nn.Module):
         """Add to the tokens what attention saw, and what the tokens make of it."""
         x = x + self.out(seen)
         return x + self.mlp(self.norm_mlp(x))
+
+
+def _pooled(grid: Tensor) -> Tensor:
+    """Return the means of each two by two cells of (B, rows, columns, width)."""
+    # In 8 bits, ONNX Runtime's own pooling takes ten times as long as these sums.
+    rows, columns = grid.shape[1] // 2 * 2, grid.shape[2] // 2 * 2
+    pairs = grid[:, 0:rows:2] + grid[:, 1:rows:2]
+    return (pairs[:, :, 0:columns:2] + pairs[:, :, 1:columns:2]) / 4
 
 
 class Encoder(nn.Module):
@@ -251,35 +263,51 @@ class Encoder(nn.Module):
         return tokens.flatten(2).transpose(1, 2) + place.flatten(1, 2)
 
 
+class Correction(nn.Module):
+    """Two 3x3 convolutions that are added to what they read, without norms (arXiv 1707.02921).
+
+    It starts as the identity, so that a network that was trained without it goes on from where it
+    was. On a CPU a norm takes as long as a convolution in 8 bits.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) to the same shape."""
+        return x + self.second(F.relu(self.first(x)))
+
+
 class TrackerNetwork(nn.Module):
     """Templates and searched frames in; where the tip is, and how it is seen, out."""
 
     def __init__(self, options: NetworkOptions) -> None:
         super().__init__()
         self.options = options
-        _, b, c = options.stem
-        width = options.width
+        width, c = options.width, options.stem[-1]
+        alike = TEMPLATES * (1 + FINE**2 * len(KERNELS))
         self.encoder = Encoder(options)
+        self.ground = Ground(options)
         self.kind = nn.Parameter(torch.zeros(TEMPLATES, width))
-        self.from_tokens = nn.Linear(width, c)
         self.belongs = nn.Conv2d(c, 1, 1)
-        self.at_eighth = nn.Sequential(
-            nn.Conv2d(2 * c + TEMPLATES, b, 3, padding=1, bias=False),
-            nn.GroupNorm(8, b),
+        self.to_tokens = nn.Linear(4 * alike, width, bias=False)
+        nn.init.zeros_(self.to_tokens.weight)
+        self.from_tokens = nn.Linear(width, TAIL)
+        self.from_alike = nn.Conv2d(alike, TAIL, 3, padding=1, bias=False)
+        self.tail = nn.Sequential(
+            nn.GroupNorm(8, TAIL),
             nn.ReLU(inplace=True),
-            *(Correction(b) for _ in range(CORRECTIONS)),
+            *(Correction(TAIL) for _ in range(CORRECTIONS)),
         )
-        self.at_quarter = nn.Sequential(
-            nn.Conv2d(2 * b + TEMPLATES * len(KERNELS), b, 3, padding=1, bias=False),
-            nn.GroupNorm(8, b),
-            nn.ReLU(inplace=True),
-            Correction(b),
-        )
-        self.to_heat = nn.Conv2d(b, 4, 3, padding=1)
-        self.to_body = nn.Conv2d(b, 1, 1)
+        self.to_heat = nn.Conv2d(TAIL, COARSE**2, 3, padding=1)
+        self.to_body = nn.Conv2d(TAIL, FINE**2, 1)
         self.summary = nn.Sequential(nn.Linear(2 * width, width), nn.GELU(approximate="tanh"))
         self.to_absent = nn.Linear(width, 1)
-        self.to_seen = nn.Linear(2 * width, 2)
+        self.to_seen = nn.Linear(2 * width + TAIL, 2)
 
     def forward(
         self,
@@ -306,7 +334,7 @@ class TrackerNetwork(nn.Module):
         origins : Tensor
             (C, S, 2) view position (x, y) of each part's top left pixel.
         """
-        maps = self.encoder.stem(search.flatten(0, 1))
+        maps = self.ground(*self.encoder.stem(search.flatten(0, 1)))
         return self.match(templates, centres, template_times, maps, origins, search_times)
 
     def match(
@@ -314,11 +342,11 @@ class TrackerNetwork(nn.Module):
         templates: Tensor,
         centres: Tensor,
         template_times: Tensor,
-        maps: tuple[Tensor, Tensor, Tensor],
+        maps: tuple[Tensor, Tensor, Tensor, Tensor],
         origins: Tensor,
         search_times: Tensor,
     ) -> Prediction:
-        """Search for the tip in frames that the stem has read: ``maps`` is what it returned."""
+        """Search for the tip in frames that were read: ``maps`` is what `Ground` returned."""
         clips, kept, _, side, _ = templates.shape
         frames = search_times.shape[1]
         shape = (clips, frames)
@@ -329,8 +357,14 @@ class TrackerNetwork(nn.Module):
         known = known.view(clips, kept, -1, known.shape[-1]) + self.kind[None, :kept, None]
         known = known.flatten(1, 2)
 
-        token, quarter, eighth = maps
+        token, quarter, eighth, ground = maps
+        fine = self._correlate(pattern, quarter, KERNELS, shape)
+        share = torch.sigmoid(self.belongs(coarse_pattern))
+        wide = self._correlate(coarse_pattern, eighth, (WIDE_KERNEL,), shape, share)
+        alike = torch.cat([wide, F.pixel_unshuffle(fine, FINE)], dim=1)
+
         x = encoder.embed(token, origins.reshape(-1, 2), search_times.reshape(-1))
+        x = x + self.to_tokens(F.pixel_unshuffle(alike, 2).flatten(2).transpose(1, 2))
         for block in encoder.blocks:
             known, (key, value) = block(known)
             memory = (_spread(key, frames), _spread(value, frames))
@@ -338,30 +372,21 @@ class TrackerNetwork(nn.Module):
         x = encoder.norm(x)
 
         h, w = token.shape[-2:]
-        grid = self.from_tokens(x).transpose(1, 2).reshape(clips * frames, -1, h, w)
-        grid = F.interpolate(grid, scale_factor=2.0, mode="nearest")
-        share = torch.sigmoid(self.belongs(coarse_pattern))
-        alike = correlate(
-            coarse_pattern.unflatten(0, (clips, kept)),
-            eighth.unflatten(0, shape),
-            WIDE_KERNEL,
-            share.unflatten(0, (clips, kept)),
-        )
-        grid = self.at_eighth(torch.cat([grid, eighth, alike.flatten(0, 1)], dim=1))
-        grid = F.interpolate(grid, scale_factor=2.0, mode="nearest")
-        fine, ground = pattern.unflatten(0, (clips, kept)), quarter.unflatten(0, shape)
-        alike = torch.cat([correlate(fine, ground, kernel) for kernel in KERNELS], dim=2)
-        grid = self.at_quarter(torch.cat([grid, quarter, alike.flatten(0, 1)], dim=1))
-        heat = F.pixel_shuffle(self.to_heat(grid), 2)
-        body = self.to_body(grid)
+        said = self.from_tokens(x).transpose(1, 2).unflatten(-1, (h, w))
+        said = F.interpolate(said, scale_factor=2.0, mode="nearest")
+        grid = self.tail(ground + said + self.from_alike(alike))
+        heat = F.pixel_shuffle(self.to_heat(grid), COARSE)
+        body = F.pixel_shuffle(self.to_body(grid), FINE)
 
-        # The heatmap's own mass says which tokens speak for the tip.
-        share = heat.detach().flatten(1).softmax(dim=-1).view(clips * frames, h, 8, w, 8)
-        share = share.sum(dim=(2, 4)).flatten(1)
+        # The heatmap's own mass says which places speak for the tip.
+        share = heat.detach().flatten(1).softmax(dim=-1)
+        share = share.view(-1, 2 * h, COARSE, 2 * w, COARSE).sum(dim=(2, 4))
+        met_at_peak = (grid.flatten(2) @ share.flatten(1)[..., None])[..., 0]
+        share = share.view(-1, h, 2, w, 2).sum(dim=(2, 4)).flatten(1)
         at_peak = (share[:, None, :] @ x)[:, 0]
         gist = self.summary(torch.cat([x.mean(dim=1), at_peak], dim=-1))
         absent = self.to_absent(gist)
-        seen = self.to_seen(torch.cat([gist, at_peak], dim=-1))
+        seen = self.to_seen(torch.cat([gist, at_peak, met_at_peak], dim=-1))
         return Prediction(
             heat=torch.cat([absent, heat.flatten(1)], dim=-1).view(*shape, -1),
             body=body.view(*shape, 4 * h, 4 * w),
@@ -369,52 +394,23 @@ class TrackerNetwork(nn.Module):
             sure=seen[:, 1].view(shape),
         )
 
+    def _correlate(
+        self,
+        pattern: Tensor,
+        ground: Tensor,
+        sides: tuple[int, ...],
+        shape: tuple[int, int],
+        weight: Tensor | None = None,
+    ) -> Tensor:
+        """Correlate (C * K, ...) templates with (C * S, ...) frames: (C * S, K * sides, h, w)."""
+        clips = shape[0]
+        pattern = unit(pattern).unflatten(0, (clips, -1))
+        weight = weight.unflatten(0, (clips, -1)) if weight is not None else None
+        ground = ground.unflatten(0, shape)
+        found = [correlate(pattern, ground, side, weight) for side in sides]
+        return torch.cat(found, dim=2).flatten(0, 1)
+
 
 def _spread(memory: Tensor, frames: int) -> Tensor:
     """Repeat (C, N, width) for each searched frame: (C * frames, N, width)."""
     return memory[:, None].expand(-1, frames, -1, -1).flatten(0, 1)
-
-
-def _unit(features: Tensor) -> Tensor:
-    """Scale (C, N, c, h, w) features to length 1 along c."""
-    # ONNX Runtime is several times faster at a sum of squares than at a norm.
-    features = features.float()
-    return features * (features.square().sum(dim=2, keepdim=True) + 1e-12).rsqrt()
-
-
-def correlate(pattern: Tensor, frame: Tensor, side: int, weight: Tensor | None = None) -> Tensor:
-    """Correlate the middle of each template with each searched frame.
-
-    Parameters
-    ----------
-    pattern, frame : Tensor
-        (C, K, c, p, p) and (C, S, c, h, w) features of the same stride.
-    side : int
-        Odd side of the part of the template that is used, in cells; less in a small template.
-    weight : Tensor, optional
-        (C, K, 1, p, p) how much each cell of a template counts, positive.
-
-    Returns
-    -------
-    Tensor
-        (C, S, K, h, w) mean cosine similarities.
-    """
-    across = pattern.shape[-1]
-    side = min(side, (across - 1) // 2 * 2 + 1)
-    middle, reach = across // 2, side // 2
-    part = slice(middle - reach, middle + reach + 1)
-    kernel = _unit(pattern[..., part, part])
-    if weight is None:
-        kernel = kernel / side**2
-    else:
-        weight = weight[..., part, part]
-        kernel = kernel * (weight / weight.sum(dim=(-2, -1), keepdim=True))
-    ground = _unit(frame)
-    # Every cell of the template with every place of the frame, then summed along the shifts: three
-    # to five times as fast on a CPU as a convolution with so few and so large kernels.
-    clips, kept, channels = kernel.shape[:3]
-    frames, (rows, columns) = ground.shape[1], ground.shape[-2:]
-    cells = kernel.flip((-2, -1)).permute(0, 1, 3, 4, 2).reshape(clips, 1, -1, channels)
-    pairs = (cells.to(ground.dtype) @ ground.flatten(3)).flatten(0, 1).float()
-    found = F.fold(pairs, (rows, columns), side, padding=reach)
-    return found.view(clips, frames, kept, rows, columns)

@@ -8,7 +8,6 @@ anchors at both ends of a stretch hold it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -89,8 +88,7 @@ def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]
     found = np.flatnonzero(peaks) if peaks.any() else np.arange(1)
     best = found[np.argsort(peaks[found])[::-1][:CANDIDATES]]
     best = best[peaks[best] >= LEAST_SHARE * peaks[best[0]]]
-    refined = np.array([_refine(grid, *divmod(int(i), columns)) for i in best], np.float32)
-    points, sharpness = refined[:, :2], refined[:, 2]
+    points, sharpness = _refine(grid, *np.divmod(best, columns))
     limit = np.array([shape[1] - 1, shape[0] - 1], np.float32)
     points = np.clip(points * cell + (cell - 1) / 2, 0.0, limit)
     scores = np.log(np.maximum(peaks[best], 1e-9)).astype(np.float32)
@@ -99,17 +97,22 @@ def find_candidates(heat: NDArray[np.float32], cell: int, shape: tuple[int, int]
     return Candidates(points, scores, absent, sharpness, half, still, still.copy())
 
 
-def _refine(grid: NDArray[np.float32], row: int, column: int) -> tuple[float, float, float]:
-    """Centroid (x, y) of the 7x7 cells around a peak, and how much of them is near it."""
-    top, left = max(0, row - 3), max(0, column - 3)
-    near = grid[top : row + 4, left : column + 4]
-    total = float(near.sum())
-    if total <= 0.0:
-        return float(column), float(row), 0.0
-    rows, columns = np.mgrid[top : top + near.shape[0], left : left + near.shape[1]]
-    x, y = float((near * columns).sum() / total), float((near * rows).sum() / total)
-    inside = (columns - x) ** 2 + (rows - y) ** 2 <= NEAR**2
-    return x, y, float(near[inside].sum() / total)
+def _refine(
+    grid: NDArray[np.float32], rows: NDArray[np.integer], columns: NDArray[np.integer]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Centroids (n, 2) of the 7x7 cells around peaks, and how much of them is near it (n,)."""
+    beside = np.arange(-3, 4)
+    padded = cv2.copyMakeBorder(grid, 3, 3, 3, 3, cv2.BORDER_CONSTANT)
+    near = padded[
+        (rows[:, None] + beside + 3)[:, :, None], (columns[:, None] + beside + 3)[:, None]
+    ]
+    total = near.sum(axis=(1, 2))
+    near = near / np.maximum(total, 1e-30)[:, None, None]
+    x, y = near.sum(axis=1) @ beside, near.sum(axis=2) @ beside
+    off = (beside - x[:, None])[:, None] ** 2 + (beside - y[:, None])[:, :, None] ** 2
+    sharpness = np.where(off <= NEAR**2, near, 0.0).sum(axis=(1, 2))
+    points = np.stack([columns + x, rows + y], axis=-1)
+    return points.astype(np.float32), sharpness.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,34 +198,51 @@ def posteriors(chain: list[tuple[int, Candidates]]) -> list[NDArray[np.float64]]
     list of ndarray
         One (n + 1,) array a frame, the last entry for "absent"; each sums to 1.
     """
-    local = [np.append(c.scores, c.absent).astype(np.float64) for _, c in chain]
-    links = [_transition(a, b, later - earlier) for (earlier, a), (later, b) in pairwise(chain)]
-    forward = [local[0]]
-    for link, own in zip(links, local[1:], strict=True):
-        forward.append(own + _sum(forward[-1][:, None] + link, 0))
-    backward = [np.zeros_like(local[-1])]
-    for link, own in zip(reversed(links), reversed(local[1:]), strict=True):
-        backward.append(_sum(link + (own + backward[-1])[None, :], 1))
-    result = []
-    for a, b in zip(forward, reversed(backward), strict=True):
-        both = np.exp(a + b - (a + b).max())
-        result.append(both / both.sum())
-    return result
+    most = max(len(candidates.points) for _, candidates in chain)
+    points = np.zeros((len(chain), most, 2))
+    local = np.zeros((len(chain), most + 1))
+    for slot, (_, candidates) in enumerate(chain):
+        count = len(candidates.points)
+        said = np.append(candidates.scores, candidates.absent).astype(np.float64)
+        shares = np.exp(said - said.max())
+        points[slot, :count] = candidates.points
+        local[slot, :count], local[slot, -1] = shares[:-1], shares[-1]
+    links = _transitions(points, np.diff([number for number, _ in chain]))
+    forward, backward = local.copy(), np.ones_like(local)
+    for slot, link in enumerate(links, 1):
+        forward[slot] *= forward[slot - 1] @ link
+        forward[slot] /= forward[slot].sum()
+    for slot in range(len(links) - 1, -1, -1):
+        backward[slot] = links[slot] @ (local[slot + 1] * backward[slot + 1])
+        backward[slot] /= backward[slot].sum()
+    both = forward * backward
+    both /= both.sum(axis=1, keepdims=True)
+    return [
+        np.append(chances[: len(candidates.points)], chances[-1])
+        for chances, (_, candidates) in zip(both, chain, strict=True)
+    ]
 
 
-def _transition(before: Candidates, after: Candidates, gap: int) -> NDArray[np.float64]:
-    """Logarithm of how likely each step is, (n + 1, m + 1); heavy tails forgive a jump."""
-    n, m = len(before.points), len(after.points)
-    link = np.full((n + 1, m + 1), -ABSENT_CHANGE)
-    step = after.points[None].astype(np.float64) - before.points[:, None]
+def _transitions(points: NDArray[np.float64], gaps: NDArray[np.integer]) -> NDArray[np.float64]:
+    """How likely each step between frames is; heavy tails forgive a jump.
+
+    Parameters
+    ----------
+    points : ndarray
+        (t, n, 2) candidates of each frame.
+    gaps : ndarray
+        (t - 1,) frames from each to the next.
+
+    Returns
+    -------
+    ndarray
+        (t - 1, n + 1, n + 1), the last row and column for "absent".
+    """
+    step = points[1:, None] - points[:-1, :, None]
     # The heart carries the tip to and fro, so that distance does not grow with time for long.
-    reach = MOTION * min(gap, 4) ** 0.5
-    link[:n, :m] = -2.0 * np.log1p((step**2).sum(-1) / (2.0 * reach**2))
-    link[n, m] = 0.0
-    return link
-
-
-def _sum(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
-    """Logarithm of the sum of exponentials."""
-    top = values.max(axis=axis)
-    return np.asarray(top + np.log(np.exp(values - np.expand_dims(top, axis)).sum(axis=axis)))
+    reach = MOTION * np.minimum(gaps, 4) ** 0.5
+    near = 1.0 / (1.0 + (step**2).sum(-1) / (2.0 * reach[:, None, None] ** 2)) ** 2
+    links = np.full((len(gaps), points.shape[1] + 1, points.shape[1] + 1), np.exp(-ABSENT_CHANGE))
+    links[:, :-1, :-1] = near
+    links[:, -1, -1] = 1.0
+    return links

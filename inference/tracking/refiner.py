@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from inference.tracking.network import TEMPLATES, TIMES, correlate
+from inference.tracking.correlation import correlate, unit
+from inference.tracking.network import TEMPLATES, TIMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Refiner(nn.Module):
         quarter = self.at_quarter(half)
         count = clips * kept
         belongs = torch.sigmoid(self.belongs(quarter[:count])).unflatten(0, (clips, kept))
-        near, wide = self.near(half), self.wide(quarter)
+        near, wide = unit(self.near(half)), unit(self.wide(quarter))
         alike = correlate(
             wide[:count].unflatten(0, (clips, kept)),
             wide[count:].unflatten(0, shape),

@@ -25,7 +25,7 @@ from inference.tracking.views import ViewGeometry, crop, normalise, shrink
 
 CELL = 2  # as in inference.tracking.network, which would import torch
 TEMPLATES = 3
-MAPS = ("tokens", "quarter", "eighth")
+MAPS = ("tokens", "quarter", "eighth", "ground")
 PARTS = ("_stem", "", "_refiner")
 """Endings of the names of the tracker's three networks."""
 TIME_LIMIT = 30.0

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 import inference.tracking
 from inference.runtime import OnnxRunner, weights_path
 from inference.tracking import tracker
+from inference.tracking.correlation import correlate, unit
 from inference.tracking.export import build_part
 from inference.tracking.finetuning import Finetuning, decode_peak, heat_target, start_from
 from inference.tracking.network import (
@@ -20,7 +21,6 @@ from inference.tracking.network import (
     Correction,
     NetworkOptions,
     TrackerNetwork,
-    correlate,
 )
 from inference.tracking.pretraining import (
     MASKS,
@@ -85,7 +85,7 @@ def test_the_cpu_path_agrees_with_the_network_on_what_it_shares():
 
 @pytest.mark.parametrize("side", [3, 13])
 def test_a_correlation_is_highest_where_the_template_was_cut(side):
-    frame = torch.randn(1, 1, 6, 40, 40)
+    frame = unit(torch.randn(1, 1, 6, 40, 40))
     pattern = frame[:, :, :, 10:30, 5:25]  # its middle, 10, lies at (15, 20)
     weight = torch.rand(1, 1, 1, 20, 20) + 0.1
     for chosen in (None, weight):
@@ -96,7 +96,7 @@ def test_a_correlation_is_highest_where_the_template_was_cut(side):
 
 def test_a_correlation_is_the_mean_cosine_over_the_template():
     pattern, frame = torch.randn(2, 3, 4, 10, 10), torch.randn(2, 2, 4, 16, 16)
-    found = correlate(pattern, frame, 5)
+    found = correlate(unit(pattern), unit(frame), 5)
     kernel = torch.nn.functional.normalize(pattern[..., 3:8, 3:8], dim=2) / 25
     ground = torch.nn.functional.normalize(frame, dim=2)
     for clip in range(2):
