@@ -5,12 +5,15 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+FLOOR = 1e-6
+"""Least squared length of features. The ONNX export drops sums with anything below 1e-8."""
+
 
 def unit(features: Tensor) -> Tensor:
     """Scale (..., c, h, w) features to length 1 along c."""
     # ONNX Runtime is several times faster at a sum of squares than at a norm.
     features = features.float()
-    return features * (features.square().sum(dim=-3, keepdim=True) + 1e-12).rsqrt()
+    return features * (features.square().sum(dim=-3, keepdim=True) + FLOOR).rsqrt()
 
 
 def correlate(pattern: Tensor, frame: Tensor, side: int, weight: Tensor | None = None) -> Tensor:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 OnPoints = Callable[[list[TrackedPoint]], None]
 """Receives points; a frame told again replaces what was said of it before."""
 
-BATCH = 6
+BATCH = 8
 """Frames a call of the networks: few enough to stop within 200 ms."""
 SHAFTS, SHOWN = 3, 2
 """Anchors, and tracked frames, whose shafts are looked for where the tip is hidden."""
@@ -131,7 +131,7 @@ class TrackingJob:
             others = {key: value for key, value in templates.items() if key != frame}
             if should_stop() or not others:
                 return None
-            self._seen.views(frame)
+            self._seen.read(frame)
             answer = self._search(self._front(others, frame, []), [frame])[0]
             if len(answer.candidates.points) and answer.occluded > OCCLUDED_ABOVE:
                 said[frame] = answer.candidates.points[int(answer.candidates.scores.argmax())]
@@ -184,7 +184,7 @@ class TrackingJob:
         for number in numbers:
             if should_stop():
                 return None
-            self._seen.views(number)
+            self._seen.read(number)
         answers = self._search(front, numbers)
         stretch = self._stretches[front.stretch]
         for number, answer in zip(numbers, answers, strict=True):

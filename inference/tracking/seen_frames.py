@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
@@ -17,19 +16,31 @@ from inference.tracking.views import FINE_VIEW, ViewGeometry, fine_crop, normali
 
 PICTURES_KEPT = 24
 MAPS_KEPT = 100
-"""Frames (of 1.4 MB) whose maps are kept: tracking anew, or another tip, is faster then."""
+"""Frames (of 1.6 MB) whose maps are kept: tracking anew, or another tip, is faster then."""
 SHAFTS_KEPT = 40
 """Tips (0.7 MB each) whose shafts are kept."""
 
 Maps = tuple[NDArray[np.float32], ...]
+"""What the stem makes of some frames read together, the frames along the first axis of each."""
 
 
-@dataclass(slots=True)
 class _Picture:
-    """One frame at both sizes."""
+    """One frame at both sizes, made by the first thread that asks for them."""
 
-    fine: NDArray[np.generic]  # longer side FINE_VIEW
-    view: NDArray[np.float32]  # (side, side), normalised
+    def __init__(self, pixels: NDArray[np.generic], side: int) -> None:
+        self._pixels: NDArray[np.generic] | None = pixels
+        self._side = side
+        self._lock = Lock()
+
+    def sizes(self) -> tuple[NDArray[np.generic], NDArray[np.float32]]:
+        """Return the picture, its longer side ``FINE_VIEW``, and its normalised view."""
+        with self._lock:
+            if self._pixels is not None:
+                pixels, self._pixels = self._pixels, None
+                same = pixels.shape == (FINE_VIEW, FINE_VIEW)
+                self._fine = pixels if same else shrink(pixels, FINE_VIEW)
+                self._view = normalise(shrink(pixels, self._side))
+        return self._fine, self._view
 
 
 class SeenFrames:
@@ -50,13 +61,18 @@ class SeenFrames:
         self.fine_geometry = ViewGeometry(frames.rows, frames.columns, FINE_VIEW)
         self._stem = stem
         self._pictures: OrderedDict[int, _Picture] = OrderedDict()
-        self._maps: OrderedDict[int, Maps] = OrderedDict()
+        self._maps: OrderedDict[int, tuple[Maps, int]] = OrderedDict()  # and the frame's slot
         self._shafts: OrderedDict[tuple[float, ...], Shaft] = OrderedDict()
         self._map_lock, self._picture_lock, self._shaft_lock = Lock(), Lock(), Lock()
 
+    def read(self, frame: int) -> None:
+        """Read what the views of a frame are made from."""
+        for time in self._times(frame):
+            self._picture(time)
+
     def views(self, frame: int) -> list[NDArray[np.float32]]:
         """Return the views of a frame, of the one before and of the one after."""
-        return [self._picture(time).view for time in self._times(frame)]
+        return [self._picture(time).sizes()[1] for time in self._times(frame)]
 
     def fine_crops(
         self, frame: int, centre: NDArray[np.floating], side: int
@@ -64,7 +80,7 @@ class SeenFrames:
         """Cut (TIMES, side, side) around picture position ``centre``, on the fine scale."""
         at = self.fine_geometry.to_view(centre)
         times = self._times(frame)
-        cut = {time: fine_crop(self._picture(time).fine, at, side) for time in set(times)}
+        cut = {time: fine_crop(self._picture(time).sizes()[0], at, side) for time in set(times)}
         return np.stack([cut[time] for time in times])
 
     def maps(self, frames: list[int]) -> list[NDArray[np.float32]]:
@@ -77,17 +93,18 @@ class SeenFrames:
         new = [frame for frame in frames if frame not in kept]
         if new:
             made = self._stem({"pictures": np.stack([np.stack(self.views(f)) for f in new])})
-            for slot, frame in enumerate(new):
-                kept[frame] = tuple(part[slot].copy() for part in made)
+            kept |= {frame: (made, slot) for slot, frame in enumerate(new)}
         with self._map_lock:
             for frame in frames:
                 self._maps[frame] = kept[frame]
                 self._maps.move_to_end(frame)
             while len(self._maps) > max(MAPS_KEPT, len(frames)):
                 self._maps.popitem(last=False)
-        if new == frames:
-            return list(made)
-        return [np.stack(parts) for parts in zip(*(kept[f] for f in frames), strict=True)]
+        batch, first = kept[frames[0]]
+        if all(kept[f][0] is batch and kept[f][1] == first + i for i, f in enumerate(frames)):
+            return [part[first : first + len(frames)] for part in batch]
+        places = [kept[frame] for frame in frames]
+        return [np.stack([maps[part][slot] for maps, slot in places]) for part in range(len(batch))]
 
     def shaft(self, place: tuple[float, ...], make: Callable[[], Shaft]) -> Shaft:
         """Return the shaft around a tip that was placed by hand; made when first asked for."""
@@ -106,9 +123,7 @@ class SeenFrames:
             if frame in self._pictures:
                 self._pictures.move_to_end(frame)
                 return self._pictures[frame]
-            pixels = self.frames.read(frame)
-            fine = pixels if pixels.shape == (FINE_VIEW, FINE_VIEW) else shrink(pixels, FINE_VIEW)
-            picture = _Picture(fine, normalise(shrink(pixels, self.geometry.side)))
+            picture = _Picture(self.frames.read(frame), self.geometry.side)
             self._pictures[frame] = picture
             if len(self._pictures) > PICTURES_KEPT:
                 self._pictures.popitem(last=False)

@@ -31,7 +31,7 @@ PARTS = ("_stem", "", "_refiner")
 TIME_LIMIT = 30.0
 PROPOSED_ABOVE = 0.1
 """Share of all candidates' chances from which one is proposed."""
-LOOKED_AT, LIKELY = 3, -4.0
+LOOKED_AT, LIKELY = 3, -2.5
 """Candidates of a frame that the refiner looks at, and the log share that they have to have."""
 REFINER_SAYS = 0.5
 """Weight of the refiner's log odds beside the tracking network's log share."""

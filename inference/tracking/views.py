@@ -67,11 +67,14 @@ def normalise(view: NDArray[np.float32]) -> NDArray[np.float32]:
     edge = len(some) // 100
     some.partition((edge, -1 - edge))  # in a fraction of the time of np.percentile
     low, high = some[edge], some[-1 - edge]
-    scaled = (view - low) / max(float(high - low), 1e-6)
-    flat = scaled - _blur(scaled)
+    flat = (view - low) / np.float32(max(float(high - low), 1e-6))
+    flat -= _blur(flat)
     # The floor keeps noise in empty parts (collimator, padding) from being blown up.
-    spread = np.sqrt(np.maximum(_blur(flat * flat), 0.0)) + 0.02
-    return np.clip(flat / spread, -4.0, 4.0).astype(np.float32)
+    spread = np.maximum(_blur(flat * flat), 0.0)
+    np.sqrt(spread, out=spread)
+    spread += 0.02
+    flat /= spread
+    return np.clip(flat, -4.0, 4.0, out=flat)
 
 
 def _blur(view: NDArray[np.float32]) -> NDArray[np.float32]:

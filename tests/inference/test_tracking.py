@@ -27,6 +27,7 @@ from inference.tracking.paths import (
 )
 from inference.tracking.proposing import find_tip
 from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+from inference.tracking.seen_frames import SeenFrames
 from inference.tracking.tracker import load_tracker
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
 
@@ -110,6 +111,25 @@ def test_two_threads_say_what_one_says_and_never_read_at_once():
     assert one.keys() == two.keys()
     away = [np.hypot(one[f].x - two[f].x, one[f].y - two[f].y) for f in one if one[f].x is not None]
     assert np.median(away) < 0.1
+
+
+def test_a_frame_is_read_by_the_stem_once_in_whatever_order_it_is_asked_for():
+    asked = []
+
+    def stem(inputs):
+        pictures = inputs["pictures"]
+        asked.append(len(pictures))
+        return pictures[:, 0].copy(), pictures[:, 1, :4, :4].copy()
+
+    frames = np.random.default_rng(9).integers(0, 200, (8, 128, 128)).astype(np.uint8)
+    seen = SeenFrames(sequence_of(frames), stem, 64)
+    whole = seen.maps([0, 1, 2, 3])
+    seen.maps([4, 5])
+    for numbers in ([1, 2], [3, 1], [3, 4, 5]):
+        views = np.stack([seen.views(number)[0] for number in numbers])
+        np.testing.assert_array_equal(seen.maps(numbers)[0], views)
+    np.testing.assert_array_equal(seen.maps([2, 3])[1], whole[1][2:])
+    assert asked == [4, 2]
 
 
 def test_stop_ends_the_work(tracker, run):

@@ -104,16 +104,43 @@ def test_a_correlation_is_the_mean_cosine_over_the_template():
         torch.testing.assert_close(found[clip], expected, atol=1e-5, rtol=1e-4)
 
 
+def test_features_of_nothing_stay_finite_in_the_exported_file(tmp_path):
+    class Unit(torch.nn.Module):
+        def forward(self, features):
+            return unit(features)
+
+    nothing = torch.zeros(1, 4, 8, 8)
+    program = torch.onnx.export(Unit().eval(), (nothing,), input_names=["features"], dynamo=True)
+    program.save(tmp_path / "unit.onnx")
+    (out,) = OnnxRunner(tmp_path / "unit.onnx")({"features": nothing.numpy()})
+    assert not out.any()
+
+
+def test_the_transformer_reads_the_correlations():
+    network = TrackerNetwork(SMALL).eval()
+    inputs = small_inputs(clips=1, searches=1)
+    seen = []
+    network.encoder.norm.register_forward_hook(lambda module, given, out: seen.append(out))
+    with torch.inference_mode():
+        network(*inputs)
+        network.to_tokens.weight.normal_()
+        network(*inputs)
+    before, after = seen
+    assert (after - before).abs().max() > 0.1
+
+
 def test_a_network_that_sees_more_starts_from_one_that_saw_less(tmp_path):
     task = Finetuning(SMALL)
     state = Finetuning(SMALL).state_dict()
     name = "network.encoder.stem.at_half.0.weight"
-    older = state | {name: state[name][:, :1]}
+    linear = "network.to_seen.weight"
+    older = state | {name: state[name][:, :1], linear: state[linear][:, :50]}
     torch.save({"averaged": older}, tmp_path / "checkpoint.pt")
     start_from(task, tmp_path)
-    now = task.state_dict()[name]
-    torch.testing.assert_close(now[:, :1], older[name])
-    assert not now[:, 1:].any()
+    for part, kept in ((name, 1), (linear, 50)):
+        now = task.state_dict()[part]
+        torch.testing.assert_close(now[:, :kept], older[part])
+        assert not now[:, kept:].any()
 
 
 def test_a_correction_starts_as_the_identity():
