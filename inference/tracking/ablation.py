@@ -58,6 +58,7 @@ class Line:
 
     name: str
     mask: str | None = "fimae"  # None: no pretraining
+    stem: str = "matching"  # what trains the stem in pretraining
     seeds: tuple[int, ...] = SEEDS
     single_template: bool = False
     contrast: bool = True
@@ -69,7 +70,8 @@ class Line:
 
 LINES = (
     Line("no pretraining", mask=None),
-    Line("FIMAE", mask="fimae"),
+    Line("FIMAE"),
+    Line("FIMAE, stem frozen", stem="frozen"),
     Line("tube mask", mask="tube", seeds=SEEDS[:1]),
     Line("random mask", mask="random"),
     Line("FIMAE, single template", single_template=True, seeds=SEEDS[:1]),
@@ -127,12 +129,14 @@ def score(task: Finetuning, batch: dict[str, Tensor]) -> dict[str, float]:
 
 
 def pretrain(
-    mask: str, network: NetworkOptions, config: Path, shards: Path, budget: Budget, folder: Path
+    line: Line, network: NetworkOptions, config: Path, shards: Path, budget: Budget, folder: Path
 ) -> None:
     """Pretrain an encoder, or go on doing so."""
+    assert line.mask is not None
     options = replace(
         read_options(PretrainingOptions, config, "network", "pretraining"),
-        mask=mask,
+        mask=line.mask,
+        stem=line.stem,
         crop=budget.crop,
     )
     loop = replace(
@@ -195,8 +199,8 @@ def main() -> None:
     for line in (line for line in LINES if line.name in arguments.lines):
         start = None
         if line.mask is not None:
-            start = output / f"pretraining_{line.mask}"
-            pretrain(line.mask, network, arguments.config, arguments.shards, budget, start)
+            start = output / f"pretraining_{line.mask}_{line.stem}"
+            pretrain(line, network, arguments.config, arguments.shards, budget, start)
         simulated = arguments.shards / "simulated"
         if not line.contrast:
             simulated = output / "no_contrast"

@@ -138,9 +138,13 @@ class Stem(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, TIMES, H, W) to tokens (B, width, H/16, W/16) and maps of stride 4 and 8."""
-        quarter = self.at_quarter(self.at_half(pixels))
-        eighth = self.at_eighth(quarter)
+        quarter, eighth = self.maps(pixels)
         return self.token(eighth), quarter, eighth
+
+    def maps(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps of stride 4 and 8 alone."""
+        quarter = self.at_quarter(self.at_half(pixels))
+        return quarter, self.at_eighth(quarter)
 
 
 class Ground(nn.Module):

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
+from inference.tracking.matching import draw_pair, matching_loss
 from inference.tracking.network import FRAME_STEP, PATCH, Block, Encoder, NetworkOptions, positions
 from inference.tracking.shards import ShardPool
 from inference.tracking.views import normalise
@@ -34,6 +35,7 @@ SHOWN_COUNTS = 0.5
 DECODER_SLOPES = ((4.0, 0.5), (2.0, 1.0), (1.0, 2.0), (0.5, 0.5))
 """How much each head of the decoder cares less for what is a patch, and a frame, further away."""
 MASKS = ("fimae", "tube", "random", "interpolation")
+STEMS = ("matching", "frozen", "pixels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,10 @@ class PretrainingOptions:
         "fimae": tubes of ``tube_share`` on every other frame, ``between_share`` in between;
         "tube": tubes of ``tube_share`` on all frames; "random": ``tube_share`` drawn anew on each
         frame; "interpolation": every other frame whole, the frames in between hidden.
-    frozen_stem : bool
-        Leave the stem's convolutions as they were drawn (as MoCo v3 leaves its patch projection,
-        arXiv 2104.02057). What they learn from pixels is worse to correlate than what chance draws.
+    stem : str
+        What trains the stem's convolutions: "matching" (see `matching`), "pixels" as all else, or
+        nothing: "frozen" leaves them as they were drawn (as MoCo v3 leaves its patch projection,
+        arXiv 2104.02057).
     view, crop : int
         Sides of the views and of the clips cut from them, in view pixels.
     """
@@ -56,7 +59,7 @@ class PretrainingOptions:
     mask: str = "fimae"
     tube_share: float = 0.75
     between_share: float = 0.98
-    frozen_stem: bool = True
+    stem: str = "matching"
     frames: int = 10
     view: int = 256
     crop: int = 128
@@ -97,7 +100,8 @@ class Pretraining(nn.Module):
     def __init__(self, network: NetworkOptions, options: PretrainingOptions) -> None:
         super().__init__()
         self.encoder = Encoder(network)
-        if options.frozen_stem:
+        self.stem_by = options.stem
+        if options.stem == "frozen":
             stem = self.encoder.stem
             for part in (stem.at_half, stem.at_quarter, stem.at_eighth):
                 part.requires_grad_(False)
@@ -158,11 +162,16 @@ class Pretraining(nn.Module):
         across = math.ceil(count**0.5)
         padded = F.pad(patches, (0, 0, 0, 0, 0, 0, 0, across**2 - count))
         grid = padded.unflatten(1, (across, across)).permute(0, 3, 1, 4, 2, 5)
-        token, _, _ = self.encoder.stem(grid.flatten(-2).flatten(2, 3))
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.stem_by == "pixels"):
+            _, eighth = self.encoder.stem.maps(grid.flatten(-2).flatten(2, 3))
+        token = self.encoder.stem.token(eighth)
         return token.flatten(2).transpose(1, 2)[:, :count]
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean squared error over the hidden and the shown patches, each normalised by itself."""
+        """Mean squared error over the hidden and the shown patches, each normalised by itself.
+
+        Where matching trains the stem its loss is added.
+        """
         clips, hidden = batch["clips"], batch["hidden"]
         predicted = self.reconstruct(clips, hidden).float()
         truth = patch_pixels(clips)
@@ -174,7 +183,11 @@ class Pretraining(nn.Module):
         # What guessing a flat patch would cost, so that the logs tell whether anything is learned.
         flat = ((truth**2).mean(dim=-1) * unseen).sum() / unseen.sum()
         figures = {"explained": 1.0 - guessed / flat, "shown": copied}
-        return guessed + SHOWN_COUNTS * copied, figures
+        loss = guessed + SHOWN_COUNTS * copied
+        if self.stem_by == "matching":
+            matching, figures["matched"] = matching_loss(self.encoder.stem, batch)
+            loss = loss + matching
+        return loss, figures
 
 
 def nearness(x: Tensor, y: Tensor, time: Tensor) -> Tensor:
@@ -219,12 +232,14 @@ class Clips(IterableDataset[dict[str, Tensor]]):
             for axis in range(3):
                 if random.random() < 0.5:
                     views = np.flip(views, axis)
-            yield {
-                "clips": torch.from_numpy(np.ascontiguousarray(views)),
-                "hidden": torch.from_numpy(
-                    draw_mask(options, (options.crop // PATCH) ** 2, random)
-                ),
+            sample: dict[str, NDArray[np.generic]] = {
+                "clips": np.ascontiguousarray(views),
+                "hidden": draw_mask(options, (options.crop // PATCH) ** 2, random),
             }
+            if options.stem == "matching":
+                other = pool.draw(random)
+                sample |= draw_pair(shard, other, random, options.crop, options.view)
+            yield {key: torch.from_numpy(value) for key, value in sample.items()}
 
 
 def reconstruction_picture(task: Pretraining, clip: dict[str, Tensor]) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.utils.data import DataLoader
 
 import inference.tracking
 from inference.runtime import OnnxRunner, weights_path
@@ -14,16 +15,20 @@ from inference.tracking import tracker
 from inference.tracking.correlation import correlate, unit
 from inference.tracking.export import build_part
 from inference.tracking.finetuning import Finetuning, decode_peak, heat_target, start_from
+from inference.tracking.matching import draw_pair, matching_loss
 from inference.tracking.network import (
     CELL,
     TEMPLATES,
     TIMES,
     Correction,
     NetworkOptions,
+    Stem,
     TrackerNetwork,
 )
 from inference.tracking.pretraining import (
     MASKS,
+    STEMS,
+    Clips,
     Pretraining,
     PretrainingOptions,
     draw_mask,
@@ -104,6 +109,7 @@ def test_a_correlation_is_the_mean_cosine_over_the_template():
         torch.testing.assert_close(found[clip], expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # of torch's own making
 def test_features_of_nothing_stay_finite_in_the_exported_file(tmp_path):
     class Unit(torch.nn.Module):
         def forward(self, features):
@@ -168,7 +174,9 @@ def test_fimae_hides_tubes_and_almost_all_between():
 
 @pytest.mark.parametrize("mask", MASKS)
 def test_each_mask_trains(mask):
-    options = PretrainingOptions(mask=mask, crop=64, decoder_width=48, decoder_depth=1)
+    options = PretrainingOptions(
+        mask=mask, crop=64, decoder_width=48, decoder_depth=1, stem="frozen"
+    )
     task = Pretraining(SMALL, options)
     random = np.random.default_rng(2)
     hidden = torch.from_numpy(np.stack([draw_mask(options, 16, random) for _ in range(2)]))
@@ -180,24 +188,76 @@ def test_each_mask_trains(mask):
     assert picture.shape == (3 * 64, 10 * 64)
 
 
-@pytest.mark.parametrize("frozen", [True, False])
-def test_the_stem_that_correlates_may_be_left_as_it_was_drawn(frozen):
-    task = Pretraining(SMALL, PretrainingOptions(crop=64, decoder_width=48, frozen_stem=frozen))
+@pytest.mark.parametrize("stem", STEMS)
+def test_what_trains_the_stem_that_correlates_can_be_chosen(stem, tmp_path):
+    options = PretrainingOptions(crop=64, decoder_width=48, stem=stem, frames=10, view=128)
+    torch.manual_seed(1)
+    task = Pretraining(SMALL, options)
+    batch = next(iter(DataLoader(Clips([shard_with_a_dot(tmp_path)], options, 1), 2)))
+    assert ("first" in batch) == (stem == "matching")
+    loss, _ = task(batch)
+    loss.backward()
+    convolutions = [p for n, p in task.encoder.stem.named_parameters() if "token" not in n]
+    learned = [p.grad is not None for p in convolutions]
+    assert learned == [stem != "frozen"] * len(learned)
+    assert task.encoder.stem.token.weight.grad is not None
+    assert task.encoder.blocks[0].qkv.weight.grad is not None
+
+
+def test_pixels_do_not_train_a_stem_that_learns_by_matching():
+    task = Pretraining(SMALL, PretrainingOptions(crop=64, decoder_width=48))
     hidden = torch.zeros(1, 10, 16, dtype=torch.bool)
     hidden[:, 1::2] = True
-    loss, _ = task({"clips": torch.randn(1, 10, 64, 64), "hidden": hidden})
-    loss.backward()
-    stem = task.encoder.stem
-    learned = [p.grad is not None for n, p in stem.named_parameters() if "token" not in n]
-    assert learned == [not frozen] * len(learned)
-    assert stem.token.weight.grad is not None
-    assert task.encoder.blocks[0].qkv.weight.grad is not None
+    task.reconstruct(torch.randn(1, 10, 64, 64), hidden).sum().backward()
+    assert task.encoder.stem.at_half[0].weight.grad is None
+    assert task.encoder.stem.token.weight.grad is not None
+
+
+def test_the_places_of_a_pair_show_the_same(tmp_path):
+    shard = read_shard(shard_with_a_dot(tmp_path) / "run.npz")
+    random = np.random.default_rng(7)
+    alike = []
+    for _ in range(20):
+        pair = draw_pair(shard, shard, random, 64, 128)
+        dark = np.argwhere(cv2.GaussianBlur(pair["first"][0], (0, 0), 1.5) < -1.5)
+        if len(dark):  # the dot
+            y, x = dark.mean(axis=0)
+            x, y = np.rint(pair["matrix"] @ (x, y, 1.0)).astype(int)
+            if 3 < x < 60 and 3 < y < 60:
+                alike.append(pair["second"][0][y, x] < 0)
+    assert len(alike) > 5
+    assert np.mean(alike) > 0.8
+
+
+@pytest.mark.slow
+def test_matching_teaches_the_stem_to_find_places_again(tmp_path):
+    options = PretrainingOptions(crop=64, view=128)
+    random = np.random.default_rng(8)
+    noise = random.standard_normal((12, 256, 256)).astype(np.float32)
+    cells = np.stack([cv2.GaussianBlur(picture, (0, 0), 4.0) for picture in noise])
+    frames = np.clip(128 + 900 * cells, 0, 255).astype(np.uint8)
+    tips, states = np.full((12, 2), np.nan), np.full(12, 3, np.uint8)
+    shard = make_shard(frames, tips, states, None, real=False)
+    torch.manual_seed(1)
+    stem = Stem(SMALL)
+    optimiser = torch.optim.Adam(stem.parameters(), 2e-3)
+    shares = []
+    for _ in range(60):
+        pairs = [draw_pair(shard, shard, random, options.crop, options.view) for _ in range(4)]
+        loss, found = matching_loss(
+            stem, {k: torch.from_numpy(np.stack([p[k] for p in pairs])) for k in pairs[0]}
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        shares.append(found.item())
+    assert np.mean(shares[-10:]) > np.mean(shares[:10]) + 0.1
 
 
 @pytest.mark.slow
 def test_hidden_patches_are_guessed_from_their_neighbours_in_time():
     random = np.random.default_rng(1)
-    options = PretrainingOptions(crop=64, decoder_width=48, frozen_stem=False)
+    options = PretrainingOptions(crop=64, decoder_width=48, stem="pixels")
 
     def clip():
         still = cv2.GaussianBlur(random.standard_normal((64, 64)).astype(np.float32), (0, 0), 3)
