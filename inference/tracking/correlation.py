@@ -13,7 +13,7 @@ def unit(features: Tensor) -> Tensor:
     """Scale (..., c, h, w) features to length 1 along c."""
     # ONNX Runtime is several times faster at a sum of squares than at a norm.
     features = features.float()
-    return features * (features.square().sum(dim=-3, keepdim=True) + FLOOR).rsqrt()
+    return features * ((features * features).sum(dim=-3, keepdim=True) + FLOOR).rsqrt()
 
 
 def correlate(pattern: Tensor, frame: Tensor, side: int, weight: Tensor | None = None) -> Tensor:

@@ -92,11 +92,16 @@ class Prediction:
 
 
 def positions(x: Tensor, y: Tensor, time: Tensor, width: int) -> Tensor:
-    """Sinusoidal embedding of places (in patches) and times (in frames), (..., width)."""
+    """Sinusoidal embedding of places (in patches) and times (in frames), (..., width).
+
+    The three are broadcast against each other.
+    """
     bands = width // 6
     frequency = torch.exp(torch.linspace(0.0, 1.0, bands, device=x.device) * -4.0) * 2.0
-    angles = torch.cat([v[..., None] * frequency for v in (x, y, time)], dim=-1)
-    return torch.cat([angles.sin(), angles.cos()], dim=-1)
+    shape = (*torch.broadcast_shapes(x.shape, y.shape, time.shape), bands)
+    angles = [value[..., None] * frequency for value in (x, y, time)]
+    waves = [angle.sin() for angle in angles] + [angle.cos() for angle in angles]
+    return torch.cat([wave.expand(shape) for wave in waves], dim=-1)
 
 
 class Residual(nn.Module):
@@ -254,14 +259,13 @@ class Encoder(nn.Module):
 
         ``origin`` (B, 2) is the view position (x, y) of the top left pixel, ``time`` (B,) frames.
         """
-        batch, width, rows, columns = tokens.shape
+        _, width, rows, columns = tokens.shape
         x = torch.arange(columns, device=tokens.device, dtype=torch.float32)[None, None, :]
         y = torch.arange(rows, device=tokens.device, dtype=torch.float32)[None, :, None]
-        shape = (batch, rows, columns)
         place = positions(
-            (x + origin[:, 0, None, None] / PATCH).expand(shape),
-            (y + origin[:, 1, None, None] / PATCH).expand(shape),
-            time[:, None, None].expand(shape) * FRAME_STEP,
+            x + origin[:, 0, None, None] / PATCH,
+            y + origin[:, 1, None, None] / PATCH,
+            time[:, None, None] * FRAME_STEP,
             width,
         )
         return tokens.flatten(2).transpose(1, 2) + place.flatten(1, 2)
