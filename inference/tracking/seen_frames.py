@@ -15,9 +15,9 @@ from inference.tracking.shaft import Shaft
 from inference.tracking.views import FINE_VIEW, ViewGeometry, fine_crop, normalise, shrink
 
 PICTURES_KEPT = 24
-MAPS_KEPT = 100
+MAPS_KEPT = 96
 """Frames (of 1.6 MB) whose maps are kept: tracking anew, or another tip, is faster then."""
-SHAFTS_KEPT = 40
+SHAFTS_KEPT = 24
 """Tips (0.7 MB each) whose shafts are kept."""
 
 Maps = tuple[NDArray[np.float32], ...]
@@ -92,7 +92,9 @@ class SeenFrames:
             kept = {frame: self._maps[frame] for frame in frames if frame in self._maps}
         new = [frame for frame in frames if frame not in kept]
         if new:
-            made = self._stem({"pictures": np.stack([np.stack(self.views(f)) for f in new])})
+            said = self._stem({"pictures": np.stack([np.stack(self.views(f)) for f in new])})
+            # What the runtime returns lies in its own memory, which would grow in large steps.
+            made = tuple(part.copy() for part in said)
             kept |= {frame: (made, slot) for slot, frame in enumerate(new)}
         with self._map_lock:
             for frame in frames:

@@ -33,6 +33,8 @@ PROPOSED_ABOVE = 0.1
 """Share of all candidates' chances from which one is proposed."""
 LOOKED_AT, LIKELY = 3, -2.5
 """Candidates of a frame that the refiner looks at, and the log share that they have to have."""
+AT_ONCE = 6
+"""Candidates in a call of the refiner; each takes 10 MB while it is looked at."""
 REFINER_SAYS = 0.5
 """Weight of the refiner's log odds beside the tracking network's log share."""
 SHAFT_SAYS = 10.0
@@ -338,9 +340,14 @@ class Tracker:
             seen.fine_crops(numbers[slot], start, self.fine_side)
             for (slot, _), start in zip(asked, starts, strict=True)
         ]
-        (heat,) = self._refiner(
-            {"search": np.stack(crops)}, {"templates": np.stack([t.fine for t in templates])}
-        )
+        known = {"templates": np.stack([template.fine for template in templates])}
+        heat = [
+            logits
+            for first in range(0, len(crops), AT_ONCE)
+            for logits in self._refiner(
+                {"search": np.stack(crops[first : first + AT_ONCE])}, known
+            )[0]
+        ]
         # The answers were made for this call alone, so that their arrays can be written to.
         for (slot, index), start, logits in zip(asked, starts, heat, strict=True):
             spot, candidates = find_spot(logits), answers[slot].candidates
