@@ -214,7 +214,8 @@ class Tracker:
         Returns
         -------
         list of TrackedPoint
-            Their confidence is the network's own share for each place, not calibrated.
+            Their confidence is the network's own share for each place, were the tip at one of
+            them: without a template it cannot know whether there is one. Not calibrated.
         """
         geometry = ViewGeometry(pixels.shape[0], pixels.shape[1], self.side)
         view = normalise(shrink(pixels, self.side))
@@ -223,14 +224,14 @@ class Tracker:
         blank = Template(frame, np.zeros(2, np.float32), nothing, nothing, view)
         reading = self._match(list(maps), [frame], [blank] * TEMPLATES, frame)[0]
         candidates = find_candidates(reading.heat, CELL, geometry.shape)
-        # Asked for a tip, the likeliest places are told even where none is likely at all.
         chances = posteriors([(frame, candidates)])[0][:-1]
+        chances = chances / chances.sum()
         points = geometry.to_picture(candidates.points)
         state = "occluded" if reading.occluded > OCCLUDED_ABOVE else "visible"
         return [
             TrackedPoint(frame, float(x), float(y), state, float(chance))
             for (x, y), chance in zip(points, chances, strict=True)
-            if chance >= PROPOSED_ABOVE * chances.sum()
+            if chance >= PROPOSED_ABOVE
         ]
 
     def template(

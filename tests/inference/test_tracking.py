@@ -184,14 +184,14 @@ def test_proposals_lie_in_the_picture_and_are_ordered(tracker, run):
 
 def test_a_tip_is_proposed_unseen(tracker):
     found = 0
-    for seed in range(850_000, 850_008):
+    for seed in range(850_000, 850_016):
         run = simulate_run(seed, Scenario.FLUOROSCOPY, 1, plain=True)
         near = [
             np.hypot(p.x - run.tip[0, 0], p.y - run.tip[0, 1]) < 20
             for p in tracker.propose(run.frames[0])[:3]
         ]
         found += any(near)
-    assert found >= 4
+    assert found >= 5
 
 
 def candidates(*places, absent=-12.0):
