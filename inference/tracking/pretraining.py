@@ -99,6 +99,8 @@ class Pretraining(nn.Module):
 
     def __init__(self, network: NetworkOptions, options: PretrainingOptions) -> None:
         super().__init__()
+        if options.stem not in STEMS:
+            raise ValueError(f"Unknown stem {options.stem!r}: choose one of {', '.join(STEMS)}.")
         self.encoder = Encoder(network)
         self.stem_by = options.stem
         if options.stem == "frozen":

@@ -182,16 +182,17 @@ def test_proposals_lie_in_the_picture_and_are_ordered(tracker, run):
     assert all(0 <= point.x < 512 and 0 <= point.y < 300 for point in points)
 
 
+@pytest.mark.slow
 def test_a_tip_is_proposed_unseen(tracker):
     found = 0
-    for seed in range(850_000, 850_016):
+    for seed in range(850_000, 850_040):
         run = simulate_run(seed, Scenario.FLUOROSCOPY, 1, plain=True)
         near = [
             np.hypot(p.x - run.tip[0, 0], p.y - run.tip[0, 1]) < 20
             for p in tracker.propose(run.frames[0])[:3]
         ]
         found += any(near)
-    assert found >= 5
+    assert found >= 20
 
 
 def candidates(*places, absent=-12.0):

@@ -204,6 +204,11 @@ def test_what_trains_the_stem_that_correlates_can_be_chosen(stem, tmp_path):
     assert task.encoder.blocks[0].qkv.weight.grad is not None
 
 
+def test_what_trains_the_stem_has_to_be_known():
+    with pytest.raises(ValueError, match="matching, frozen, pixels"):
+        Pretraining(SMALL, PretrainingOptions(stem="nobody"))
+
+
 def test_pixels_do_not_train_a_stem_that_learns_by_matching():
     task = Pretraining(SMALL, PretrainingOptions(crop=64, decoder_width=48))
     hidden = torch.zeros(1, 10, 16, dtype=torch.bool)
