@@ -45,12 +45,20 @@ def command_parser() -> argparse.ArgumentParser:
 
     track = run_command("track", "Track a catheter tip through the run, both ways.")
     start = track.add_mutually_exclusive_group(required=True)
-    start.add_argument("--tip", type=_tip, metavar="X,Y", help="where the tip is, in pixels from 0")
+    start.add_argument(
+        "--tip",
+        type=_tip,
+        action="append",
+        metavar="X,Y",
+        help="where the tip is, in pixels from 0; once for each tip to track",
+    )
     start.add_argument("--auto", action="store_true", help="let the tracker find the tip")
     track.add_argument(
-        "--frame", type=int, metavar="N", help="the frame with the tip, from 0 (needed with --tip)"
+        "--frame", type=int, metavar="N", help="the frame with the tips, from 0 (needed with --tip)"
     )
-    track.add_argument("--name", default="catheter tip", help="name of the track")
+    track.add_argument(
+        "--name", default="catheter tip", help="name of the track; further ones are numbered"
+    )
     _add_device(track)
     track.add_argument(
         "--output", type=_label_file, required=True, metavar="FILE", help=".json or .csv"

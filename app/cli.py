@@ -116,8 +116,8 @@ def _track(options: argparse.Namespace) -> int:
             raise UserError(
                 f"There is no frame {options.frame}; the last is {run.frame_count - 1}."
             )
-        if options.tip is not None and not _inside(options.tip, run.columns, run.rows):
-            raise UserError(f"The tip is outside the picture of {run.columns} x {run.rows} pixels.")
+        if not all(_inside(tip, run.columns, run.rows) for tip in options.tip or ()):
+            raise UserError(f"A tip is outside the picture of {run.columns} x {run.rows} pixels.")
         from inference.tracking import load_tracker
 
         _share_freed_memory()
@@ -141,28 +141,38 @@ def _share_freed_memory() -> None:
 
 
 def _tracked(review: Review, options: argparse.Namespace, tracker: Tracker) -> Labels:
-    """Return one track through the whole run, from a click or from the tracker's own guess."""
+    """Return tracks through the whole run, from clicks or from the tracker's own guess."""
     from app.tracks.edits import add_track, new_track, place_point, put_tracked
     from app.tracks.labels import Labels
     from inference.tracking.requests import Anchor, TrackRequest
+    from inference.tracking.side_by_side import TrackCall
 
-    labels, track = Labels(review.run.frame_count), new_track((), options.name)
-    labels.apply(add_track(track))
+    labels, count = Labels(review.run.frame_count), review.run.frame_count
     if options.auto:
         found = _proposed(review, tracker, options.frame)
-        labels.apply(put_tracked(track, [found]))
-        start = Anchor(found.frame, found.x, found.y, found.state)
+        starts = [Anchor(found.frame, found.x, found.y, found.state)]
     else:
-        start = Anchor(options.frame, *options.tip)
-        labels.apply(place_point(track, options.frame, *options.tip))
-    request = TrackRequest((start,), 0, review.run.frame_count - 1, start.frame)
-    with _progress(f"Tracking on {tracker.device_name}", review.run.frame_count) as done:
+        starts = [Anchor(options.frame, *tip) for tip in options.tip]
+    with _progress(f"Tracking on {tracker.device_name}", count * len(starts)) as done:
 
-        def take(points: list[TrackedPoint]) -> None:
-            labels.apply(put_tracked(labels.track(track.id), points))
-            done(len(labels.track(track.id).points))
+        def call(start: Anchor) -> TrackCall:
+            track = new_track(labels.tracks, options.name)
+            labels.apply(add_track(track))
+            if options.auto:
+                labels.apply(put_tracked(track, [found]))
+            else:
+                assert start.x is not None and start.y is not None
+                labels.apply(place_point(track, start.frame, start.x, start.y))
 
-        tracker.track(review.sequence, request, lambda: False, take)
+            def take(points: list[TrackedPoint]) -> None:
+                labels.apply(put_tracked(labels.track(track.id), points))
+                done(sum(len(track.points) for track in labels.tracks))
+
+            request = TrackRequest((start,), 0, count - 1, start.frame)
+            return TrackCall(request, lambda: False, take)
+
+        calls = iter([call(start) for start in starts])
+        tracker.track_together(review.sequence, lambda: next(calls, None))
     return labels
 
 

@@ -1,7 +1,8 @@
 """The one long-lived inference thread: networks loaded once, newest request first served.
 
-Tracking goes before denoising; denoising goes in small chunks, nearest the playhead first, so
-that a click is answered at once. The thread runs at a lower priority than the window.
+Tracking goes before denoising; the tips of a run are tracked side by side, the newest request at
+once; denoising goes in small chunks, nearest the playhead first, so that a click is answered at
+once. The thread runs at a lower priority than the window.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from inference.tracking.requests import TrackedPoint, TrackRequest
 
 if TYPE_CHECKING:
     from inference.denoising.denoiser import Denoiser
+    from inference.tracking.side_by_side import TrackCall
     from inference.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)
@@ -125,7 +127,7 @@ class InferenceWorker(QObject):
         self._wake = threading.Condition()
         self._tracking: dict[str, TrackJob] = {}
         self._denoising: dict[str, DenoiseJob] = {}
-        self._running_track: TrackJob | None = None
+        self._tracked: list[TrackJob] = []  # those that are being worked on
         self._cancelled: set[int] = set()  # id() of track jobs that must stop
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
@@ -186,7 +188,7 @@ class InferenceWorker(QObject):
     def tracking(self) -> bool:
         """True while a track waits or is being tracked."""
         with self._wake:
-            return bool(self._tracking or self._running_track)
+            return bool(self._tracking or self._tracked)
 
     @property
     def idle(self) -> bool:
@@ -214,16 +216,46 @@ class InferenceWorker(QObject):
                 if self._closing:
                     return
                 track_job = next(iter(self._tracking.values()), None)
-                if track_job is not None:
-                    del self._tracking[track_job.key]
-                    self._running_track = track_job
                 denoise_job = next(iter(self._denoising.values()), None)
             if track_job is not None:
-                self._do_track(track_job)
+                self._do_tracks(track_job.frames)
             elif denoise_job is not None:
                 self._do_denoise(denoise_job)
 
-    def _do_track(self, job: TrackJob) -> None:
+    def _do_tracks(self, frames: FrameSequence) -> None:
+        """Track what waits for a run, and what comes for it in the meantime."""
+
+        def work() -> None:
+            engine: Tracker = self._engine("tracker", self._load_tracker)
+
+            def take() -> TrackCall | None:
+                # What comes after a change of the device waits for another engine.
+                same = self._engines.get("tracker") is engine
+                return self._next_track(frames) if same else None
+
+            engine.track_together(frames, take)
+            self._tell_device(engine)
+
+        def end_all(why: str) -> None:
+            while self._next_track(frames) is not None:
+                pass
+            for job in list(self._tracked):
+                self.failed.emit(job.key, why)
+                self._end_track(job)
+
+        self._guarded(work, end_all)
+
+    def _next_track(self, frames: FrameSequence) -> TrackCall | None:
+        """Begin with the next job that waits for a run."""
+        from inference.tracking.side_by_side import TrackCall
+
+        with self._wake:
+            waiting = (job for job in self._tracking.values() if job.frames is frames)
+            job = next(waiting, None)
+            if job is None:
+                return None
+            del self._tracking[job.key]
+            self._tracked.append(job)
         done = 0
         asked = job.request.last_frame - job.request.first_frame + 1
 
@@ -237,17 +269,14 @@ class InferenceWorker(QObject):
                 self.points_tracked.emit(job.key, job.tag, points)
                 self.tracking_progress.emit(job.key, min(done, asked), asked)
 
-        def work() -> None:
-            self.tracking_progress.emit(job.key, 0, asked)
-            engine: Tracker = self._engine("tracker", self._load_tracker)
-            engine.track(job.frames, job.request, stopped, report)
-            self._tell_device(engine)
+        self.tracking_progress.emit(job.key, 0, asked)
+        return TrackCall(job.request, stopped, report, lambda: self._end_track(job))
 
-        self._guarded(job.key, work)
+    def _end_track(self, job: TrackJob) -> None:
         with self._wake:
             cancelled = id(job) in self._cancelled
             self._cancelled.discard(id(job))
-            self._running_track = None
+            self._tracked.remove(job)
         self.tracking_finished.emit(job.key, job.tag, cancelled)
 
     def _do_denoise(self, job: DenoiseJob) -> None:
@@ -271,7 +300,7 @@ class InferenceWorker(QObject):
             self._tell_device(engine)
 
         before = set(job.wanted)
-        failed = not self._guarded(job.key, work)
+        failed = not self._guarded(work, lambda why: self.failed.emit(job.key, why))
         stuck = not stopped() and job.wanted >= before
         with self._wake:
             ended = (failed or stuck or not job.wanted) and not replaced()
@@ -310,20 +339,19 @@ class InferenceWorker(QObject):
             self._device_told = engine.device_name
             self.device_changed.emit(engine.device_name)
 
-    def _guarded(self, key: str, work: Callable[[], None]) -> bool:
+    def _guarded(self, work: Callable[[], None], tell: Callable[[str], None]) -> bool:
         """Run ``work``; every failure of an engine becomes one sentence in the window."""
         try:
             work()
         except Exception as error:
             log.exception("inference failed")
-            self.failed.emit(key, sentence(error))
+            tell(sentence(error))
             return False
         return True
 
     def _stop_track(self, key: str) -> None:
         self._tracking.pop(key, None)
-        if self._running_track is not None and self._running_track.key == key:
-            self._cancelled.add(id(self._running_track))
+        self._cancelled |= {id(job) for job in self._tracked if job.key == key}
 
 
 def _lower_priority() -> None:

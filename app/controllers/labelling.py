@@ -43,12 +43,13 @@ class Labelling(QObject):
         self._unsubscribe: Callable[[], None] = lambda: None
         self._selected: str | None = None
         self._span: tuple[int, int] | None = None
+        self._progress: dict[str, tuple[int, int]] = {}  # frames done and asked, by request
         self._explicit_steps: set[int] = set()  # "track" was pressed: interpolated points give way
         self.locked = False
         """True where clicks and keys must not change labels."""
         worker.points_tracked.connect(self._take_points)
         worker.tracking_progress.connect(self._tell_progress)
-        worker.tracking_finished.connect(lambda *_: self.tracking_changed.emit(0, 0))
+        worker.tracking_finished.connect(lambda *_: self._tell_end())
 
     # what is being labelled
 
@@ -388,7 +389,13 @@ class Labelling(QObject):
 
     def _tell_progress(self, key: str, done: int, asked: int) -> None:
         if self._review is not None and key.startswith(f"{self._review.key}/"):
-            self.tracking_changed.emit(done, asked)
+            self._progress[key] = done, asked
+            self.tracking_changed.emit(*map(sum, zip(*self._progress.values(), strict=True)))
+
+    def _tell_end(self) -> None:
+        if not self._worker.tracking:
+            self._progress.clear()
+            self.tracking_changed.emit(0, 0)
 
     def _after_change(self, change: LabelsChange) -> None:
         self.labels_changed.emit(change)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -19,9 +19,6 @@ from inference.tracking.seen_frames import SeenFrames
 
 if TYPE_CHECKING:
     from inference.tracking.tracker import Answer, Template, Tracker
-
-OnPoints = Callable[[list[TrackedPoint]], None]
-"""Receives points; a frame told again replaces what was said of it before."""
 
 BATCH = 8
 """Frames a call of the networks: few enough to stop within 200 ms."""
@@ -72,14 +69,19 @@ class TrackingJob:
 
     Attributes
     ----------
+    threads : int
+        How many work on a batch of frames.
     evidence : dict
         For each frame told so far what speaks for its point.
     """
 
-    def __init__(self, tracker: Tracker, seen: SeenFrames, request: TrackRequest) -> None:
+    def __init__(
+        self, tracker: Tracker, seen: SeenFrames, request: TrackRequest, threads: int
+    ) -> None:
         self._tracker = tracker
         self._seen = seen
         self._request = request
+        self.threads = threads
         self._anchors = sorted(request.anchors, key=lambda anchor: anchor.frame)
         self._placed = [a for a in self._anchors if a.x is not None and a.y is not None]
         if not self._placed:
@@ -176,7 +178,8 @@ class TrackingJob:
         """Look for the tip in some frames with what a front knows of it."""
         templates = [front.first, front.other, front.recent]
         anchors = front.anchors + front.shown
-        return self._tracker.search(self._seen, numbers, templates, anchors, front.first.frame)
+        origin = front.first.frame
+        return self._tracker.search(self._seen, numbers, templates, anchors, origin, self.threads)
 
     def _advance(self, front: _Front, should_stop: ShouldStop) -> list[TrackedPoint] | None:
         """Do the next frames of a front; return the path around them, None when stopped."""

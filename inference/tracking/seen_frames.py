@@ -43,6 +43,21 @@ class _Picture:
         return self._fine, self._view
 
 
+class _Batch:
+    """The maps of some frames that are read together, made by the first thread that asks."""
+
+    def __init__(self, make: Callable[[], Maps]) -> None:
+        self._make: Callable[[], Maps] | None = make
+        self._lock = Lock()
+
+    def maps(self) -> Maps:
+        """Return the maps, the frames along the first axis of each."""
+        with self._lock:
+            if self._make is not None:
+                self._maps, self._make = self._make(), None
+        return self._maps
+
+
 class SeenFrames:
     """What has been made of a run's frames, the latest ones kept; several threads may ask.
 
@@ -61,7 +76,7 @@ class SeenFrames:
         self.fine_geometry = ViewGeometry(frames.rows, frames.columns, FINE_VIEW)
         self._stem = stem
         self._pictures: OrderedDict[int, _Picture] = OrderedDict()
-        self._maps: OrderedDict[int, tuple[Maps, int]] = OrderedDict()  # and the frame's slot
+        self._maps: OrderedDict[int, tuple[_Batch, int]] = OrderedDict()  # and the frame's slot
         self._shafts: OrderedDict[tuple[float, ...], Shaft] = OrderedDict()
         self._map_lock, self._picture_lock, self._shaft_lock = Lock(), Lock(), Lock()
 
@@ -84,29 +99,26 @@ class SeenFrames:
         return np.stack([cut[time] for time in times])
 
     def maps(self, frames: list[int]) -> list[NDArray[np.float32]]:
-        """Return the stem's maps of some frames, the frames along the first axis of each.
-
-        Several threads may ask, each for other frames.
-        """
+        """Return the stem's maps of some frames, the frames along the first axis of each."""
         with self._map_lock:
-            kept = {frame: self._maps[frame] for frame in frames if frame in self._maps}
-        new = [frame for frame in frames if frame not in kept]
-        if new:
-            said = self._stem({"pictures": np.stack([np.stack(self.views(f)) for f in new])})
-            # What the runtime returns lies in its own memory, which would grow in large steps.
-            made = tuple(part.copy() for part in said)
-            kept |= {frame: (made, slot) for slot, frame in enumerate(new)}
-        with self._map_lock:
+            new = [frame for frame in frames if frame not in self._maps]
+            batch = _Batch(lambda: self._read_by_stem(new))
+            self._maps |= {frame: (batch, slot) for slot, frame in enumerate(new)}
+            places = [self._maps[frame] for frame in frames]
             for frame in frames:
-                self._maps[frame] = kept[frame]
                 self._maps.move_to_end(frame)
             while len(self._maps) > max(MAPS_KEPT, len(frames)):
                 self._maps.popitem(last=False)
-        batch, first = kept[frames[0]]
-        if all(kept[f][0] is batch and kept[f][1] == first + i for i, f in enumerate(frames)):
-            return [part[first : first + len(frames)] for part in batch]
-        places = [kept[frame] for frame in frames]
-        return [np.stack([maps[part][slot] for maps, slot in places]) for part in range(len(batch))]
+        batch, first = places[0]
+        if places == [(batch, first + i) for i in range(len(frames))]:
+            return [part[first : first + len(frames)] for part in batch.maps()]
+        chosen = [[part[slot] for part in one.maps()] for one, slot in places]
+        return [np.stack(parts) for parts in zip(*chosen, strict=True)]
+
+    def _read_by_stem(self, frames: list[int]) -> Maps:
+        said = self._stem({"pictures": np.stack([np.stack(self.views(f)) for f in frames])})
+        # What the runtime returns lies in its own memory, which would grow in large steps.
+        return tuple(part.copy() for part in said)
 
     def shaft(self, place: tuple[float, ...], make: Callable[[], Shaft]) -> Shaft:
         """Return the shaft around a tip that was placed by hand; made when first asked for."""

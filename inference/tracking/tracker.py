@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from inference.frames import FrameSequence, ShouldStop
 from inference.runtime import Network, Warn, load_network, usable_cores
 from inference.tracking.confidence import UNCALIBRATED, Evidence, features, probability
-from inference.tracking.job import OCCLUDED_ABOVE, OnPoints, TrackingJob
+from inference.tracking.job import OCCLUDED_ABOVE, TrackingJob
 from inference.tracking.paths import Candidates, find_candidates, find_spot, joined, posteriors
 from inference.tracking.requests import TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
 from inference.tracking.shaft import Shaft, likeness
+from inference.tracking.side_by_side import OnPoints, TakeCall, take_turns
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
 
 CELL = 2  # as in inference.tracking.network, which would import torch
@@ -137,8 +138,7 @@ class Tracker:
     stem, matcher, refiner : Network
         Reads frames; finds a template's tip in what was read; places it exactly.
     threads : int
-        On the CPU, each works on some of a batch's frames from end to end, which wastes less than
-        all threads working on each of a network's operators.
+        On the CPU.
     """
 
     def __init__(self, stem: Network, matcher: Network, refiner: Network, threads: int = 1) -> None:
@@ -191,11 +191,28 @@ class Tracker:
         for points in self.job(frames, request).run(should_stop):
             on_points(points)
 
+    def track_together(self, frames: FrameSequence, take: TakeCall) -> None:
+        """Do what `track` does for several tips of a run, side by side.
+
+        The threads share the tips among them, which wastes less than all threads at one tip after
+        the other.
+
+        Parameters
+        ----------
+        take : callable
+            Gives the next request that waits; further ones may come while others are worked on.
+        """
+        take_turns(take, lambda request: self.job(frames, request), self._usable_threads)
+
     def job(self, frames: FrameSequence, request: TrackRequest) -> TrackingJob:
         """Return the request as a job that has not begun."""
         if self._seen is None or self._seen.frames is not frames:
             self._seen = SeenFrames(frames, self._stem, self.side)
-        return TrackingJob(self, self._seen, request)
+        return TrackingJob(self, self._seen, request, self._usable_threads)
+
+    @property
+    def _usable_threads(self) -> int:
+        return self._threads if self.device_name == "cpu" else 1
 
     def propose(
         self, pixels: NDArray[np.generic], white: float = 255.0, frame: int = 0
@@ -256,10 +273,13 @@ class Tracker:
         templates: list[Template],
         anchors: list[Template],
         origin: int,
+        threads: int,
     ) -> list[Answer]:
         """Look for the templates' tip in some frames; times count from frame ``origin``.
 
-        Where it is hidden, the shafts around the tips of ``anchors`` are looked for as well.
+        Each thread works on some of the frames from end to end, which wastes less than all threads
+        working on each of a network's operators. Where the tip is hidden, the shafts around the
+        tips of ``anchors`` are looked for as well.
         """
 
         def look(slots: list[int]) -> list[Answer]:
@@ -271,17 +291,14 @@ class Tracker:
             ]
             return self._refine(seen, part, answers, templates)
 
-        return self._in_parts(look, len(numbers))
-
-    def _in_parts(self, work: Callable[[list[int]], list[Answer]], count: int) -> list[Answer]:
-        """Have each thread work on some of ``count`` slots, and join what they return."""
-        threads = min(count, self._threads if self.device_name == "cpu" else 1)
+        count = len(numbers)
+        threads = min(count, threads)
         if threads == 1:
-            return work(list(range(count)))
+            return look(list(range(count)))
         ends = np.linspace(0, count, threads + 1).round().astype(int).tolist()
         parts = [list(range(first, last)) for first, last in pairwise(ends)]
         with ThreadPoolExecutor(threads, thread_name_prefix="tracker") as executor:
-            return [item for items in executor.map(work, parts) for item in items]
+            return [answer for answers in executor.map(look, parts) for answer in answers]
 
     def _shaft(self, seen: SeenFrames, template: Template) -> Shaft:
         """Return the shaft around a template's tip; it is made once for a run and a place."""

@@ -22,15 +22,21 @@ class DummyTracker:
         self.gate = threading.Event()
         self.gate.set()
 
-    def track(self, frames, request, should_stop, on_points):
-        self.asked.append(request)
-        for frame in range(request.first_frame, request.last_frame + 1):
-            while not self.gate.wait(0.01):
+    def track_together(self, frames, take):
+        def work(request, should_stop):
+            self.asked.append(request)
+            for frame in range(request.first_frame, request.last_frame + 1):
+                while not self.gate.wait(0.01):
+                    if should_stop():
+                        return
                 if should_stop():
                     return
-            if should_stop():
-                return
-            on_points([TrackedPoint(frame, 1.0, 2.0, "visible", self.confidence(frame))])
+                yield [TrackedPoint(frame, 1.0, 2.0, "visible", self.confidence(frame))]
+
+        while (call := take()) is not None:
+            for points in work(call.request, call.should_stop):
+                call.on_points(points)
+            call.on_end()
 
 
 class DummyDenoiser:

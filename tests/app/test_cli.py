@@ -42,6 +42,11 @@ class RightwardTracker:
                 x = start.x + frame - start.frame
                 on_points([TrackedPoint(frame, x, start.y, "visible", 0.75)])
 
+    def track_together(self, frames, take):
+        while (call := take()) is not None:
+            self.track(frames, call.request, call.should_stop, call.on_points)
+            call.on_end()
+
     def propose(self, pixels, white=255.0, frame=0):
         sure = 0.9 if frame == 3 else 0.4
         return [TrackedPoint(frame, 20.0, 30.0, "visible", sure)] if frame > 1 else []
@@ -205,6 +210,17 @@ def test_track_fills_the_run_both_ways_from_the_click(folder, tmp_path, capsys):
         "run",
         "tracks.json",
     ]
+
+
+def test_each_tip_becomes_a_track(folder, tmp_path):
+    output = tmp_path / "tracks.json"
+    tips = ["--tip", "10,20.5", "--tip", "30,8", "--frame", "2"]
+    assert cli.main(["track", str(folder), *tips, "--name", "left", "--output", str(output)]) == 0
+    first, second = json.loads(output.read_text())["tracks"]
+    assert (first["name"], second["name"]) == ("left", "left 2")
+    assert [p["x"] for p in first["points"]] == [8, 9, 10, 11, 12, 13]
+    assert [p["x"] for p in second["points"]] == [28, 29, 30, 31, 32, 33]
+    assert {p["y"] for p in second["points"]} == {8}
 
 
 def test_track_finds_the_tip_itself(folder, tmp_path):

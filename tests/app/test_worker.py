@@ -59,6 +59,50 @@ def test_newest_request_replaces_the_running_one(qtbot, worker, engines):
     assert ended == [(1, True), (2, False)]
 
 
+def test_a_tip_that_comes_later_joins_those_that_are_tracked(qtbot, worker, engines):
+    takers = []
+    joining = threading.Event()
+
+    def track_together(frames, take):
+        takers.append(take)
+        first = take()
+        assert joining.wait(5)
+        second = take()
+        assert take() is None
+        for call in (second, first):
+            call.on_points([])
+            call.on_end()
+
+    engines[0].track_together = track_together
+    ended = []
+    worker.tracking_finished.connect(lambda key, tag, cancelled: ended.append((key, cancelled)))
+    worker.track(TrackJob("a", FRAMES, request()))
+    qtbot.waitUntil(lambda: len(takers) == 1)
+    worker.track(TrackJob("b", FRAMES, request()))
+    joining.set()
+    qtbot.waitUntil(lambda: len(ended) == 2)
+    assert ended == [("b", False), ("a", False)]
+    assert len(takers) == 1
+    assert worker.idle
+
+
+def test_every_tip_of_a_run_that_fails_is_told(qtbot, worker, engines):
+    def track_together(frames, take):
+        take()
+        raise RuntimeError("no frames")
+
+    engines[0].track_together = track_together
+    failed, ended = [], []
+    worker.failed.connect(lambda key, why: failed.append(key))
+    worker.tracking_finished.connect(lambda key, *_: ended.append(key))
+    with worker._wake:
+        for key in "abc":
+            worker.track(TrackJob(key, FRAMES, request()))
+    qtbot.waitUntil(lambda: len(ended) == 3)
+    assert sorted(failed) == sorted(ended) == ["a", "b", "c"]
+    assert worker.idle
+
+
 def test_frames_near_the_playhead_come_first(qtbot, worker, engines):
     with qtbot.waitSignal(worker.denoising_finished):
         worker.denoise(DenoiseJob("d", FRAMES, set(range(20)), playhead=10))

@@ -1,5 +1,6 @@
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from inference.tracking.paths import (
 from inference.tracking.proposing import find_tip
 from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
+from inference.tracking.side_by_side import TrackCall
 from inference.tracking.tracker import load_tracker
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
 
@@ -111,6 +113,65 @@ def test_two_threads_say_what_one_says_and_never_read_at_once():
     assert one.keys() == two.keys()
     away = [np.hypot(one[f].x - two[f].x, one[f].y - two[f].y) for f in one if one[f].x is not None]
     assert np.median(away) < 0.1
+
+
+def test_tips_side_by_side_are_placed_as_one_after_the_other_is():
+    three = simulate_run(900_096, Scenario.CONTRAST_OCCLUSION, 30)
+    tracker = load_tracker("cpu", threads=2)
+    starts = [Anchor(0, *map(float, device.tip[0])) for device in three.devices]
+    alone = [track_all(tracker, sequence_of(three.frames), (start,)) for start in starts]
+    together: list[dict[int, TrackedPoint]] = [{} for _ in starts]
+    ended = []
+    teller = threading.get_ident()
+
+    def call(index):
+        def tell(points):
+            assert threading.get_ident() == teller
+            together[index].update({point.frame: point for point in points})
+
+        request = TrackRequest((starts[index],), 0, 29)
+        return TrackCall(request, lambda: False, tell, lambda: ended.append(index))
+
+    calls = iter([call(index) for index in range(len(starts))])
+    tracker.track_together(sequence_of(three.frames), lambda: next(calls, None))
+    assert sorted(ended) == list(range(len(starts)))
+    for one, other in zip(alone, together, strict=True):
+        assert one.keys() == other.keys()
+        both = [f for f in one if one[f].x is not None and other[f].x is not None]
+        away = [np.hypot(one[f].x - other[f].x, one[f].y - other[f].y) for f in both]
+        assert len(both) > 20
+        assert np.median(away) < 0.1
+
+
+def test_a_tip_that_is_no_longer_wanted_ends_alone(tracker, run):
+    told, ended = {0: [], 1: []}, []
+
+    def call(index, should_stop):
+        request = TrackRequest((anchor_on(run, 0),), 0, 13)
+        return TrackCall(request, should_stop, told[index].extend, lambda: ended.append(index))
+
+    calls = iter([call(0, lambda: bool(told[0])), call(1, lambda: False)])
+    tracker.track_together(sequence_of(run.frames), lambda: next(calls, None))
+    assert sorted(ended) == [0, 1]
+    assert len({point.frame for point in told[0]}) < 13
+    assert {point.frame for point in told[1]} == set(range(1, 14))
+
+
+def test_frames_that_two_ask_for_at_once_are_read_by_the_stem_once():
+    asked = []
+
+    def stem(inputs):
+        asked.append(len(inputs["pictures"]))
+        time.sleep(0.05)
+        return (inputs["pictures"][:, 0].copy(),)
+
+    frames = np.random.default_rng(9).integers(0, 200, (8, 128, 128)).astype(np.uint8)
+    seen = SeenFrames(sequence_of(frames), stem, 64)
+    with ThreadPoolExecutor(3) as executor:
+        first, second, third = executor.map(seen.maps, ([0, 1, 2], [0, 1, 2], [2, 3]))
+    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[0][2], third[0][0])
+    assert sum(asked) == 4
 
 
 def test_a_frame_is_read_by_the_stem_once_in_whatever_order_it_is_asked_for():

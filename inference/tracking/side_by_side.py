@@ -1,0 +1,72 @@
+"""Several tips of one run followed at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from inference.frames import ShouldStop
+from inference.tracking.requests import TrackedPoint, TrackRequest
+
+if TYPE_CHECKING:
+    from inference.tracking.job import TrackingJob
+
+OnPoints = Callable[[list[TrackedPoint]], None]
+"""Receives points; a frame told again replaces what was said of it before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackCall:
+    """A request, and whom to ask and tell while it is worked on.
+
+    Attributes
+    ----------
+    should_stop : callable
+        Says whether the request is no longer wanted.
+    on_points : callable
+        Receives the points of each batch.
+    on_end : callable
+        Called when all is told, or when the work has stopped.
+    """
+
+    request: TrackRequest
+    should_stop: ShouldStop
+    on_points: OnPoints
+    on_end: Callable[[], None] = lambda: None
+
+
+TakeCall = Callable[[], TrackCall | None]
+"""Gives the next request that waits, None where none does; asked again and again."""
+_Points = Iterator[list[TrackedPoint]]
+
+
+def take_turns(take: TakeCall, begin: Callable[[TrackRequest], TrackingJob], threads: int) -> None:
+    """Work on all requests by turns, a batch of frames each, until none is left.
+
+    The threads share the requests among them; one that is alone has them all. The latest to come
+    has its first turn at once. Whoever is told is called in the calling thread.
+    """
+    waiting: deque[tuple[TrackCall, TrackingJob, _Points]] = deque()
+    steps: dict[Future[list[TrackedPoint] | None], tuple[TrackCall, TrackingJob, _Points]] = {}
+    with ThreadPoolExecutor(threads, thread_name_prefix="tips") as executor:
+        while True:
+            while (call := take()) is not None:
+                job = begin(call.request)
+                waiting.appendleft((call, job, job.run(call.should_stop)))
+            if not waiting and not steps:
+                return
+            each = max(1, threads // (len(waiting) + len(steps)))
+            while waiting and len(steps) < threads:
+                turn = waiting.popleft()
+                turn[1].threads = each
+                steps[executor.submit(next, turn[2], None)] = turn
+            for step in wait(steps, return_when=FIRST_COMPLETED).done:
+                turn, points = steps.pop(step), step.result()
+                if points is None:
+                    turn[0].on_end()
+                else:
+                    turn[0].on_points(points)
+                    waiting.append(turn)
