@@ -20,10 +20,10 @@ from app.errors import sentence
 from inference.denoising.requests import DenoisedFrame, DenoiseRequest
 from inference.frames import FrameSequence
 from inference.tracking.requests import TrackedPoint, TrackRequest
+from inference.tracking.side_by_side import TrackCall
 
 if TYPE_CHECKING:
     from inference.denoising.denoiser import Denoiser
-    from inference.tracking.side_by_side import TrackCall
     from inference.tracking.tracker import Tracker
 
 log = logging.getLogger(__name__)
@@ -247,8 +247,6 @@ class InferenceWorker(QObject):
 
     def _next_track(self, frames: FrameSequence) -> TrackCall | None:
         """Begin with the next job that waits for a run."""
-        from inference.tracking.side_by_side import TrackCall
-
         with self._wake:
             waiting = (job for job in self._tracking.values() if job.frames is frames)
             job = next(waiting, None)
