@@ -166,7 +166,7 @@ def _tracked(review: Review, options: argparse.Namespace, tracker: Tracker) -> L
 
             def take(points: list[TrackedPoint]) -> None:
                 labels.apply(put_tracked(labels.track(track.id), points))
-                done(sum(len(track.points) for track in labels.tracks))
+                done(sum(len(each.points) for each in labels.tracks))
 
             request = TrackRequest((start,), 0, count - 1, start.frame)
             return TrackCall(request, lambda: False, take)

@@ -60,6 +60,7 @@ class Labelling(QObject):
         self._review = review
         self._span = None
         self._selected = None
+        self._progress.clear()
         self._explicit_steps.clear()  # each run numbers its steps from 1
         if review is not None:
             self._unsubscribe = review.labels.subscribe(self._after_change)

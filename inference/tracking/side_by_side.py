@@ -40,7 +40,13 @@ class TrackCall:
 
 TakeCall = Callable[[], TrackCall | None]
 """Gives the next request that waits, None where none does; asked again and again."""
-_Points = Iterator[list[TrackedPoint]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Turn:
+    call: TrackCall
+    job: TrackingJob
+    points: Iterator[list[TrackedPoint]]
 
 
 def take_turns(take: TakeCall, begin: Callable[[TrackRequest], TrackingJob], threads: int) -> None:
@@ -49,24 +55,24 @@ def take_turns(take: TakeCall, begin: Callable[[TrackRequest], TrackingJob], thr
     The threads share the requests among them; one that is alone has them all. The latest to come
     has its first turn at once. Whoever is told is called in the calling thread.
     """
-    waiting: deque[tuple[TrackCall, TrackingJob, _Points]] = deque()
-    steps: dict[Future[list[TrackedPoint] | None], tuple[TrackCall, TrackingJob, _Points]] = {}
+    waiting: deque[_Turn] = deque()
+    steps: dict[Future[list[TrackedPoint] | None], _Turn] = {}
     with ThreadPoolExecutor(threads, thread_name_prefix="tips") as executor:
         while True:
             while (call := take()) is not None:
                 job = begin(call.request)
-                waiting.appendleft((call, job, job.run(call.should_stop)))
+                waiting.appendleft(_Turn(call, job, job.run(call.should_stop)))
             if not waiting and not steps:
                 return
             each = max(1, threads // (len(waiting) + len(steps)))
             while waiting and len(steps) < threads:
                 turn = waiting.popleft()
-                turn[1].threads = each
-                steps[executor.submit(next, turn[2], None)] = turn
+                turn.job.threads = each
+                steps[executor.submit(next, turn.points, None)] = turn
             for step in wait(steps, return_when=FIRST_COMPLETED).done:
                 turn, points = steps.pop(step), step.result()
                 if points is None:
-                    turn[0].on_end()
+                    turn.call.on_end()
                 else:
-                    turn[0].on_points(points)
+                    turn.call.on_points(points)
                     waiting.append(turn)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PySide6.QtCore import Qt
 
 from app.commands import COMMANDS
 from app.tracks.track import PointSource, PointState
+from inference.tracking.requests import TrackedPoint
 from widgets.compare import ViewMode
 
 
@@ -47,6 +49,33 @@ def test_first_frame_shows_and_the_cine_plays(qtbot, make_window, run_file):
     qtbot.waitUntil(lambda: len(set(shown)) > 5)
     window.run_command("toggle_play")
     assert not window.playback.playing
+
+
+def test_progress_counts_the_tips_that_are_tracked_together(qtbot, make_window, run_file, engines):
+    asked, ending = threading.Event(), threading.Event()
+
+    def track_together(frames, take):
+        first = take()
+        assert asked.wait(5)
+        second = take()
+        for call, count in ((first, 19), (second, 4)):
+            call.on_points([TrackedPoint(f, 1.0, 2.0, "visible", 0.9) for f in range(1, count + 1)])
+        assert ending.wait(5)
+        first.on_end()
+        second.on_end()
+
+    engines[0].track_together = track_together
+    window = make_window(run_file)
+    told = []
+    window.labelling.tracking_changed.connect(lambda done, of: told.append((done, of)))
+    click_tip(qtbot, window, 60.0, 50.0)
+    window.run_command("new_track")
+    click_tip(qtbot, window, 30.0, 80.0)
+    asked.set()
+    qtbot.waitUntil(lambda: told[-1:] == [(23, 40)])
+    ending.set()
+    qtbot.waitUntil(lambda: told[-1:] == [(0, 0)])
+    assert sorted(len(track) for track in points(window).values()) == [5, 20]
 
 
 def test_click_tracks_both_ways_and_undo_takes_it_all_back(qtbot, make_window, run_file, engines):
