@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from threading import Lock
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,40 +23,25 @@ SHAFTS_KEPT = 24
 
 Maps = tuple[NDArray[np.float32], ...]
 """What the stem makes of some frames read together, the frames along the first axis of each."""
+Sizes = tuple[NDArray[np.generic], NDArray[np.float32]]
+"""A picture whose longer side is ``FINE_VIEW``, and its normalised view."""
+
+Made = TypeVar("Made")
 
 
-class _Picture:
-    """One frame at both sizes, made by the first thread that asks for them."""
+class _Once(Generic[Made]):
+    """Something that is made by the first thread that asks for it."""
 
-    def __init__(self, pixels: NDArray[np.generic], side: int) -> None:
-        self._pixels: NDArray[np.generic] | None = pixels
-        self._side = side
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make: Callable[[], Made] | None = make
         self._lock = Lock()
 
-    def sizes(self) -> tuple[NDArray[np.generic], NDArray[np.float32]]:
-        """Return the picture, its longer side ``FINE_VIEW``, and its normalised view."""
-        with self._lock:
-            if self._pixels is not None:
-                pixels, self._pixels = self._pixels, None
-                same = pixels.shape == (FINE_VIEW, FINE_VIEW)
-                self._fine = pixels if same else shrink(pixels, FINE_VIEW)
-                self._view = normalise(shrink(pixels, self._side))
-        return self._fine, self._view
-
-
-class _Batch:
-    """The maps of some frames that are read together, made by the first thread that asks."""
-
-    def __init__(self, make: Callable[[], Maps]) -> None:
-        self._make: Callable[[], Maps] | None = make
-        self._lock = Lock()
-
-    def maps(self) -> Maps:
-        """Return the maps, the frames along the first axis of each."""
+    def get(self) -> Made:
+        """Return it; whoever asks while it is made waits."""
         with self._lock:
             if self._make is not None:
-                self._maps, self._make = self._make(), None
-        return self._maps
+                self._made, self._make = self._make(), None
+        return self._made
 
 
 class SeenFrames:
@@ -75,9 +61,10 @@ class SeenFrames:
         self.geometry = ViewGeometry(frames.rows, frames.columns, side)
         self.fine_geometry = ViewGeometry(frames.rows, frames.columns, FINE_VIEW)
         self._stem = stem
-        self._pictures: OrderedDict[int, _Picture] = OrderedDict()
-        self._maps: OrderedDict[int, tuple[_Batch, int]] = OrderedDict()  # and the frame's slot
-        self._shafts: OrderedDict[tuple[float, ...], Shaft] = OrderedDict()
+        self._pictures: OrderedDict[int, _Once[Sizes]] = OrderedDict()
+        # With the frame's slot among those that were read with it.
+        self._maps: OrderedDict[int, tuple[_Once[Maps], int]] = OrderedDict()
+        self._shafts: OrderedDict[tuple[float, ...], _Once[Shaft]] = OrderedDict()
         self._map_lock, self._picture_lock, self._shaft_lock = Lock(), Lock(), Lock()
 
     def read(self, frame: int) -> None:
@@ -87,7 +74,7 @@ class SeenFrames:
 
     def views(self, frame: int) -> list[NDArray[np.float32]]:
         """Return the views of a frame, of the one before and of the one after."""
-        return [self._picture(time).sizes()[1] for time in self._times(frame)]
+        return [self._picture(time).get()[1] for time in self._times(frame)]
 
     def fine_crops(
         self, frame: int, centre: NDArray[np.floating], side: int
@@ -95,14 +82,14 @@ class SeenFrames:
         """Cut (TIMES, side, side) around picture position ``centre``, on the fine scale."""
         at = self.fine_geometry.to_view(centre)
         times = self._times(frame)
-        cut = {time: fine_crop(self._picture(time).sizes()[0], at, side) for time in set(times)}
+        cut = {time: fine_crop(self._picture(time).get()[0], at, side) for time in set(times)}
         return np.stack([cut[time] for time in times])
 
     def maps(self, frames: list[int]) -> list[NDArray[np.float32]]:
         """Return the stem's maps of some frames, the frames along the first axis of each."""
         with self._map_lock:
             new = [frame for frame in frames if frame not in self._maps]
-            batch = _Batch(lambda: self._read_by_stem(new))
+            batch = _Once(lambda: self._read_by_stem(new))
             self._maps |= {frame: (batch, slot) for slot, frame in enumerate(new)}
             places = [self._maps[frame] for frame in frames]
             for frame in frames:
@@ -111,8 +98,8 @@ class SeenFrames:
                 self._maps.popitem(last=False)
         batch, first = places[0]
         if places == [(batch, first + i) for i in range(len(frames))]:
-            return [part[first : first + len(frames)] for part in batch.maps()]
-        chosen = [[part[slot] for part in one.maps()] for one, slot in places]
+            return [part[first : first + len(frames)] for part in batch.get()]
+        chosen = [[part[slot] for part in one.get()] for one, slot in places]
         return [np.stack(parts) for parts in zip(*chosen, strict=True)]
 
     def _read_by_stem(self, frames: list[int]) -> Maps:
@@ -124,21 +111,27 @@ class SeenFrames:
         """Return the shaft around a tip that was placed by hand; made when first asked for."""
         with self._shaft_lock:
             if place not in self._shafts:
-                self._shafts[place] = make()
+                self._shafts[place] = _Once(make)
                 if len(self._shafts) > SHAFTS_KEPT:
                     self._shafts.popitem(last=False)
-            return self._shafts[place]
+            shaft = self._shafts[place]
+        return shaft.get()
 
     def _times(self, frame: int) -> tuple[int, int, int]:
         return frame, max(frame - 1, 0), min(frame + 1, self.frames.frame_count - 1)
 
-    def _picture(self, frame: int) -> _Picture:
+    def _picture(self, frame: int) -> _Once[Sizes]:
         with self._picture_lock:
             if frame in self._pictures:
                 self._pictures.move_to_end(frame)
                 return self._pictures[frame]
-            picture = _Picture(self.frames.read(frame), self.geometry.side)
-            self._pictures[frame] = picture
+            pixels = self.frames.read(frame)
+            picture = self._pictures[frame] = _Once(lambda: self._sizes(pixels))
             if len(self._pictures) > PICTURES_KEPT:
                 self._pictures.popitem(last=False)
             return picture
+
+    def _sizes(self, pixels: NDArray[np.generic]) -> Sizes:
+        same = pixels.shape == (FINE_VIEW, FINE_VIEW)
+        fine = pixels if same else shrink(pixels, FINE_VIEW)
+        return fine, normalise(shrink(pixels, self.geometry.side))

@@ -282,8 +282,7 @@ class Tracker:
         tips of ``anchors`` are looked for as well.
         """
 
-        def look(slots: list[int]) -> list[Answer]:
-            part = [numbers[slot] for slot in slots]
+        def look(part: list[int]) -> list[Answer]:
             readings = self._match(seen.maps(part), part, templates, origin)
             answers = [
                 self._answer(seen, number, reading, anchors)
@@ -294,9 +293,9 @@ class Tracker:
         count = len(numbers)
         threads = min(count, threads)
         if threads == 1:
-            return look(list(range(count)))
+            return look(numbers)
         ends = np.linspace(0, count, threads + 1).round().astype(int).tolist()
-        parts = [list(range(first, last)) for first, last in pairwise(ends)]
+        parts = [numbers[first:last] for first, last in pairwise(ends)]
         with ThreadPoolExecutor(threads, thread_name_prefix="tracker") as executor:
             return [answer for answers in executor.map(look, parts) for answer in answers]
 
