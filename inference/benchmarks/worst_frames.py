@@ -1,4 +1,4 @@
-"""The frames on which the tracker errs most, as a page of pictures to learn from.
+"""What the tracker fails on: the frames that are off, run by run, and pictures of the worst.
 
 python -m inference.benchmarks worst_frames --output PAGE.png [--data FOLDER] [--limit RUNS]
 """
@@ -28,6 +28,8 @@ from inference.tracking.requests import Anchor
 from inference.tracking.shards import STATES
 from inference.tracking.tracker import Tracker, load_tracker
 
+OFF_BEYOND = 8.0
+"""Pixels at 512."""
 SIDE, ZOOM = 150, 2.0
 """Pixels of a picture around the tips, and how much larger they are shown."""
 LABEL_COLOUR, OURS_COLOUR = (90, 230, 90), (80, 80, 255)  # BGR
@@ -45,15 +47,15 @@ class Miss:
     picture: NDArray[np.uint8]
 
 
-def misses(tracker: Tracker, run: LabelledRun) -> list[Miss]:
-    """Return all labelled frames of a run, tracked from one click, with what was answered."""
+def misses(tracker: Tracker, name: str, run: LabelledRun) -> list[Miss]:
+    """Return what is answered on all labelled frames of a run, tracked from one click."""
     first = first_click(run)
     x, y = run.tips[first].tolist()
     tips, confidence = ours(tracker, run, (Anchor(first, x, y),))
     errors = errors_px(run, tips)
     return [
         Miss(
-            run.name,
+            name,
             frame,
             STATES[run.states[frame]],
             float(errors[frame]),
@@ -89,18 +91,23 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, default=0, help="simulated runs in place of real ones")
     parser.add_argument("--seed", type=int, default=TEST_SEED, help="of the first simulated run")
     parser.add_argument("--visible", action="store_true", help="leave hidden tips out")
+    parser.add_argument("--one-a-run", action="store_true", help="show each run's worst frame only")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--weights", default="tracker_tiny", help="name, or path without ending")
     parser.add_argument("--threads", type=int)
     chosen = parser.parse_args(arguments)
     tracker = load_tracker(name=chosen.weights, threads=chosen.threads)
     runs = simulated_runs(chosen.limit, first_seed=chosen.seed) if chosen.limit else []
-    found = [
-        miss
-        for run in runs or read_labelled_runs(chosen.data, "validation")
-        for miss in misses(tracker, run)
-        if miss.state == "visible" or not chosen.visible
-    ]
+    found = []
+    for number, run in enumerate(runs or read_labelled_runs(chosen.data, "validation")):
+        name = f"{number} {run.name}"
+        shown = misses(tracker, name, run)
+        shown = [miss for miss in shown if miss.state == "visible" or not chosen.visible]
+        off = [miss.frame for miss in shown if miss.error > OFF_BEYOND]
+        told = ", ".join(map(str, off)) or "none"
+        sys.stdout.write(f"{name}: off by more than {OFF_BEYOND:.0f} px: {told}\n")
+        shown.sort(key=lambda miss: -miss.error)
+        found += shown[:1] if chosen.one_a_run else shown
     worst = sorted(found, key=lambda miss: -miss.error)[: chosen.count]
     tiles = []
     for miss in worst:

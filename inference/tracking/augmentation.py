@@ -1,8 +1,9 @@
 """What is done to a run's frames so that few runs teach much.
 
 The usual augmentations for X-ray runs: turned, mirrored and scaled pictures, grey curves, blur,
-noise, a moving table, and dark blobs and streaks over the tip (contrast, other devices) that stay
-for some frames. All frames of a sample are changed alike, as one scanner would.
+noise, a moving table, dark blobs and streaks over the tip (contrast, other devices) that stay for
+some frames, and things that lie across the clicked tip and part from it. All frames of a sample are
+changed alike, as one scanner would.
 """
 
 from __future__ import annotations
@@ -51,11 +52,16 @@ class Look:
         self._curve = (curve * 255.0).astype(np.float32)
         self._noise = random.uniform(0.0, 8.0) * scale if random.random() < 0.5 else 0.0
         self._blur = random.uniform(0.4, 1.2) * scale if random.random() < 0.2 else 0.0
-        self._ball = _Ball(random, scale) if random.random() < 0.25 else None
+        self._bystander = _Bystander(random, scale) if random.random() < 0.5 else None
         self._cover = _Cover(random, scale)
 
     def apply(
-        self, view: NDArray[np.uint8], tip: Point, random: np.random.Generator, covered: bool
+        self,
+        view: NDArray[np.uint8],
+        tip: Point,
+        beside: Point,
+        random: np.random.Generator,
+        covered: bool,
     ) -> View:
         """Return a picture as this scanner would show it.
 
@@ -65,12 +71,14 @@ class Look:
             (rows, columns).
         tip : ndarray
             (x, y) in it.
+        beside : ndarray
+            (x, y) of what does not move with the tip and was there when it was clicked.
         covered : bool
             Whether something dark lies over the tip in this frame.
         """
         shown = view.astype(np.float32)
-        if self._ball is not None:
-            shown = self._ball.behind(shown, tip, random)
+        if self._bystander is not None:
+            shown = self._bystander.behind(shown, beside)
         if covered:
             shown = self._cover.over(shown, tip, random)
         shown = cv2.LUT(np.clip(shown, 0, 255).astype(np.uint8), self._curve)
@@ -81,22 +89,57 @@ class Look:
         return shown
 
 
-class _Ball:
-    """A dark ball that stands by the tip in every frame but does not move with it."""
+class _Bystander:
+    """Something dark that lies by the clicked tip, or across it, and does not move with it.
+
+    A lead's button, the loop of a sternal wire or another tube.
+    """
 
     def __init__(self, random: np.random.Generator, scale: float) -> None:
-        self._radius = random.uniform(3.0, 14.0) * scale
-        self._depth = random.uniform(0.08, 0.35)
-        self._offset = random.normal(0.0, 10.0, 2) * scale
-        self._wander = 6.0 * scale
+        kind = random.choice(("button", "loop", "tube"))
+        self._radius = random.uniform(3.0, 14.0) * scale if kind == "button" else 0.0
+        self._depth = float(np.exp(random.uniform(np.log(0.08), np.log(0.9))))
+        line = np.zeros((1, 2))
+        if kind == "loop":
+            line = _loop(random)
+        elif kind == "tube":
+            line = _tube(random)
+        # What crosses the tip is a place of its outline, whichever.
+        line = line - line[int(random.integers(len(line)))]
+        self._line = line * scale
+        thickest = 1.6 if kind == "loop" else 5.0
+        self._width = max(1, round(random.uniform(0.6, thickest) * scale))
+        self._softness = random.uniform(0.4, 0.8) * scale
+        self._offset = random.normal(0.0, 8.0 if kind == "button" else 5.0, 2) * scale
 
-    def behind(self, view: View, tip: Point, random: np.random.Generator) -> View:
+    def behind(self, view: View, place: Point) -> View:
+        """Darken a picture by it, ``place`` being where it was drawn to lie nearly."""
         ink = np.zeros(view.shape, np.float32)
-        place = tip + self._offset + random.normal(0.0, self._wander, 2)
-        x, y = np.round(place).astype(int).tolist()
-        cv2.circle(ink, (x, y), round(self._radius), 1.0, -1)
-        ink = cv2.GaussianBlur(ink, (0, 0), 0.4 * self._radius)
+        middle = place + self._offset
+        if self._radius:
+            x, y = np.round(middle).astype(int).tolist()
+            cv2.circle(ink, (x, y), round(self._radius), 1.0, -1)
+        else:
+            line = np.round((middle + self._line) * 16).astype(np.int32)
+            cv2.polylines(ink, [line[:, None]], False, 1.0, self._width, cv2.LINE_AA, shift=4)
+        ink = cv2.GaussianBlur(ink, (0, 0), self._softness)
         return np.asarray(view * (1.0 - self._depth * ink))
+
+
+def _loop(random: np.random.Generator) -> NDArray[np.float64]:
+    """Outline of a wire's loop seen from any side, (N, 2) pixels of a 256 view."""
+    around = np.linspace(0.0, 2 * np.pi, 33)
+    long, wide = random.uniform(6.0, 18.0), random.uniform(2.0, 12.0)
+    turn = random.uniform(0.0, np.pi)
+    x, y = long * np.cos(around), wide * np.sin(around)
+    turned = np.stack([np.cos(turn) * x - np.sin(turn) * y, np.sin(turn) * x + np.cos(turn) * y])
+    return np.asarray(turned.T)
+
+
+def _tube(random: np.random.Generator) -> NDArray[np.float64]:
+    """Winding centre line of a tube that crosses the picture, (N, 2) pixels of a 256 view."""
+    heading = random.uniform(0.0, 2 * np.pi) + np.cumsum(random.normal(0.0, 0.12, 120))
+    return np.cumsum(np.stack([np.cos(heading), np.sin(heading)], axis=1) * 5.0, axis=0)
 
 
 class _Cover:
@@ -160,3 +203,8 @@ def draw_table(frames: range, random: np.random.Generator) -> dict[int, Point]:
         # The patient lies still for the rest: a table is not panned across half a picture.
         shifts = np.clip(shifts - shifts[len(frames) // 2], -30.0, 30.0)
     return dict(zip(frames, shifts, strict=True))
+
+
+def draw_drift(random: np.random.Generator) -> Point:
+    """Draw how far a bystander drifts from frame to frame, in pixels of a 256 view."""
+    return random.normal(0.0, 1.5, 2) if random.random() < 0.5 else np.zeros(2)

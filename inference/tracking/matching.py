@@ -103,7 +103,7 @@ def _show(
         part = cv2.warpAffine(part, matrix, (side, side), borderMode=cv2.BORDER_REFLECT)
         part += grain * random.standard_normal(part.shape, np.float32)
         part = np.clip(part, 0.0, 255.0).astype(np.uint8)
-        shown.append(normalise(look.apply(part, nowhere, random, covered=False)))
+        shown.append(normalise(look.apply(part, nowhere, nowhere, random, covered=False)))
     return np.stack(shown)
 
 

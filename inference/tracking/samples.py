@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from inference.tracking.augmentation import Look, Point, draw_covered, draw_table, draw_warp
+from inference.tracking.augmentation import (
+    Look,
+    Point,
+    draw_covered,
+    draw_drift,
+    draw_table,
+    draw_warp,
+)
 from inference.tracking.network import TEMPLATES, TIMES
 from inference.tracking.shards import STATES, Shard, ShardPool
 from inference.tracking.views import MARGIN, ViewGeometry, crop, normalise, trimmed
@@ -155,8 +162,10 @@ class Scene:
         self._geometry = ViewGeometry(shard.side, shard.side, side)
         self._scale = side / 256
         self._look = Look(random, self._scale)
+        self._first = chosen.templates[0]
         self._covered = draw_covered(chosen.searches, chosen.templates, random)
         self._table = draw_table(range(len(shard)), random)
+        self._drift = draw_drift(random)
         self._warp = draw_warp(self._placed(chosen.templates), side, random)
         self._step = 0 if random.random() < 0.1 else 1 if random.random() < 0.8 else 2
         self._pictures: dict[int, NDArray[np.uint8]] = {}
@@ -210,7 +219,14 @@ class Scene:
             borderValue=float(np.median(picture[::8, ::8])),
         )
         covered = frame in self._covered
-        return self._look.apply(view, self.tip(frame) - corner, self._random, covered)
+        tip, beside = self.tip(frame) - corner, self._beside(frame) - corner
+        return self._look.apply(view, tip, beside, self._random, covered)
+
+    def _beside(self, frame: int) -> Point:
+        """Return where the clicked tip would be had it moved with the table and ``_drift`` only."""
+        first = self._first
+        moved = self._table[frame] - self._table[first] + self._drift * (frame - first)
+        return np.asarray(self.tip(first) + moved * self._scale)
 
     def _placed(self, frames: tuple[int, ...]) -> NDArray[np.float64]:
         tips = np.nan_to_num(self._shard.tips[list(frames)], nan=-400.0)

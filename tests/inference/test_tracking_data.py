@@ -8,6 +8,7 @@ from safetensors.numpy import save_file
 
 from inference.benchmarks import peers
 from inference.benchmarks.tracking import both_ways
+from inference.tracking.augmentation import Look
 from inference.tracking.calibration import fit, gather, held_back_runs, write_confidence
 from inference.tracking.confidence import Evidence, features
 from inference.tracking.labelled import LabelledRun, read_labelled_runs
@@ -70,6 +71,23 @@ def test_simulated_shards_hold_the_truth(tmp_path):
         assert near.any()
         sample = draw_sample(shard, random, SampleOptions())
         assert all(np.isfinite(part).all() for part in sample.values())
+
+
+def test_what_crosses_the_clicked_tip_does_not_follow_it():
+    flat, away = np.full((256, 256), 140, np.uint8), np.full(2, -4000.0)
+    crossed, tip, moved = np.full(2, 150.0), np.full(2, 60.0), np.full(2, 90.0)
+    crossing = 0
+    for seed in range(40):
+        look = Look(np.random.default_rng(seed))
+
+        def shown(tip, beside, look=look):
+            return look.apply(flat, tip, beside, np.random.default_rng(0), covered=False)
+
+        seen = shown(tip, crossed)
+        np.testing.assert_array_equal(seen, shown(moved, crossed))
+        changed = np.abs(seen - shown(tip, away)) > 4.0
+        crossing += bool(changed[120:180, 120:180].any())
+    assert 10 <= crossing <= 30
 
 
 def test_calibration_learns_which_evidence_counts():
