@@ -19,7 +19,11 @@ Point = NDArray[np.float64]
 def draw_warp(
     tips: NDArray[np.floating], side: int, random: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Draw a turn, mirroring, scale and shift of a picture that keeps ``tips`` in it, (2, 3)."""
+    """Draw a turn, mirroring, scale and shift of a picture that keeps ``tips`` in it, (2, 3).
+
+    Often the first of them comes to lie by an edge, beyond which it may be gone in the next frame.
+    """
+    by_edge = random.random() < 0.35
     for _ in range(8):
         angle = random.uniform(-25.0, 25.0) * (1.0 if random.random() < 0.7 else 7.0)
         zoom = float(np.exp(random.normal(0.0, 0.18)))
@@ -28,6 +32,11 @@ def draw_warp(
             mirror = np.array([[-1.0, 0.0, side - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
             matrix = matrix @ mirror
         matrix[:, 2] += random.normal(0.0, side * 0.047, 2)
+        if by_edge:
+            first = matrix[:, :2] @ tips[0] + matrix[:, 2]
+            axis, inwards = int(random.integers(2)), random.uniform(0.012, 0.08) * side
+            wanted = inwards if first[axis] < side / 2 else side - 1 - inwards
+            matrix[axis, 2] += wanted - first[axis]
         moved = tips @ matrix[:, :2].T + matrix[:, 2]
         if np.all((moved > 2.0) & (moved < side - 3.0)):
             return matrix
@@ -151,6 +160,12 @@ class _Cover:
             (random.normal(0.0, 8.0, 2), random.uniform(2.0, 9.0, 2), random.uniform(0.0, 180.0))
             for _ in range(int(random.integers(0, 3)))
         ]
+        # Branches that fill elsewhere and are seen end-on look like tips.
+        for _ in range(int(random.integers(0, 4))):
+            away, radius = random.uniform(12.0, 80.0), random.uniform(1.5, 5.0)
+            turn = random.uniform(0.0, 2 * np.pi)
+            offset = away * np.array([np.cos(turn), np.sin(turn)])
+            self._blobs.append((offset, np.full(2, radius), 0.0))
         start = random.normal(0.0, 2.0 if random.random() < 0.5 else 25.0, 2)
         heading = random.uniform(0.0, 2 * np.pi) + np.cumsum(random.normal(0.0, 0.25, 24))
         steps = np.stack([np.cos(heading), np.sin(heading)], axis=1) * random.uniform(2.0, 5.0)
@@ -197,11 +212,11 @@ def draw_table(frames: range, random: np.random.Generator) -> dict[int, Point]:
     """Draw how far the picture has moved in each frame, in pixels of a 256 view."""
     shifts = np.zeros((len(frames), 2))
     if random.random() < 0.3:
-        speed = random.normal(0.0, 2.5, 2)
+        speed = random.normal(0.0, 2.5 if random.random() < 0.6 else 8.0, 2)
         moving = random.random(len(frames)) < 0.7
         shifts = np.cumsum(speed * moving[:, None] + random.normal(0.0, 0.5, shifts.shape), axis=0)
         # The patient lies still for the rest: a table is not panned across half a picture.
-        shifts = np.clip(shifts - shifts[len(frames) // 2], -30.0, 30.0)
+        shifts = np.clip(shifts - shifts[len(frames) // 2], -60.0, 60.0)
     return dict(zip(frames, shifts, strict=True))
 
 
