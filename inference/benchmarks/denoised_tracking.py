@@ -67,8 +67,8 @@ def compare_tracking(console: Console, tracker: Tracker, denoiser: Denoiser, cou
         first = first_click(run)
         click = Anchor(first, float(run.tips[first, 0]), float(run.tips[first, 1]))
         for score, seen in zip(scores, (run, denoised(run, denoiser)), strict=True):
-            tips, confidence = ours(tracker, seen, (click,))
-            score.add(seen, first, tips, confidence)
+            tracked = ours(tracker, seen, (click,))
+            score.add(seen, first, tracked.tips, tracked)
     table = Table(title=f"The tracker on denoised frames ({len(runs)} simulated noisy runs)")
     table.add_column("frames", no_wrap=True)
     for state in ("visible", "occluded"):

@@ -50,21 +50,46 @@ SCENARIOS = (
 OURS = "Fluorotrace"
 WRONG_BEYOND = 5.0
 CORRECT_BEYOND = 4.0
-VISIBLE, OCCLUDED = STATES.index("visible"), STATES.index("occluded")
+VISIBLE, OCCLUDED, ABSENT = map(STATES.index, ("visible", "occluded", "absent"))
 
 Complete = Callable[[LabelledRun, tuple[Anchor, ...]], NDArray[np.float64]]
 """Fills a run from anchors, (T, 2)."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Tracked:
+    """What our tracker says of a run.
+
+    Attributes
+    ----------
+    tips : ndarray
+        (T, 2); an absent answer keeps the nearest frame's tip.
+    confidence : ndarray
+        (T,), 0 where the tip is said to be absent.
+    absent : ndarray
+        (T,) whether it is.
+    """
+
+    tips: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    absent: NDArray[np.bool_]
+
+
 @dataclass(slots=True)
 class Errors:
-    """Errors of one tracker in pixels at 512, gathered over runs."""
+    """Errors of one tracker in pixels at 512, gathered over runs.
+
+    ``noticed`` holds, for each frame without a tip, whether it was said to be absent, and
+    ``denied`` the same for each frame with one.
+    """
 
     name: str
     visible: list[float] = field(default_factory=list)
     occluded: list[float] = field(default_factory=list)
     confidence: list[float] = field(default_factory=list)
     wrong: list[bool] = field(default_factory=list)
+    noticed: list[bool] = field(default_factory=list)
+    denied: list[bool] = field(default_factory=list)
     frames: int = 0
     seconds: float = 0.0
 
@@ -73,17 +98,22 @@ class Errors:
         run: LabelledRun,
         first: int,
         tips: NDArray[np.float64],
-        confidence: NDArray[np.float64] | None = None,
+        tracked: Tracked | None = None,
     ) -> None:
-        """Score every frame that holds a tip but the clicked one."""
+        """Score every frame but the clicked one; ``tracked`` is what our tracker says besides."""
         errors = errors_px(run, tips).tolist()
         for frame, state in enumerate(run.states):
-            if frame == first or state not in (VISIBLE, OCCLUDED):
+            if frame == first:
+                continue
+            if state == ABSENT and tracked is not None:
+                self.noticed.append(bool(tracked.absent[frame]))
+            if state not in (VISIBLE, OCCLUDED):
                 continue
             (self.visible if state == VISIBLE else self.occluded).append(errors[frame])
-            if confidence is not None:
-                self.confidence.append(float(confidence[frame]))
+            if tracked is not None:
+                self.confidence.append(float(tracked.confidence[frame]))
                 self.wrong.append(errors[frame] > WRONG_BEYOND)
+                self.denied.append(bool(tracked.absent[frame]))
 
 
 def errors_px(run: LabelledRun, tips: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -122,21 +152,21 @@ def track_all(
     return points
 
 
-def ours(
-    tracker: Tracker, run: LabelledRun, anchors: tuple[Anchor, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return our tips (T, 2) and confidences; an absent answer keeps the last tip seen."""
+def ours(tracker: Tracker, run: LabelledRun, anchors: tuple[Anchor, ...]) -> Tracked:
+    """Track a run with our tracker."""
     points = track_all(tracker, _sequence(run), anchors)
     tips = np.full((len(run.frames), 2), np.nan)
     confidence = np.ones(len(run.frames))
+    absent = np.zeros(len(run.frames), bool)
     for anchor in anchors:
         if anchor.x is not None and anchor.y is not None:
             tips[anchor.frame] = anchor.x, anchor.y
     for frame, point in points.items():
-        confidence[frame] = point.confidence if point.x is not None else 0.0
+        absent[frame] = point.x is None
+        confidence[frame] = 0.0 if absent[frame] else point.confidence
         if point.x is not None and point.y is not None:
             tips[frame] = point.x, point.y
-    return _fill(tips), confidence
+    return Tracked(_fill(tips), confidence, absent)
 
 
 def _fill(tips: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -199,9 +229,9 @@ def compare(
         first = first_click(run)
         x, y = run.tips[first]
         started = time.perf_counter()
-        tips, confidence = ours(tracker, run, (Anchor(first, float(x), float(y)),))
+        tracked = ours(tracker, run, (Anchor(first, float(x), float(y)),))
         scores[0].seconds += time.perf_counter() - started
-        scores[0].add(run, first, tips, confidence)
+        scores[0].add(run, first, tracked.tips, tracked)
         for score, follow in zip(scores[1:], peers.values(), strict=True):
             started = time.perf_counter()
             tips = both_ways(follow, run, first)
@@ -221,6 +251,8 @@ def pool(groups: dict[str, list[Errors]]) -> list[Errors]:
             whole.occluded += part.occluded
             whole.confidence += part.confidence
             whole.wrong += part.wrong
+            whole.noticed += part.noticed
+            whole.denied += part.denied
             whole.frames += part.frames
             whole.seconds += part.seconds
     return pooled
@@ -279,8 +311,14 @@ def _row(score: Errors) -> list[str]:
         *part(score.visible, (4, 8, 12)),
         *part(score.occluded, (8, 12)),
         auroc,
+        _percent(score.noticed),
+        _percent(score.denied),
         f"{score.frames / max(score.seconds, 1e-9):.0f}",
     ]
+
+
+def _percent(said: list[bool]) -> str:
+    return f"{100 * np.mean(said):.1f}" if said else "-"
 
 
 def print_scores(console: Console, title: str, groups: dict[str, list[Errors]]) -> None:
@@ -288,7 +326,7 @@ def print_scores(console: Console, title: str, groups: dict[str, list[Errors]]) 
     table = Table(title=title)
     heads = ["runs", "tracker", "v<=4", "v<=8", "v<=12", "v med", "v mean", "v SD", "v p95"]
     heads += ["v max", "o<=8", "o<=12", "o med", "o mean", "o SD", "o p95", "o max"]
-    heads += ["AUROC", "fps"]
+    heads += ["AUROC", "noticed", "denied", "fps"]
     for head in heads:
         left = head in ("runs", "tracker")
         table.add_column(head, justify="left" if left else "right", no_wrap=True)
@@ -297,7 +335,10 @@ def print_scores(console: Console, title: str, groups: dict[str, list[Errors]]) 
             table.add_row(name, *_row(score))
         table.add_section()
     seen = pool(groups)[0]
-    table.caption = f"{len(seen.visible)} visible (v), {len(seen.occluded)} occluded (o) frames"
+    table.caption = (
+        f"{len(seen.visible)} visible (v), {len(seen.occluded)} occluded (o) frames; "
+        f"noticed: said absent, of {len(seen.noticed)} absent ones; denied: of all others"
+    )
     console.print(table)
 
 
@@ -381,7 +422,7 @@ def _track_at_once(
 def _print_corrections(console: Console, runs: list[LabelledRun], tracker: Tracker) -> None:
     table = Table(title=f"Corrections per 100 frames until all are within {CORRECT_BEYOND:g} px")
     ways: dict[str, Complete] = {
-        OURS: lambda run, anchors: ours(tracker, run, anchors)[0],
+        OURS: lambda run, anchors: ours(tracker, run, anchors).tips,
         "straight lines": interpolate,
     }
     table.add_column("run")

@@ -30,7 +30,7 @@ def found_share(tracker: Tracker, run: LabelledRun) -> float:
         start = find_tip(tracker, sequence_of(run.frames))
     except LookupError:
         return 0.0
-    tips, _ = ours(tracker, run, (Anchor(start.frame, start.x, start.y),))
+    tips = ours(tracker, run, (Anchor(start.frame, start.x, start.y),)).tips
     return float((errors_px(run, tips)[scored] <= WITHIN).mean())
 
 

@@ -51,16 +51,16 @@ def misses(tracker: Tracker, name: str, run: LabelledRun) -> list[Miss]:
     """Return what is answered on all labelled frames of a run, tracked from one click."""
     first = first_click(run)
     x, y = run.tips[first].tolist()
-    tips, confidence = ours(tracker, run, (Anchor(first, x, y),))
-    errors = errors_px(run, tips)
+    tracked = ours(tracker, run, (Anchor(first, x, y),))
+    errors = errors_px(run, tracked.tips)
     return [
         Miss(
             name,
             frame,
             STATES[run.states[frame]],
             float(errors[frame]),
-            float(confidence[frame]),
-            _picture(run.frames[frame], run.tips[frame], tips[frame]),
+            float(tracked.confidence[frame]),
+            _picture(run.frames[frame], run.tips[frame], tracked.tips[frame]),
         )
         for frame in np.flatnonzero(np.isin(run.states, (VISIBLE, OCCLUDED))).tolist()
     ]

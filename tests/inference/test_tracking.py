@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from inference.benchmarks.tracking import (
+    Errors,
+    Tracked,
     area_under_curve,
     corrections,
     first_click,
@@ -29,6 +31,7 @@ from inference.tracking.paths import (
 from inference.tracking.proposing import find_tip
 from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
+from inference.tracking.shards import STATES
 from inference.tracking.side_by_side import TrackCall
 from inference.tracking.tracker import load_tracker
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
@@ -354,12 +357,22 @@ def test_corrections_count_what_an_annotator_does():
     assert corrections(still, interpolate) == 2
 
 
+def test_scores_tell_whether_a_missing_tip_is_noticed():
+    states = np.array([STATES.index(s) for s in ("visible", "visible", "absent", "absent")])
+    run = LabelledRun("x", np.zeros((4, 512, 512), np.uint8), np.ones((4, 2)), states)
+    told = np.array([False, True, True, False])
+    scores = Errors("ours")
+    scores.add(run, 0, run.tips, Tracked(run.tips, np.ones(4), told))
+    assert (scores.noticed, scores.denied) == ([True, False], [True])
+    assert scores.visible == [0.0]
+
+
 @pytest.mark.slow
 def test_the_simulated_test_set_is_tracked(tracker):
     errors = []
     for run in simulated_runs(10):
         first = first_click(run)
-        tips, _ = ours(tracker, run, (Anchor(first, *map(float, run.tips[first])),))
+        tips = ours(tracker, run, (Anchor(first, *map(float, run.tips[first])),)).tips
         errors += list(np.hypot(*(tips - run.tips).T)[run.states == 0])
     assert np.mean(np.array(errors) < 40) > 0.5
 
