@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("tracking", "without_click", "worst_frames", "denoising")
+BENCHMARKS = ("tracking", "leaving", "without_click", "worst_frames", "denoising")
 
 
 def main() -> int:

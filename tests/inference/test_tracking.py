@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from inference.benchmarks.leaving import cut_runs
 from inference.benchmarks.tracking import (
     Errors,
     Tracked,
@@ -365,6 +366,18 @@ def test_scores_tell_whether_a_missing_tip_is_noticed():
     scores.add(run, 0, run.tips, Tracked(run.tips, np.ones(4), told))
     assert (scores.noticed, scores.denied) == ([True, False], [True])
     assert scores.visible == [0.0]
+
+
+def test_cut_runs_know_which_tips_lie_outside():
+    frames = np.arange(100, dtype=np.uint8) + np.zeros((10, 80, 1), np.uint8)
+    tips = np.stack([np.linspace(5.0, 32.0, 10), np.full(10, 40.0)], axis=1)
+    run = LabelledRun("x", frames, tips, np.zeros(10, np.uint8))
+    (cut,) = cut_runs(run)
+    gone = cut.states == STATES.index("absent")
+    np.testing.assert_array_equal(gone, np.arange(10) < 4)
+    x, y = np.rint(cut.tips[5]).astype(int)
+    assert cut.frames[5, y, x] == frames[5, 40, round(tips[5, 0])]
+    assert (cut.tips[~gone, 0] >= 0).all() and (cut.tips[gone, 0] < 0).all()
 
 
 @pytest.mark.slow
