@@ -23,7 +23,7 @@ def draw_warp(
 
     Often the first of them comes to lie by an edge, beyond which it may be gone in the next frame.
     """
-    by_edge = random.random() < 0.35
+    by_edge = random.random() < 0.5
     for _ in range(8):
         angle = random.uniform(-25.0, 25.0) * (1.0 if random.random() < 0.7 else 7.0)
         zoom = float(np.exp(random.normal(0.0, 0.18)))
@@ -34,7 +34,7 @@ def draw_warp(
         matrix[:, 2] += random.normal(0.0, side * 0.047, 2)
         if by_edge:
             first = matrix[:, :2] @ tips[0] + matrix[:, 2]
-            axis, inwards = int(random.integers(2)), random.uniform(0.012, 0.08) * side
+            axis, inwards = int(random.integers(2)), random.uniform(0.01, 0.06) * side
             wanted = inwards if first[axis] < side / 2 else side - 1 - inwards
             matrix[axis, 2] += wanted - first[axis]
         moved = tips @ matrix[:, :2].T + matrix[:, 2]
@@ -211,7 +211,7 @@ def draw_covered(
 def draw_table(frames: range, random: np.random.Generator) -> dict[int, Point]:
     """Draw how far the picture has moved in each frame, in pixels of a 256 view."""
     shifts = np.zeros((len(frames), 2))
-    if random.random() < 0.3:
+    if random.random() < 0.4:
         speed = random.normal(0.0, 2.5 if random.random() < 0.6 else 8.0, 2)
         moving = random.random(len(frames)) < 0.7
         shifts = np.cumsum(speed * moving[:, None] + random.normal(0.0, 0.5, shifts.shape), axis=0)

@@ -211,8 +211,9 @@ class TrackingJob:
         chain = sorted(stretch.candidates.items())
         if around is not None:
             chain = [link for link in chain if abs(link[0] - around) <= WINDOW]
+        every = posteriors(chain, self._seen.geometry.shape)
         points = []
-        for (number, _), chances in zip(chain, posteriors(chain), strict=True):
+        for (number, _), chances in zip(chain, every, strict=True):
             if number not in stretch.answers:
                 continue
             best = int(chances.argmax())

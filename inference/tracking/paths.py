@@ -28,7 +28,9 @@ SPOT_REACH, SPOT_NEAR = 6, 5.0
 SAME = 2.0
 """View pixels within which two candidates are one."""
 ABSENT_CHANGE = 6.0
-"""Cost of leaving or entering the picture, in nats."""
+"""Most that leaving or entering the picture costs, in nats: where its edge is out of reach."""
+OUTWARDS = 0.25
+"""Share of a tip's ways that lead across an edge beside it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,13 +187,17 @@ def held(point: tuple[float, float] | None) -> Candidates:
     return Candidates(np.array([point], np.float32), zero, -40.0, one, one, zero, zero)
 
 
-def posteriors(chain: list[tuple[int, Candidates]]) -> list[NDArray[np.float64]]:
+def posteriors(
+    chain: list[tuple[int, Candidates]], shape: tuple[int, int]
+) -> list[NDArray[np.float64]]:
     """Return each candidate's probability given all frames of the chain.
 
     Parameters
     ----------
     chain : list of (int, Candidates)
         In the order of frames; frames may be missing in between.
+    shape : (int, int)
+        Rows and columns of the view that the picture covers.
 
     Returns
     -------
@@ -207,7 +213,7 @@ def posteriors(chain: list[tuple[int, Candidates]]) -> list[NDArray[np.float64]]
         shares = np.exp(said - said.max())
         points[slot, :count] = candidates.points
         local[slot, :count], local[slot, -1] = shares[:-1], shares[-1]
-    links = _transitions(points, np.diff([number for number, _ in chain]))
+    links = _transitions(points, np.diff([number for number, _ in chain]), shape)
     forward, backward = local.copy(), np.ones_like(local)
     for slot, link in enumerate(links, 1):
         forward[slot] *= forward[slot - 1] @ link
@@ -223,8 +229,12 @@ def posteriors(chain: list[tuple[int, Candidates]]) -> list[NDArray[np.float64]]
     ]
 
 
-def _transitions(points: NDArray[np.float64], gaps: NDArray[np.integer]) -> NDArray[np.float64]:
+def _transitions(
+    points: NDArray[np.float64], gaps: NDArray[np.integer], shape: tuple[int, int]
+) -> NDArray[np.float64]:
     """How likely each step between frames is; heavy tails forgive a jump.
+
+    A tip leaves and enters across an edge, by steps of the same kind.
 
     Parameters
     ----------
@@ -232,17 +242,28 @@ def _transitions(points: NDArray[np.float64], gaps: NDArray[np.integer]) -> NDAr
         (t, n, 2) candidates of each frame.
     gaps : ndarray
         (t - 1,) frames from each to the next.
+    shape : (int, int)
+        As for `posteriors`.
 
     Returns
     -------
     ndarray
         (t - 1, n + 1, n + 1), the last row and column for "absent".
     """
-    step = points[1:, None] - points[:-1, :, None]
     # The heart carries the tip to and fro, so that distance does not grow with time for long.
     reach = MOTION * np.minimum(gaps, 4) ** 0.5
-    near = 1.0 / (1.0 + (step**2).sum(-1) / (2.0 * reach[:, None, None] ** 2)) ** 2
-    links = np.full((len(gaps), points.shape[1] + 1, points.shape[1] + 1), np.exp(-ABSENT_CHANGE))
-    links[:, :-1, :-1] = near
-    links[:, -1, -1] = 1.0
+
+    def likely(squared: NDArray[np.float64]) -> NDArray[np.float64]:
+        wide = reach.reshape(-1, *[1] * (squared.ndim - 1))
+        return np.asarray(1.0 / (1.0 + squared / (2.0 * wide**2)) ** 2)
+
+    count = points.shape[1]
+    inside = np.minimum(points, [shape[1] - 1, shape[0] - 1] - points).min(-1)
+    crossed = [
+        np.maximum(OUTWARDS * likely(part**2), np.exp(-ABSENT_CHANGE))
+        for part in (inside[:-1], inside[1:])
+    ]
+    links = np.ones((len(gaps), count + 1, count + 1))
+    links[:, :-1, :-1] = likely(((points[1:, None] - points[:-1, :, None]) ** 2).sum(-1))
+    links[:, :-1, -1], links[:, -1, :-1] = crossed
     return links

@@ -241,7 +241,7 @@ class Tracker:
         blank = Template(frame, np.zeros(2, np.float32), nothing, nothing, view)
         reading = self._match(list(maps), [frame], [blank] * TEMPLATES, frame)[0]
         candidates = find_candidates(reading.heat, CELL, geometry.shape)
-        chances = posteriors([(frame, candidates)])[0][:-1]
+        chances = posteriors([(frame, candidates)], geometry.shape)[0][:-1]
         chances = chances / chances.sum()
         points = geometry.to_picture(candidates.points)
         state = "occluded" if reading.occluded > OCCLUDED_ABOVE else "visible"

@@ -289,21 +289,31 @@ def test_both_held_ends_outvote_a_stronger_peak_far_away():
     chain = [(0, held((98.0, 100.0)))]
     chain += [(frame, candidates(right, wrong)) for frame in range(1, 6)]
     chain += [(6, held((101.0, 99.0)))]
-    assert all(chance.argmax() == 0 for chance in posteriors(chain)[1:-1])
+    assert all(chance.argmax() == 0 for chance in posteriors(chain, (256, 256))[1:-1])
 
 
 def test_a_tip_lost_for_long_is_found_again():
     there, here = (30.0, 30.0, 0.05), (220.0, 200.0, 0.95)
     chain = [(0, held((30.0, 30.0)))] + [(f, candidates(there, here)) for f in range(1, 12)]
-    chances = posteriors(chain)
+    chances = posteriors(chain, (256, 256))
     assert chances[-1].argmax() == 1
     np.testing.assert_allclose([chance.sum() for chance in chances], 1.0)
 
 
 def test_an_absent_end_lets_the_tip_leave():
     chain = [(0, held((5.0, 5.0))), (1, candidates((5.0, 5.0, 0.2), absent=-1.0)), (2, held(None))]
-    assert posteriors(chain)[2].argmax() == 0
-    assert len(posteriors(chain)[2]) == 1
+    assert posteriors(chain, (256, 256))[2].argmax() == 0
+    assert len(posteriors(chain, (256, 256))[2]) == 1
+
+
+@pytest.mark.parametrize(("tip", "leaves"), [((128.0, 8.0), True), ((128.0, 128.0), False)])
+def test_tips_leave_across_an_edge_and_not_from_the_middle(tip, leaves):
+    decoy = (tip[0] + 9.0, tip[1], 0.3)
+    chain = [(0, held(tip)), *((f, candidates(decoy, absent=np.log(0.7))) for f in range(1, 5))]
+    chances = posteriors(chain, (256, 256))
+    assert [bool(chance.argmax() == 1) for chance in chances[1:]] == [leaves] * 4
+    back = [*chain, (5, held(tip))]
+    assert [bool(c.argmax() == 1) for c in posteriors(back, (256, 256))[1:-1]] == [leaves] * 4
 
 
 def test_a_peak_between_cells_is_found_between_them():
@@ -317,7 +327,7 @@ def test_a_frame_that_surely_holds_no_tip_still_has_a_candidate():
     heat = np.append(500.0, np.zeros(64 * 64)).astype(np.float32)
     found = find_candidates(heat, 2, (128, 128))
     assert len(found.points) == 1
-    assert posteriors([(0, found)])[0].argmax() == 1
+    assert posteriors([(0, found)], (128, 128))[0].argmax() == 1
 
 
 @pytest.mark.parametrize("shape", [(512, 512), (1024, 1024), (300, 512), (1000, 600)])
