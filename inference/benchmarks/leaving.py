@@ -15,10 +15,14 @@ from rich.console import Console
 
 from inference.benchmarks.tracking import ABSENT, OCCLUDED, VISIBLE, compare, print_scores
 from inference.tracking.labelled import LabelledRun, read_labelled_runs
+from inference.tracking.shards import STATES
 from inference.tracking.tracker import load_tracker
 
+UNKNOWN = STATES.index("unknown")
 GONE = 0.4
 """Share of a run's tips that the cut leaves outside."""
+SURELY = 8.0
+"""Pixels at 512 outside from which a tip counts as absent; one that is nearer is not scored."""
 LEAST_SIDE = 0.6
 """Share of the picture's side that has to be left."""
 
@@ -32,8 +36,9 @@ def cut_runs(run: LabelledRun) -> list[LabelledRun]:
         along = run.tips[:, axis]
         edge = round(float(np.quantile(along[present], 1.0 - GONE if from_end else GONE)))
         first, last = (0, edge) if from_end else (edge, length)
-        outside = (along < first) | (along > last - 1)
-        states = np.where(present & outside, ABSENT, run.states).astype(np.uint8)
+        outside = np.maximum(first - along, along - (last - 1)) * 512.0 / max(run.frames.shape[1:])
+        gone = np.where(outside > SURELY, ABSENT, UNKNOWN)
+        states = np.where(present & (outside > 0), gone, run.states).astype(np.uint8)
         if last - first < LEAST_SIDE * length or not (states == VISIBLE).any():
             continue
         shift = np.array([first, 0.0] if axis == 0 else [0.0, first])
