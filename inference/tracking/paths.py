@@ -29,6 +29,8 @@ SAME = 2.0
 """View pixels within which two candidates are one."""
 ABSENT_CHANGE = 6.0
 """Most that leaving or entering the picture costs, in nats: where its edge is out of reach."""
+ABSENT_SAYS = 1.0
+"""Nats that speak for "not in the picture" besides: the refiner speaks for candidates alone."""
 OUTWARDS = 0.25
 """Share of a tip's ways that lead across an edge beside it."""
 
@@ -209,7 +211,7 @@ def posteriors(
     local = np.zeros((len(chain), most + 1))
     for slot, (_, candidates) in enumerate(chain):
         count = len(candidates.points)
-        said = np.append(candidates.scores, candidates.absent).astype(np.float64)
+        said = np.append(candidates.scores, candidates.absent + ABSENT_SAYS).astype(np.float64)
         shares = np.exp(said - said.max())
         points[slot, :count] = candidates.points
         local[slot, :count], local[slot, -1] = shares[:-1], shares[-1]

@@ -308,8 +308,8 @@ def test_an_absent_end_lets_the_tip_leave():
 
 @pytest.mark.parametrize(("tip", "leaves"), [((128.0, 8.0), True), ((128.0, 128.0), False)])
 def test_tips_leave_across_an_edge_and_not_from_the_middle(tip, leaves):
-    decoy = (tip[0] + 9.0, tip[1], 0.3)
-    chain = [(0, held(tip)), *((f, candidates(decoy, absent=np.log(0.7))) for f in range(1, 5))]
+    decoy = (tip[0] + 9.0, tip[1], 0.5)
+    chain = [(0, held(tip)), *((f, candidates(decoy, absent=np.log(0.5))) for f in range(1, 5))]
     chances = posteriors(chain, (256, 256))
     assert [bool(chance.argmax() == 1) for chance in chances[1:]] == [leaves] * 4
     back = [*chain, (5, held(tip))]
