@@ -60,3 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     runs = [cut for run in read_labelled_runs(chosen.data, chosen.part) for cut in cut_runs(run)]
     title = f"{len(runs)} cuts of the labelled real runs, {chosen.part}: {GONE:.0%} of tips outside"
     print_scores(Console(file=sys.stdout, width=200), title, compare(runs, tracker, {}))
+
+
+if __name__ == "__main__":
+    main()
