@@ -415,8 +415,8 @@ def test_figures_logged_after_a_break_are_means_of_the_steps_since(tmp_path, cap
 
 @pytest.fixture(scope="module")
 def inputs_in_use():
-    """What each shipped network is given while a simulated run is tracked."""
-    return calibration_inputs("tracker_tiny", runs=1)
+    """What each shipped network is given while simulated runs are tracked."""
+    return calibration_inputs("tracker_tiny", runs=4)
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -426,14 +426,18 @@ def test_the_shipped_files_are_the_same_network(part, inputs_in_use):
         module = build_part(file.metadata()).eval()
     module.load_state_dict(load_file(path))
     runner = OnnxRunner(weights_path("tracker_tiny" + part, ".onnx"))
-    # Every call, not the first one: threads decide which frames that holds.
+    # All calls together: which of them comes first is left to threads.
+    pairs: dict[int, list[np.ndarray]] = {}
     for inputs in inputs_in_use[part]:
         with torch.inference_mode():
             expected = module(**{key: torch.from_numpy(value) for key, value in inputs.items()})
-        # The CPU's file is in 8 bits: alike, not the same.
-        for ours, theirs in zip(runner(inputs), expected, strict=True):
+        for output, (ours, theirs) in enumerate(zip(runner(inputs), expected, strict=True)):
             if ours.size > 8:
-                assert np.corrcoef(ours.ravel(), theirs.numpy().ravel())[0, 1] > 0.97
+                both = np.stack([ours.ravel(), theirs.numpy().ravel()])
+                pairs.setdefault(output, []).append(both)
+    # The CPU's file is in 8 bits: alike, not the same.
+    for both in pairs.values():
+        assert np.corrcoef(np.concatenate(both, axis=1))[0, 1] > 0.98
 
 
 def test_the_shipped_files_are_small():
