@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -97,7 +96,6 @@ def command_parser() -> argparse.ArgumentParser:
     prepare.add_argument(
         "--processes",
         type=_count,
-        default=os.cpu_count() or 1,
         metavar="N",
         help="how many runs at a time; one for each core unless told otherwise",
     )

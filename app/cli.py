@@ -255,6 +255,7 @@ def _prepare(options: argparse.Namespace) -> int:
     from app.prepare import LEAST_FRAMES, Job, is_done, may_teach, prepare_all, shard_name
     from app.runs.catalog import scan
     from app.settings import load_settings
+    from inference.runtime import usable_cores
 
     archive = options.archive
     if not archive.is_dir():
@@ -276,9 +277,10 @@ def _prepare(options: argparse.Namespace) -> int:
             else:
                 unfit += 1
     waiting = [job for job in jobs.values() if not is_done(job)]
+    processes = options.processes or usable_cores()
     prepared = shards = labelled = 0
     with _progress("Preparing runs", len(waiting)) as done:
-        for count, (job, outcome) in enumerate(prepare_all(waiting, options.processes), 1):
+        for count, (job, outcome) in enumerate(prepare_all(waiting, processes), 1):
             done(count)
             if outcome.trouble:
                 unreadable += 1

@@ -178,7 +178,14 @@ def _fill(tips: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def first_click(run: LabelledRun) -> int:
     """Return the first frame on which the tip is seen."""
-    return int(np.flatnonzero(run.states == VISIBLE)[0])
+    return clicked_frames(run, 1)[0]
+
+
+def clicked_frames(run: LabelledRun, most: int) -> list[int]:
+    """Return up to ``most`` frames on which the tip is seen, the first one and others evenly."""
+    visible = np.flatnonzero(run.states == VISIBLE)
+    chosen = np.linspace(0, len(visible) - 1, min(most, len(visible))).round().astype(int)
+    return [int(frame) for frame in visible[chosen]]
 
 
 def both_ways(follow: Follow, run: LabelledRun, first: int) -> NDArray[np.float64]:
@@ -220,13 +227,16 @@ def simulated_runs(
 
 
 def compare(
-    runs: list[LabelledRun], tracker: Tracker, peers: dict[str, Follow]
+    runs: list[LabelledRun], tracker: Tracker, peers: dict[str, Follow], clicks: int = 1
 ) -> dict[str, list[Errors]]:
-    """Score our tracker and its peers on the same clicks; by the name of the run, then tracker."""
+    """Score our tracker and its peers on the same clicks; by the name of the run, then tracker.
+
+    Each run is tracked from one click at a time, on up to ``clicks`` of its frames.
+    """
     groups: dict[str, list[Errors]] = {}
-    for run in runs:
+    clicked = [(each, first) for each in runs for first in clicked_frames(each, clicks)]
+    for run, first in clicked:
         scores = groups.setdefault(run.name, [Errors(name) for name in (OURS, *peers)])
-        first = first_click(run)
         x, y = run.tips[first]
         started = time.perf_counter()
         tracked = ours(tracker, run, (Anchor(first, float(x), float(y)),))
@@ -353,6 +363,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--weights", default="tracker_tiny", help="name, or path without ending")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--clicks", type=int, default=1, help="on so many frames of a real run")
     parser.add_argument("--ours-only", action="store_true")
     parser.add_argument("--no-corrections", action="store_true")
     parser.add_argument("--speed", action="store_true", help="measure speed alone")
@@ -375,9 +386,8 @@ def main(arguments: list[str] | None = None) -> None:
             console.print(f"NanoTrack left out: {chosen.peers}/nanotrack is not there")
     if chosen.data.is_dir():
         labelled = read_labelled_runs(chosen.data, chosen.part)
-        print_scores(
-            console, f"Labelled real runs, {chosen.part}", compare(labelled, tracker, peers)
-        )
+        title = f"Labelled real runs, {chosen.part}"
+        print_scores(console, title, compare(labelled, tracker, peers, chosen.clicks))
         if not chosen.no_corrections:
             _print_corrections(console, labelled, tracker)
     else:

@@ -15,6 +15,7 @@ from inference.simulation.render import splat
 FloatArray = NDArray[np.float32]
 ATTENUATION_PER_MM_MGI = 0.00038  # iodine, log attenuation for each mm and mg/ml, 70-80 kV
 _COUNTS = np.array([2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 34, 42, 64])  # particles across
+_MOST_TILT = 1.5  # radians out of the picture: some stretches are seen end-on
 _STEP_PX = 0.6  # between particles: fine enough for bilinear splatting to leave no weave
 
 
@@ -28,6 +29,10 @@ class VesselTree:
         Rest positions, pixels.
     across : ndarray, shape (P, 2)
         From the centre line to the wall, pixels.
+    along : ndarray, shape (P, 2)
+        How far the lumen's slab at each point, tilted out of the picture, reaches along the
+        vessel, pixels: nothing where the vessel lies in the picture, its radius where it is seen
+        end-on.
     volume : ndarray, shape (P,)
         Longest chord (mm) times area (pixels squared) of the slab at each point.
     delay_ms : ndarray, shape (P,)
@@ -40,6 +45,7 @@ class VesselTree:
 
     points: FloatArray
     across: FloatArray
+    along: FloatArray
     volume: FloatArray
     delay_ms: FloatArray
     groups: tuple[tuple[int, int, int], ...]
@@ -59,7 +65,7 @@ class VesselTree:
         shown &= np.all((at > -16) & (at < (width + 16, height + 16)), axis=1)
         if not shown.any():
             return
-        walls = self.across @ matrix[:, :2].T
+        walls, reach = self.across @ matrix[:, :2].T, self.along @ matrix[:, :2].T
         # Contrast streams along one side until the injection has displaced the blood.
         unmixed = 0.1 + 0.6 * float(np.exp(-max(time - injection.start_ms, 0.0) / 350))
         phase = 0.006 * (self.delay_ms - time) + self.stream_phase
@@ -71,9 +77,17 @@ class VesselTree:
             rows = start + np.flatnonzero(shown[start:stop])
             lateral = ((np.arange(count) + 0.5) / count * 2 - 1).astype(np.float32)
             streams = np.stack([np.sin(2 * lateral), np.cos(2 * lateral)])
-            share = np.sqrt(1 - lateral**2) / np.float32(count)
-            x.append((at[rows, 0:1] + walls[rows, 0:1] * lateral).ravel())
-            y.append((at[rows, 1:2] + walls[rows, 1:2] * lateral).ravel())
+            depth = np.sqrt(1 - lateral**2)
+            share = depth / np.float32(count)
+            # Steps that never fall together (the R2 sequence) fill the discs of tilted slabs.
+            turn = rows[:, None] * 0.7548776662 + np.arange(count) * 0.5698402910
+            spread = (2 * np.mod(turn, 1.0) - 1).astype(np.float32) * depth
+            x.append(
+                (at[rows, 0:1] + walls[rows, 0:1] * lateral + reach[rows, 0:1] * spread).ravel()
+            )
+            y.append(
+                (at[rows, 1:2] + walls[rows, 1:2] * lateral + reach[rows, 1:2] * spread).ravel()
+            )
             weight.append((mass[rows, None] * share * (1 + waves[rows] @ streams)).ravel())
         splat(image, np.concatenate(x), np.concatenate(y), np.concatenate(weight))
 
@@ -138,7 +152,7 @@ class _Grower:
         width = max(3, count // knots) | 1
         wander = cv2.GaussianBlur(wander.reshape(1, -1), (width, 1), 0).ravel()
         headings = bud.heading + np.linspace(0, bow, count) + tortuosity * (wander - wander[0])
-        depth = rng.uniform(0.2, 1.05)
+        depth = rng.uniform(0.2, _MOST_TILT)
         tilt = depth * np.sin(np.linspace(0, rng.uniform(1, 5), count) + rng.uniform(0, 6))
         flat = np.cos(tilt)
         steps = np.stack([np.cos(headings) * flat, np.sin(headings) * flat, np.sin(tilt)], 1)
@@ -244,14 +258,17 @@ def _assemble(
     rng: np.random.Generator, grower: _Grower, main: FloatArray, pixels_per_mm: float
 ) -> VesselTree:
     """Turn grown pieces (mm) into one tree (pixels)."""
-    points, across, widths, volumes, delays = [], [], [], [], []
+    points, across, along, widths, volumes, delays = [], [], [], [], [], []
     for line, radii, delay, fill in grower.pieces:
         pixels = line * np.float32(pixels_per_mm)
-        tangent = np.gradient(pixels[:, :2], axis=0)
+        tangent = np.gradient(pixels, axis=0)
         tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-6
+        tilt, tangent = tangent[:, 2:], tangent[:, :2]
+        tangent = tangent / (np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-6)
         half_width = radii * np.float32(pixels_per_mm)
         points.append(pixels)
         across.append(half_width[:, None] * np.stack([-tangent[:, 1], tangent[:, 0]], 1))
+        along.append(half_width[:, None] * tilt * tangent)
         widths.append(2 * half_width)
         volumes.append(2 * radii * _STEP_PX * 2 * half_width * fill)
         delays.append(delay)
@@ -263,6 +280,7 @@ def _assemble(
     return VesselTree(
         points=np.concatenate(points)[order],
         across=np.concatenate(across)[order].astype(np.float32),
+        along=np.concatenate(along)[order].astype(np.float32),
         volume=np.concatenate(volumes)[order].astype(np.float32),
         delay_ms=np.concatenate(delays)[order],
         groups=tuple(groups),

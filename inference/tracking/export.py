@@ -8,6 +8,9 @@ Run as
 
 Three networks are written: the stem, which reads frames whatever is looked for in them, the
 matcher (the rest of the tracking network, and the stem once more for templates), and the refiner.
+
+Trained weights may be mixed with those they were trained from, which forgets less of what these
+knew (WiSE-FT, arXiv 2109.01903): ``--former resources/weights/tracker_tiny --former-share 0.15``.
 """
 
 from __future__ import annotations
@@ -202,11 +205,19 @@ def _write(
         log.info("%s: %.1f MB", file, file.stat().st_size / 1e6)
 
 
-def load_trained(network: nn.Module, path: Path) -> None:
-    """Load a training folder's averaged weights, or a weights file, into a network."""
+def read_trained(path: Path) -> dict[str, Tensor]:
+    """Read a training folder's averaged weights, or a weights file, by the network's own names."""
     state = load_file(path) if path.is_file() else averaged_state(path)
-    bare = {key.removeprefix("network."): value for key, value in state.items()}
-    network.load_state_dict(bare)
+    return {key.removeprefix("network."): value for key, value in state.items()}
+
+
+def load_trained(network: nn.Module, path: Path, former: Path | None, former_share: float) -> None:
+    """Load trained weights into a network, mixed with former ones where they are given."""
+    state = read_trained(path)
+    if former is not None:
+        before = read_trained(former)
+        state = {key: value.lerp(before[key], former_share) for key, value in state.items()}
+    network.load_state_dict(state)
 
 
 def main() -> None:
@@ -215,18 +226,24 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--checkpoint", type=Path, help="training folder, or a .safetensors file")
     parser.add_argument("--refiner", type=Path, help="the same of the refiner")
+    parser.add_argument("--former", help="weights to mix with, path without ending")
+    parser.add_argument("--former-share", type=float, default=0.15, help="how much these count")
     parser.add_argument("--name", required=True)
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+
+    def former(part: str) -> Path | None:
+        return Path(f"{arguments.former}{part}.safetensors") if arguments.former else None
+
     if arguments.checkpoint:
         network = TrackerNetwork(read_options(NetworkOptions, arguments.config, "network"))
-        load_trained(network, arguments.checkpoint)
+        load_trained(network, arguments.checkpoint, former(""), arguments.former_share)
         export_tracker(network, arguments.output, arguments.name)
     if arguments.refiner:
         options = read_options(RefinerOptions, arguments.config, "refiner")
         refiner = Refiner(options)
-        load_trained(refiner, arguments.refiner)
+        load_trained(refiner, arguments.refiner, former("_refiner"), arguments.former_share)
         export_refiner(refiner, options, arguments.output, arguments.name)
 
 

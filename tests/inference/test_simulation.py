@@ -8,8 +8,9 @@ import pytest
 
 from inference.simulation import Injection, Scenario, SimulatedRun, draw_device_over, simulate_run
 from inference.simulation.devices import STEP_PX
-from inference.simulation.motion import make_rhythm
+from inference.simulation.motion import HeartField, make_rhythm
 from inference.simulation.scene import make_scene
+from inference.simulation.vessels import ATTENUATION_PER_MM_MGI, make_tree
 
 SCENARIOS = [scenario for scenario in Scenario if scenario is not Scenario.MIXED]
 
@@ -179,6 +180,34 @@ def test_contrast_darkens_the_vessels() -> None:
     vessels = cv2.erode(run.vessel_mask[15], np.ones((3, 3), np.uint8)) > 0
     assert vessels.sum() > 200
     assert (run.clean[15] - run.clean[0])[vessels].mean() < -4
+
+
+def test_a_vessel_seen_end_on_is_a_dark_spot() -> None:
+    """Contrast adds up along a stretch that points at the viewer, over the width of the vessel."""
+    injection = Injection(start_ms=-9000, duration_ms=20000, strength_mgi=300, washout_ms=300)
+    rhythm = make_rhythm(np.random.default_rng(1), 2, 15.0, 0.0, breathing=False)
+    scale, tip, found = 4.0, np.array([[256.0, 256.0, 0.0]], np.float32), 0
+    still = HeartField(
+        tip[0], np.zeros((2, 2), np.float32), np.zeros((2, 2, 3), np.float32),
+        np.zeros(2, np.float32), rhythm,
+    )  # fmt: skip
+    for seed in range(20):
+        tree = make_tree(np.random.default_rng(seed), tip, 0.3, scale, 1)
+        shadow = np.zeros((512, 512), np.float32)
+        tree.shadow(shadow, still, 1, injection)
+        radius = np.linalg.norm(tree.across, axis=1)
+        tilt = np.linalg.norm(tree.along, axis=1) / radius
+        inside = np.all((tree.points[:, :2] > 20) & (tree.points[:, :2] < 492), axis=1)
+        for index in np.flatnonzero((tilt > 0.98) & (radius > 3.0) & inside):
+            x, y = tree.points[index, :2]
+            reach = round(float(radius[index]))
+            spot = cv2.getRectSubPix(shadow, (reach, reach), (float(x), float(y)))
+            through = 2 * radius[index] / scale * 300 * ATTENUATION_PER_MM_MGI
+            # A lumen that lies in the picture has this in its middle only.
+            assert spot.mean() > through
+            assert spot.min() > 0.6 * through
+            found += 1
+    assert found > 50
 
 
 def test_states_agree_with_positions() -> None:

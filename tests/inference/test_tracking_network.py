@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 
 import inference.tracking
 from inference.runtime import OnnxRunner, weights_path
 from inference.tracking import tracker
 from inference.tracking.correlation import correlate, unit
-from inference.tracking.export import build_part
+from inference.tracking.export import build_part, load_trained
 from inference.tracking.finetuning import Finetuning, decode_peak, heat_target, start_from
 from inference.tracking.matching import draw_pair, matching_loss
 from inference.tracking.network import (
@@ -120,6 +120,19 @@ def test_features_of_nothing_stay_finite_in_the_exported_file(tmp_path):
     program.save(tmp_path / "unit.onnx")
     (out,) = OnnxRunner(tmp_path / "unit.onnx")({"features": nothing.numpy()})
     assert not out.any()
+
+
+def test_trained_weights_are_mixed_with_former_ones(tmp_path):
+    weights = {"new": torch.nn.Linear(2, 1), "former": torch.nn.Linear(2, 1)}
+    for name, module in weights.items():
+        state = {f"network.{key}": value for key, value in module.state_dict().items()}
+        save_file(state, tmp_path / f"{name}.safetensors")
+    mixed = torch.nn.Linear(2, 1)
+    load_trained(mixed, tmp_path / "new.safetensors", tmp_path / "former.safetensors", 0.25)
+    new, former = weights["new"].weight, weights["former"].weight
+    torch.testing.assert_close(mixed.weight, 0.75 * new + 0.25 * former)
+    load_trained(mixed, tmp_path / "new.safetensors", None, 0.25)
+    torch.testing.assert_close(mixed.weight, new)
 
 
 def test_the_transformer_reads_the_correlations():
