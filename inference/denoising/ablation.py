@@ -25,11 +25,10 @@ from inference.denoising.training import (
     config_path,
     load_bases,
     load_config,
-    task_weights,
     train_step,
     validate,
 )
-from inference.training.loop import LoopOptions, read_options
+from inference.training.loop import LoopOptions, read_options, task_weights
 
 SAMPLES = 96
 

@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from inference.denoising.cpu_layers import for_cpu
 from inference.denoising.networks import STUDENT_INPUTS, ExportedStudent
 from inference.denoising.quantisation import Inputs, calibration_inputs, quantise
-from inference.denoising.training import CHECKPOINT_FOLDER, load_bases, task_weights
+from inference.denoising.training import CHECKPOINT_FOLDER, load_bases
+from inference.training.loop import task_weights
 
 WEIGHTS_FOLDER = Path("resources") / "weights"
 CALIBRATION_RUNS = 10

@@ -26,7 +26,7 @@ from inference.denoising import losses
 from inference.denoising.networks import STUDENT_INPUTS, Msr2auNet, Student
 from inference.denoising.samples import BaseRun, Sample, draw_sample, halved, load_base, read_run
 from inference.simulation import Scenario, simulate_run
-from inference.training.loop import LoopOptions, averaged_state, read_options, train
+from inference.training.loop import LoopOptions, read_options, task_weights, train
 
 log = logging.getLogger(__name__)
 
@@ -240,12 +240,6 @@ def validate(network: nn.Module, samples: list[Sample]) -> dict[str, float]:
             if f"{name} on devices" in sums:
                 sums[f"{name} on devices"] += float((square * device).mean() / weight)
     return {name: round(total / len(samples), 4) for name, total in sums.items()}
-
-
-def task_weights(folder: Path) -> dict[str, Tensor]:
-    """Averaged weights of the network trained in a checkpoint folder."""
-    prefix = "network."
-    return {k.removeprefix(prefix): v for k, v in averaged_state(folder).items()}
 
 
 def train_step(

@@ -72,7 +72,9 @@ class VesselTree:
         swirl = unmixed * np.exp(-self.delay_ms / 900)
         mass = (self.volume * density).astype(np.float32)
         waves = np.stack([swirl * np.cos(phase), swirl * np.sin(phase)], 1).astype(np.float32)
-        x, y, weight = [], [], []
+        x: list[FloatArray] = []
+        y: list[FloatArray] = []
+        weight = []
         for start, stop, count in self.groups:
             rows = start + np.flatnonzero(shown[start:stop])
             lateral = ((np.arange(count) + 0.5) / count * 2 - 1).astype(np.float32)
@@ -82,12 +84,9 @@ class VesselTree:
             # Steps that never fall together (the R2 sequence) fill the discs of tilted slabs.
             turn = rows[:, None] * 0.7548776662 + np.arange(count) * 0.5698402910
             spread = (2 * np.mod(turn, 1.0) - 1).astype(np.float32) * depth
-            x.append(
-                (at[rows, 0:1] + walls[rows, 0:1] * lateral + reach[rows, 0:1] * spread).ravel()
-            )
-            y.append(
-                (at[rows, 1:2] + walls[rows, 1:2] * lateral + reach[rows, 1:2] * spread).ravel()
-            )
+            for axis, places in enumerate((x, y)):
+                middle, wall, end = (part[rows, axis, None] for part in (at, walls, reach))
+                places.append((middle + wall * lateral + end * spread).ravel())
             weight.append((mass[rows, None] * share * (1 + waves[rows] @ streams)).ravel())
         splat(image, np.concatenate(x), np.concatenate(y), np.concatenate(weight))
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from inference.tracking.network import (
@@ -38,7 +38,7 @@ from inference.tracking.network import (
     TrackerNetwork,
 )
 from inference.tracking.refiner import Refiner, RefinerOptions
-from inference.training.loop import averaged_state, read_options
+from inference.training.loop import read_options, task_weights
 
 OPSET = 20
 """The first with GELU as one operator; from the next one on group norms are slower."""
@@ -205,17 +205,11 @@ def _write(
         log.info("%s: %.1f MB", file, file.stat().st_size / 1e6)
 
 
-def read_trained(path: Path) -> dict[str, Tensor]:
-    """Read a training folder's averaged weights, or a weights file, by the network's own names."""
-    state = load_file(path) if path.is_file() else averaged_state(path)
-    return {key.removeprefix("network."): value for key, value in state.items()}
-
-
 def load_trained(network: nn.Module, path: Path, former: Path | None, former_share: float) -> None:
-    """Load trained weights into a network, mixed with former ones where they are given."""
-    state = read_trained(path)
+    """Load a training folder's averaged weights, or a weights file, mixed with a former file's."""
+    state = task_weights(path)
     if former is not None:
-        before = read_trained(former)
+        before = task_weights(former)
         state = {key: value.lerp(before[key], former_share) for key, value in state.items()}
     network.load_state_dict(state)
 

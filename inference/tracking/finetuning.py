@@ -23,7 +23,6 @@ from pathlib import Path
 import cv2
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -120,7 +119,7 @@ class Finetuning(nn.Module):
 
 def start_from(task: nn.Module, start: Path) -> None:
     """Load what fits of a training's folder or of a weights file (safetensors)."""
-    state = load_file(start) if start.is_file() else averaged_state(start)
+    state = averaged_state(start)
     own = task.state_dict()
     renamed = {key if key in own else f"network.{key}": value for key, value in state.items()}
     fitting = {}

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from inference.training.precision import mixed_precision
@@ -182,11 +183,18 @@ def train(
     return averaged
 
 
-def averaged_state(folder: Path) -> dict[str, Tensor]:
-    """Return the averaged weights in a checkpoint folder."""
-    content = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
+def averaged_state(path: Path) -> dict[str, Tensor]:
+    """Return the averaged weights in a checkpoint folder, or those in a weights file."""
+    if path.is_file():
+        return load_file(path)
+    content = torch.load(path / "checkpoint.pt", map_location="cpu", weights_only=True)
     state: dict[str, Tensor] = content["averaged"]
     return state
+
+
+def task_weights(path: Path) -> dict[str, Tensor]:
+    """Return the same of the task's network alone, by the network's own names."""
+    return {key.removeprefix("network."): value for key, value in averaged_state(path).items()}
 
 
 def reached_step(folder: Path) -> int:
