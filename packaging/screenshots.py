@@ -11,12 +11,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
 
-from app.application import make_application
-from app.controllers.demo import demo_click
-from app.main_window import MainWindow
-from app.settings import Settings
+from app.session.settings import Settings
+from app.window.application import make_application
+from app.window.demo import demo_click
+from app.window.main_window import MainWindow
 from resources import resource_path
-from widgets.compare import ViewMode
+from widgets.picture.compare import ViewMode
 
 FOLDER = Path(__file__).resolve().parent.parent / "resources" / "screenshots"
 PATIENCE_MS = 120_000

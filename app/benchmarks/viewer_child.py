@@ -10,10 +10,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
-from app.application import make_application
-from app.main_window import MainWindow
-from app.settings import Settings
-from widgets.compare import ViewMode
+from app.session.settings import Settings
+from app.window.application import make_application
+from app.window.main_window import MainWindow
+from widgets.picture.compare import ViewMode
 
 POLL_MS = 10
 GIVE_UP_S = 300.0

@@ -7,49 +7,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.display import DisplayPipeline
+from app.display.pipeline import DisplayPipeline
+from app.runs.catalog_entry import CatalogEntry
 from app.runs.images import image_files, natural_key
 from app.runs.opening import Kind, kind_of, open_run
 from app.runs.run import RunError
 
 MAX_DEPTH = 12
 """Folders below folders; deeper ones are loops or no archive of runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogEntry:
-    """One line of the run list; all of it comes from the header.
-
-    Attributes
-    ----------
-    path : Path
-        What `open_run` takes: a file, or a folder of pictures.
-    error : str or None
-        Why this file is listed but cannot be opened: one plain sentence.
-    """
-
-    path: Path
-    title: str
-    modality: str = ""
-    frame_count: int = 1
-    duration_ms: float = 0.0
-    primary_angle_deg: float | None = None
-    secondary_angle_deg: float | None = None
-    study_date: date | None = None
-    sop_instance_uid: str = ""
-    study_uid: str = ""
-    series_uid: str = ""
-    study_description: str = ""
-    series_description: str = ""
-    error: str | None = None
 
 
 def scan(path: Path, should_stop: Callable[[], bool] = lambda: False) -> Iterator[CatalogEntry]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydicom.uid import UID
 
-from app.runs.catalog import CatalogEntry
+from app.runs.catalog_entry import CatalogEntry
 from app.runs.dicom import (
     OpenedHeader,
     declared_frames,

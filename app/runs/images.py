@@ -45,7 +45,7 @@ def is_image(head: bytes) -> bool:
 def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
     """Sort key with numbers by value: frame_2 before frame_10."""
     parts = re.split(r"(\d+)", path.name.casefold())
-    return tuple((0, int(p)) if p.isdigit() else (1, p) for p in parts if p)
+    return tuple((0, int(p)) if p.isdecimal() else (1, p) for p in parts if p)
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -43,7 +43,7 @@ class NotOurs(Exception):  # noqa: N818 - a finding, turned into a sentence by t
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class ReviewState:
     """Where the reader stood, and whether the run is done.
 
     ``view`` holds the window's settings for this run: anything that JSON can say.
@@ -62,7 +62,7 @@ class Content:
     tracks: tuple[Track, ...]
     done: tuple[Step, ...]
     undone: tuple[Step, ...]
-    review: Review
+    review: ReviewState
 
 
 def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
@@ -175,12 +175,12 @@ def _read(connection: sqlite3.Connection) -> Content | None:
         tracks,
         tuple(step for step in steps.values() if step.id not in undone),
         tuple(step for step in reversed(steps.values()) if step.id in undone),
-        Review(playhead, bool(reviewed), json.loads(view)),
+        ReviewState(playhead, bool(reviewed), json.loads(view)),
     )
 
 
 def write(
-    connection: sqlite3.Connection, records: Iterable[StepRecord], review: Review | None
+    connection: sqlite3.Connection, records: Iterable[StepRecord], review: ReviewState | None
 ) -> None:
     """Write gestures and review state: all of it, or on an error nothing."""
     connection.execute("BEGIN IMMEDIATE")

@@ -22,7 +22,7 @@ from platformdirs import user_data_path
 from app.errors import UserError
 from app.runs.run import Run
 from app.tracks import database
-from app.tracks.database import NotOurs, Review
+from app.tracks.database import NotOurs, ReviewState
 from app.tracks.identity import SUFFIX, find_store, run_identity, store_paths
 from app.tracks.labels import Labels, StepAction, StepRecord
 from resources import resource_path
@@ -44,7 +44,7 @@ class Store:
     ----------
     labels : Labels
         The tracks; every change of them is saved.
-    review : Review
+    review : ReviewState
         Playhead, reviewed flag and view settings as last saved.
     notice : str
         One sentence that the user should see (read-only, set aside), or "".
@@ -69,7 +69,7 @@ class Store:
         self.notice = notice
         self.read_only = read_only
         self.on_trouble: Callable[[str], None] | None = None
-        self.review = content.review if content else Review()
+        self.review = content.review if content else ReviewState()
         self.labels = Labels(
             run.frame_count,
             content.tracks if content else (),
@@ -81,7 +81,7 @@ class Store:
         self._path, self._folders, self._lock = path, folders, lock
         self._wake = threading.Condition()
         self._queue: list[StepRecord] = []
-        self._review_due: Review | None = None
+        self._review_due: ReviewState | None = None
         self._trouble = ""
         self._closing = False
         self._thread: threading.Thread | None = None
@@ -106,7 +106,7 @@ class Store:
             self._queue.append(record)
             self._wake.notify_all()
 
-    def save_review(self, review: Review) -> None:
+    def save_review(self, review: ReviewState) -> None:
         """Save where the reader stands; a run without labels is saved once it is reviewed."""
         self.review = review
         if self.read_only or (self._path is None and not review.reviewed):

@@ -7,13 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-
-class PointState(StrEnum):
-    """What can be seen of the point on its frame."""
-
-    VISIBLE = "visible"
-    OCCLUDED = "occluded"
-    ABSENT = "absent"
+from inference.tracking.requests import PointState
 
 
 class PointSource(StrEnum):

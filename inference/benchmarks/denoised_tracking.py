@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from inference.benchmarks.tracking import Errors, first_click, ours
-from inference.denoising import DenoisedFrame, Denoiser, DenoiseRequest
+from inference.denoising.denoiser import Denoiser
+from inference.denoising.requests import DenoisedFrame, DenoiseRequest
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, simulate_run
 from inference.tracking.labelled import LabelledRun

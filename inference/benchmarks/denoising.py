@@ -23,8 +23,9 @@ from rich.table import Table
 from inference.benchmarks import denoising_scores as scores
 from inference.benchmarks.denoised_tracking import compare_tracking
 from inference.benchmarks.denoising_peers import Denoise, available_peers
-from inference.denoising import DenoisedFrame, Denoiser, DenoiseRequest, load_denoiser
+from inference.denoising.denoiser import Denoiser, load_denoiser
 from inference.denoising.noise import NoiseModel, estimate_noise
+from inference.denoising.requests import DenoisedFrame, DenoiseRequest
 from inference.denoising.samples import read_run
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, simulate_run

@@ -31,7 +31,7 @@ from inference.benchmarks.peers import (
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, simulate_run
 from inference.tracking.labelled import LabelledRun, read_labelled_runs, sequence_of
-from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+from inference.tracking.requests import Anchor, PointState, TrackedPoint, TrackRequest
 from inference.tracking.shards import STATES
 from inference.tracking.side_by_side import TrackCall
 from inference.tracking.tracker import Tracker, load_tracker
@@ -176,6 +176,11 @@ def _fill(tips: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(tips[nearest])
 
 
+def _anchor(run: LabelledRun, frame: int) -> Anchor:
+    x, y = run.tips[frame]
+    return Anchor(frame, float(x), float(y), PointState(STATES[run.states[frame]]))
+
+
 def first_click(run: LabelledRun) -> int:
     """Return the first frame on which the tip is seen."""
     return clicked_frames(run, 1)[0]
@@ -278,10 +283,7 @@ def corrections(run: LabelledRun, complete: Complete) -> int:
     scored = np.isin(run.states, (VISIBLE, OCCLUDED))
     placed = [first_click(run)]
     while True:
-        anchors = tuple(
-            Anchor(f, float(run.tips[f, 0]), float(run.tips[f, 1]), STATES[run.states[f]])
-            for f in placed
-        )
+        anchors = tuple(_anchor(run, f) for f in placed)
         tips = complete(run, anchors)
         errors = np.where(scored, errors_px(run, tips), 0.0)
         worst = int(errors.argmax())

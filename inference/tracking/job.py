@@ -14,7 +14,7 @@ from inference.frames import ShouldStop
 from inference.tracking.confidence import Evidence
 from inference.tracking.offsets import Offsets
 from inference.tracking.paths import Candidates, held, posteriors
-from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+from inference.tracking.requests import Anchor, PointState, TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class TrackingJob:
         candidates, answer = stretch.candidates[number], stretch.answers[number]
         if best == len(candidates.points):
             self.evidence.pop(number, None)
-            return TrackedPoint(number, None, None, "absent", chance)
+            return TrackedPoint(number, None, None, PointState.ABSENT, chance)
         evidence = Evidence(
             chance,
             float(candidates.sharpness[best]),
@@ -250,7 +250,7 @@ class TrackingJob:
             place = place + self._offsets.at(np.array([number]), place[None])[0]
         limit = (geometry.columns - 1, geometry.rows - 1)
         x, y = np.clip(geometry.to_picture(place), 0.0, limit).tolist()
-        state = "occluded" if hidden else "visible"
+        state = PointState.OCCLUDED if hidden else PointState.VISIBLE
         return TrackedPoint(number, x, y, state, self._tracker.confidence(evidence))
 
     def _changed(self, points: list[TrackedPoint]) -> list[TrackedPoint]:

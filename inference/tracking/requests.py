@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class PointState(StrEnum):
+    """What can be seen of a point on its frame."""
+
+    VISIBLE = "visible"
+    OCCLUDED = "occluded"
+    ABSENT = "absent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +21,7 @@ class Anchor:
     frame: int
     x: float | None
     y: float | None
-    state: str = "visible"  # visible, occluded or absent
+    state: PointState = PointState.VISIBLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,5 +45,5 @@ class TrackedPoint:
     frame: int
     x: float | None
     y: float | None
-    state: str
+    state: PointState
     confidence: float

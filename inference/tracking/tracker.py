@@ -18,7 +18,7 @@ from inference.runtime import Network, Warn, load_network, usable_cores
 from inference.tracking.confidence import UNCALIBRATED, Evidence, features, probability
 from inference.tracking.job import OCCLUDED_ABOVE, TrackingJob
 from inference.tracking.paths import Candidates, find_candidates, find_spot, joined, posteriors
-from inference.tracking.requests import TrackedPoint, TrackRequest
+from inference.tracking.requests import PointState, TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
 from inference.tracking.shaft import Shaft, likeness
 from inference.tracking.side_by_side import OnPoints, TakeCall, take_turns
@@ -244,7 +244,8 @@ class Tracker:
         chances = posteriors([(frame, candidates)], geometry.shape)[0][:-1]
         chances = chances / chances.sum()
         points = geometry.to_picture(candidates.points)
-        state = "occluded" if reading.occluded > OCCLUDED_ABOVE else "visible"
+        hidden = reading.occluded > OCCLUDED_ABOVE
+        state = PointState.OCCLUDED if hidden else PointState.VISIBLE
         return [
             TrackedPoint(frame, float(x), float(y), state, float(chance))
             for (x, y), chance in zip(points, chances, strict=True)

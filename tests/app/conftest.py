@@ -84,10 +84,10 @@ def loaded_weights():
 @pytest.fixture
 def make_window(qtbot, tmp_path, monkeypatch, engines, loaded_weights):
     """Return a function that opens a window on paths, with engines that need no networks."""
-    from app.application import make_application
-    from app.main_window import MainWindow
-    from app.settings import Settings
-    from app.worker import InferenceWorker
+    from app.session.settings import Settings
+    from app.session.worker import InferenceWorker
+    from app.window.application import make_application
+    from app.window.main_window import MainWindow
 
     monkeypatch.setenv("FLUOROTRACE_CONFIG", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))

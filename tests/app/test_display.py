@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.display import DIFFERENCE_GAIN, DisplayPipeline, DisplaySettings, auto_window
+from app.display.grey import auto_window
+from app.display.pipeline import DIFFERENCE_GAIN, DisplayPipeline, DisplaySettings
 from app.runs.opening import open_run
 from app.runs.run import (
     GreyScale,

@@ -17,7 +17,8 @@ from inference.benchmarks.denoising_scores import (
     edge_correlation,
     psnr,
 )
-from inference.denoising import DenoisedFrame, Denoiser, DenoiseRequest, load_denoiser
+from inference.denoising.denoiser import Denoiser, load_denoiser
+from inference.denoising.requests import DenoisedFrame, DenoiseRequest
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, SimulatedRun, simulate_run
 
@@ -275,7 +276,7 @@ def test_large_frames_are_tiled_without_a_seam(
 
 def test_the_cpu_path_does_not_import_torch() -> None:
     code = (
-        "import sys; from inference.denoising import load_denoiser; load_denoiser('cpu');"
+        "import sys; from inference.denoising.denoiser import load_denoiser; load_denoiser('cpu');"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

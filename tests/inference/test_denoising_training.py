@@ -9,13 +9,15 @@ import onnx
 import pytest
 import torch
 
-from inference.denoising import DenoiseRequest, load_denoiser, losses
+from inference.denoising import losses
 from inference.denoising.adaptation import AdaptationError, adapt
 from inference.denoising.cpu_layers import for_cpu
+from inference.denoising.denoiser import load_denoiser
 from inference.denoising.drawing import draw_devices
 from inference.denoising.export import export_student
 from inference.denoising.networks import STUDENT_INPUTS, ExportedStudent, Msr2auNet
 from inference.denoising.quantisation import quantise
+from inference.denoising.requests import DenoiseRequest
 from inference.denoising.samples import BaseRun, draw_sample, load_base
 from inference.denoising.training import (
     Config,

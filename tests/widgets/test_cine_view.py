@@ -10,11 +10,11 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QSize, Qt
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
-from widgets.cine_view import CineView
-from widgets.compare import FramePictures, PictureNames, ViewMode
-from widgets.corner_text import Corner, MessageKind
-from widgets.picture_tile import halved
-from widgets.track_overlay import OverlayPoint, PointLook, TrackOverlay
+from widgets.picture.cine_view import CineView
+from widgets.picture.compare import FramePictures, PictureNames, ViewMode
+from widgets.picture.corner_text import Corner, MessageKind
+from widgets.picture.picture_tile import halved
+from widgets.picture.track_overlay import OverlayPoint, PointLook, TrackOverlay
 
 LEFT = Qt.MouseButton.LeftButton
 MIDDLE = Qt.MouseButton.MiddleButton

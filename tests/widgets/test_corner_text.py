@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QFont
 
-from widgets.corner_text import Corner, clear_of, layout_corners, picture_font, scale_bar_mm
+from widgets.picture.corner_text import Corner, clear_of, layout_corners, picture_font, scale_bar_mm
 
 FULL = {
     Corner.TOP_LEFT: ("VERY^LONG^PATIENT^NAME^OF^THE^THIRD", "ID 1234567890", "1952-03-04  F"),

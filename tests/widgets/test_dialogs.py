@@ -4,10 +4,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QLabel, QTreeWidget
 
-from widgets.about_dialog import AboutDialog, ThirdParty
-from widgets.notice_bar import Notice, NoticeBar, Severity
-from widgets.settings_dialog import DeviceChoice, SettingsDialog, SettingsValues
-from widgets.shortcuts_page import ShortcutRow, ShortcutsPage
+from widgets.dialogs.about_dialog import AboutDialog, ThirdParty
+from widgets.dialogs.settings_dialog import DeviceChoice, SettingsDialog, SettingsValues
+from widgets.dialogs.shortcuts_page import ShortcutRow, ShortcutsPage
+from widgets.panels.notice_bar import Notice, NoticeBar, Severity
 from widgets.theme import LIGHT
 
 VALUES = SettingsValues("light", "cpu", 1200, "/labels", 20, 7.5, False)

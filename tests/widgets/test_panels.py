@@ -5,11 +5,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QLineEdit, QMainWindow, QToolButton, QWidget
 
-from widgets.compare import ViewMode
-from widgets.denoise_panel import DenoisePanel
-from widgets.play_bar import REPEATS, SPEEDS, PlayBar
+from widgets.panels.denoise_panel import DenoisePanel
+from widgets.panels.track_panel import COUNTS, NAME, TrackPanel, TrackRow
+from widgets.picture.compare import ViewMode
 from widgets.theme import LIGHT
-from widgets.track_panel import COUNTS, NAME, TrackPanel, TrackRow
+from widgets.timeline.play_bar import REPEATS, SPEEDS, PlayBar
 
 KINDS = ("catheter tip", "guidewire tip", "other")
 ROWS = (

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 
-from widgets.ecg_strip import EcgStrip
-from widgets.frame_plot import FramePlot
-from widgets.motion_plot import MotionCurve, MotionPlot
 from widgets.theme import LIGHT
+from widgets.timeline.ecg_strip import EcgStrip
+from widgets.timeline.frame_plot import FramePlot
+from widgets.timeline.motion_plot import MotionCurve, MotionPlot
 
 FRAMES = 40
 TIMES_MS = np.arange(FRAMES) * 100.0

@@ -4,8 +4,8 @@ from PySide6.QtCore import QMimeData, QModelIndex, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QAbstractItemModelTester
 
-from widgets.run_list import RunList
-from widgets.run_model import LabelState, RunModel, RunRow
+from widgets.panels.run_list import RunList
+from widgets.panels.run_model import LabelState, RunModel, RunRow
 
 
 def row(key, **changes):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
-from widgets.frame_axis import cell_edges, frame_at
 from widgets.theme import DARK, LIGHT
-from widgets.timeline import Timeline
-from widgets.track_strip import FrameState, TrackStrip, strip_pixels
+from widgets.timeline.frame_axis import cell_edges, frame_at
+from widgets.timeline.timeline import Timeline
+from widgets.timeline.track_strip import FrameState, TrackStrip, strip_pixels
 
 FRAMES = 50
 

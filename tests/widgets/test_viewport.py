@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from PySide6.QtCore import QPointF, QRectF
 
-from widgets.viewport import LARGEST_ZOOM, SMALLEST_ZOOM, Viewport
+from widgets.picture.viewport import LARGEST_ZOOM, SMALLEST_ZOOM, Viewport
 
 PANE = QRectF(40, 10, 501, 333)
 

@@ -14,7 +14,7 @@ import pytest
 from app.tracks import database, store
 from app.tracks.edits import add_track, mark_occluded, new_track, place_point
 from app.tracks.labels import Labels
-from app.tracks.store import Review, Store, StoreError, open_store
+from app.tracks.store import ReviewState, Store, StoreError, open_store
 from resources import resource_path
 
 from .conftest import FRAMES, random_gesture
@@ -81,7 +81,7 @@ def test_reopened_it_is_as_it_was_with_undo_and_redo(reopen, seed):
 
 def test_looking_at_a_run_leaves_no_file(reopen, tmp_path):
     opened = reopen()
-    opened.save_review(Review(playhead=7))
+    opened.save_review(ReviewState(playhead=7))
     opened.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -95,9 +95,9 @@ def test_one_file_beside_the_run(reopen, tmp_path):
 
 
 def test_review_state_comes_back(reopen):
-    review = Review(17, True, {"window": {"center": 120.5, "width": 80}, "wipe": [0.25]})
+    review = ReviewState(17, True, {"window": {"center": 120.5, "width": 80}, "wipe": [0.25]})
     opened = reopen()
-    opened.save_review(Review(3))
+    opened.save_review(ReviewState(3))
     opened.save_review(review)
     opened.close()
     assert reopen().review == review
@@ -227,14 +227,14 @@ def test_a_second_window_looks_and_does_not_touch(reopen):
         with pytest.raises(StoreError, match="another window"):
             gesture()
     assert second.labels.tracks == before
-    second.save_review(Review(5))
+    second.save_review(ReviewState(5))
     label(first.labels, 12)
     first.close()
     second.close()
     third = reopen()
     assert not third.read_only
     assert third.labels.tracks == first.labels.tracks
-    assert third.review == Review()
+    assert third.review == ReviewState()
 
 
 def test_two_windows_that_both_begin_to_label(reopen):

@@ -1,0 +1,79 @@
+"""What was read of a run, for the command line; nothing that names the patient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from app.runs.run import Run, Window
+from app.runs.words import angles_on, spacing_text
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """Return the facts of a run by name, ready for JSON."""
+    gaps = np.diff(run.frame_times_ms)
+    return {
+        "path": str(run.path),
+        "modality": run.modality,
+        "manufacturer": run.manufacturer,
+        "scanner_model": run.scanner_model,
+        "sop_instance_uid": run.sop_instance_uid,
+        "study_date": run.study_date.isoformat() if run.study_date else None,
+        "study_description": run.study_description,
+        "series_description": run.series_description,
+        "frames": run.frame_count,
+        "rows": run.rows,
+        "columns": run.columns,
+        "bits_stored": run.grey.bits_stored,
+        "signed": run.grey.signed,
+        "inverted": run.grey.inverted,
+        "windows": [_window(window) for window in run.grey.windows],
+        "voi_luts": len(run.grey.voi_luts),
+        "timing_source": run.timing_source.value,
+        "frame_rate_hz": round(1000 / float(np.median(gaps)), 3) if len(gaps) else None,
+        "duration_ms": round(run.duration_ms, 3),
+        "frame_times_ms": [round(float(time), 3) for time in run.frame_times_ms],
+        "angles": angles_on(run, 0),
+        "primary_angles_deg": _numbers(run.primary_angles_deg),
+        "secondary_angles_deg": _numbers(run.secondary_angles_deg),
+        "spacing": spacing_text(run.spacing),
+        "spacing_mm": None if run.spacing is None else [run.spacing.row_mm, run.spacing.column_mm],
+        "spacing_source": None if run.spacing is None else run.spacing.source.value,
+        "shutter": _shutter(run),
+        "ecg": _ecg(run),
+        "r_wave_times_ms": [] if run.ecg is None else list(run.ecg.r_wave_times_ms),
+        "mask_subtraction": [
+            f"{mask.operation}, mask frames {[frame + 1 for frame in mask.mask_frames]}"
+            for mask in run.mask_subtraction
+        ],
+        "notes": list(run.notes),
+    }
+
+
+def _window(window: Window) -> str:
+    said = f" {window.explanation}" if window.explanation else ""
+    return f"{window.center:g} / {window.width:g} {window.function.value}{said}"
+
+
+def _numbers(values: Any) -> list[float] | None:
+    return None if values is None else [round(float(value), 3) for value in values]
+
+
+def _shutter(run: Run) -> list[str]:
+    shutter = run.shutter
+    if shutter is None:
+        return []
+    shapes = {
+        "rectangular": shutter.rectangle,
+        "circular": shutter.circle,
+        "polygonal": shutter.polygon,
+    }
+    return [name for name, shape in shapes.items() if shape]
+
+
+def _ecg(run: Run) -> str | None:
+    ecg = run.ecg
+    if ecg is None:
+        return None
+    return f"{ecg.label}, {len(ecg.samples)} samples at {ecg.sampling_hz:g} Hz"

@@ -1,1 +1,0 @@
-"""What joins widgets, labels and inference in the window, one responsibility a file."""

@@ -1,0 +1,35 @@
+"""One line of the list of runs, as the scan of a folder finds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogEntry:
+    """One line of the run list; all of it comes from the header.
+
+    Attributes
+    ----------
+    path : Path
+        What `open_run` takes: a file, or a folder of pictures.
+    error : str or None
+        Why this file is listed but cannot be opened: one plain sentence.
+    """
+
+    path: Path
+    title: str
+    modality: str = ""
+    frame_count: int = 1
+    duration_ms: float = 0.0
+    primary_angle_deg: float | None = None
+    secondary_angle_deg: float | None = None
+    study_date: date | None = None
+    sop_instance_uid: str = ""
+    study_uid: str = ""
+    series_uid: str = ""
+    study_description: str = ""
+    series_description: str = ""
+    error: str | None = None

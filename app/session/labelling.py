@@ -1,0 +1,417 @@
+"""From gestures to edits: clicks and drags on the picture, keys on frames and spans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from app.errors import UserError
+from app.session.open_run import OpenRun
+from app.session.playback import Playback
+from app.session.worker import InferenceWorker, TrackJob
+from app.tracks import edits
+from app.tracks.edits import Edit
+from app.tracks.labels import LabelsChange
+from app.tracks.track import PointSource, Track, TrackKind, TrackPoint
+from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+
+
+class Labelling(QObject):
+    """Turns what the user does into edits, and asks the tracker for what follows from them.
+
+    Signals
+    -------
+    labels_changed(object) : a `LabelsChange`.
+    selection_changed()
+    span_changed()
+    tracking_changed(int, int) : frames done and asked; equal when nothing runs.
+    refused(str) : one sentence, why a gesture did nothing.
+    """
+
+    labels_changed = Signal(object)
+    selection_changed = Signal()
+    span_changed = Signal()
+    tracking_changed = Signal(int, int)
+    refused = Signal(str)
+
+    def __init__(self, playback: Playback, worker: InferenceWorker) -> None:
+        super().__init__()
+        self._playback = playback
+        self._worker = worker
+        self._review: OpenRun | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._selected: str | None = None
+        self._span: tuple[int, int] | None = None
+        self._progress: dict[str, tuple[int, int]] = {}  # frames done and asked, by request
+        self._explicit_steps: set[int] = set()  # "track" was pressed: interpolated points give way
+        self.locked = False
+        """True where clicks and keys must not change labels."""
+        worker.points_tracked.connect(self._take_points)
+        worker.tracking_progress.connect(self._tell_progress)
+        worker.tracking_finished.connect(lambda *_: self._tell_end())
+
+    # what is being labelled
+
+    def set_review(self, review: OpenRun | None) -> None:
+        """Label another run; tracking of the former one stops."""
+        self.cancel_tracking()
+        self._unsubscribe()
+        self._review = review
+        self._span = None
+        self._selected = None
+        self._progress.clear()
+        self._explicit_steps.clear()  # each run numbers its steps from 1
+        if review is not None:
+            self._unsubscribe = review.labels.subscribe(self._after_change)
+            tracks = review.labels.tracks
+            self._selected = tracks[0].id if tracks else None
+        else:
+            self._unsubscribe = lambda: None
+        self.selection_changed.emit()
+        self.span_changed.emit()
+
+    @property
+    def selected(self) -> Track | None:
+        """The track that gestures change."""
+        if self._review is None or self._selected is None:
+            return None
+        labels = self._review.labels
+        return labels.track(self._selected) if self._selected in labels else None
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The marked span of frames, both ends included."""
+        return self._span
+
+    def select(self, track_id: str | None) -> None:
+        """Choose the track that gestures change."""
+        if track_id != self._selected:
+            self._selected = track_id
+            self.selection_changed.emit()
+
+    def select_next(self) -> None:
+        """Choose the next track."""
+        if self._review is None or not self._review.labels.tracks:
+            return
+        ids = [track.id for track in self._review.labels.tracks]
+        now = ids.index(self._selected) if self._selected in ids else -1
+        self.select(ids[(now + 1) % len(ids)])
+
+    # tracks
+
+    def add_track(self, kind: TrackKind = TrackKind.CATHETER_TIP) -> None:
+        """Add an empty track and choose it."""
+        if self._review is not None and self._may_edit():
+            track = edits.new_track(self._review.labels.tracks, kind=kind)
+            self._apply(lambda: edits.add_track(track))
+            self.select(track.id)
+
+    def remove_track(self, track_id: str | None = None) -> None:
+        """Delete a track, the chosen one by default."""
+        if self._review is None:
+            return
+        track_id = track_id or self._selected
+        if track_id is not None and track_id in self._review.labels:
+            track = self._review.labels.track(track_id)
+            self._worker.cancel_tracking(self._key(track))
+            self._apply(lambda: edits.remove_track(track))
+            remaining = self._review.labels.tracks
+            if self._selected == track_id:
+                self.select(remaining[0].id if remaining else None)
+
+    def change_track(
+        self, track_id: str, name: str | None = None, kind: TrackKind | None = None
+    ) -> None:
+        """Rename a track or change its kind."""
+        if self._review is not None and track_id in self._review.labels:
+            track = self._review.labels.track(track_id)
+            self._apply(lambda: edits.change_track(track, name=name, kind=kind))
+
+    # points
+
+    def place(self, x: float, y: float, *, keep_state: bool = False) -> None:
+        """Put the point of the chosen track on this frame, and track what follows from it.
+
+        The first click makes the track. ``keep_state`` (a drag) leaves an occluded point occluded.
+        """
+        if self._review is None or not self._may_edit():
+            return
+        if self._inside(x, y):
+            frame = self._playback.frame
+            track = self.selected
+            if track is None:
+                track = edits.new_track(self._review.labels.tracks)
+                made = edits.add_track(track)
+                placed = edits.place_point(track, frame, x, y)
+                both = Edit(placed.label, (*made.changes, *placed.changes))
+                step = self._apply(lambda: both)
+                self.select(track.id)
+            else:
+                old = track.points.get(frame)
+                state = {"state": old.state} if keep_state and old and old.x is not None else {}
+                step = self._apply(lambda: edits.place_point(track, frame, x, y, **state))
+            if step is not None:
+                self._follow_up(track.id, frame, frame, step)
+
+    def accept(self) -> None:
+        """Say that the point on this frame is right as it is, and go to the next doubtful one."""
+        self._edit_here(edits.accept_point)
+
+    def mark_occluded(self) -> None:
+        """Mark the span, or this frame, as occluded."""
+        self._edit_span_or_frame(edits.mark_occluded)
+
+    def mark_absent(self) -> None:
+        """Mark the span, or this frame, as absent."""
+        self._edit_span_or_frame(edits.mark_absent)
+
+    def mark_visible(self) -> None:
+        """Mark the span, or this frame, as visible."""
+        self._edit_span_or_frame(edits.mark_visible)
+
+    def delete_point(self) -> None:
+        """Delete the point on this frame only."""
+        self._edit_here(edits.delete_point, follow=False)
+
+    # spans
+
+    def set_span(self, first: int, last: int) -> None:
+        """Mark a span of frames."""
+        self._span = (min(first, last), max(first, last))
+        self.span_changed.emit()
+
+    def start_span(self) -> None:
+        """Let the span start on this frame."""
+        frame = self._playback.frame
+        last = self._span[1] if self._span else frame
+        self.set_span(frame, max(last, frame))
+
+    def end_span(self) -> None:
+        """Let the span end on this frame."""
+        frame = self._playback.frame
+        first = self._span[0] if self._span else frame
+        self.set_span(min(first, frame), frame)
+
+    def drop_span(self) -> None:
+        """Forget the span; no label changes."""
+        self._span = None
+        self.span_changed.emit()
+
+    def interpolate_span(self) -> None:
+        """Fill the span, or the stretch around this frame, between the edited points."""
+        track = self.selected
+        if self._review is None or track is None:
+            self._refuse_without_track()
+            return
+        first, last = self._span or self._review.labels.stretch(track.id, self._playback.frame)
+        self._worker.cancel_tracking(self._key(track))
+        self._apply(lambda: edits.interpolate_span(track, first, last))
+
+    def clear_span(self) -> None:
+        """Delete all points of the span."""
+        track = self.selected
+        if track is None:
+            self._refuse_without_track()
+        elif self._span is None:
+            self.refused.emit("Mark a span first: Shift+drag on the timeline, or press , and .")
+        else:
+            first, last = self._span
+            self._worker.cancel_tracking(self._key(track))
+            self._apply(lambda: edits.clear_span(track, first, last))
+
+    # tracking
+
+    def track_again(self, *, backward: bool = True, forward: bool = True) -> None:
+        """Track from this frame's neighbouring edited points: backward, forward or both."""
+        track = self.selected
+        if self._review is None or track is None:
+            self._refuse_without_track()
+            return
+        if not self._may_edit():
+            return
+        frame, labels = self._playback.frame, self._review.labels
+        first, last = labels.stretch(track.id, frame)
+        if self._span is not None:
+            first, last = self._span
+        elif not backward:
+            first = frame
+        elif not forward:
+            last = frame
+        step = self._apply(lambda: Edit(f"Track {track.name}"))
+        if step is None:
+            return
+        self._explicit_steps.add(step)
+        if not self._ask(track.id, first, last, step):
+            self._review.labels.undo()
+            self.refused.emit("Click the point on one frame first, then it can be tracked.")
+
+    def cancel_tracking(self) -> None:
+        """Stop tracking; what has been found stays."""
+        if self._review is not None:
+            for track in self._review.labels.tracks:
+                self._worker.cancel_tracking(self._key(track))
+
+    def go_to_doubtful(self, *, backward: bool = False) -> None:
+        """Go to the next frame where the network was not sure."""
+        track = self.selected
+        if self._review is None or track is None:
+            self._refuse_without_track()
+            return
+        frame = self._review.labels.next_doubtful(track.id, self._playback.frame, backward=backward)
+        if frame is None:
+            self.refused.emit(f"No frame of “{track.name}” is in doubt.")
+        else:
+            self._playback.pause()
+            self._playback.seek(frame)
+
+    # history
+
+    def undo(self) -> None:
+        """Take the last gesture back, with what was tracked because of it."""
+        self._walk_history(lambda review: review.labels.undo(), "There is nothing to undo.")
+
+    def redo(self) -> None:
+        """Do the last undone gesture again."""
+        self._walk_history(lambda review: review.labels.redo(), "There is nothing to redo.")
+
+    def apply(self, edit: Edit) -> None:
+        """Apply an edit made elsewhere, such as an import."""
+        self._apply(lambda: edit)
+
+    # inside
+
+    def _walk_history(self, walk: Callable[[OpenRun], str | None], nothing: str) -> None:
+        if self._review is None or not self._may_edit():
+            return
+        self.cancel_tracking()
+        try:
+            if walk(self._review) is None:
+                self.refused.emit(nothing)
+        except UserError as error:
+            self.refused.emit(str(error))
+        if self.selected is None and self._review.labels.tracks:
+            self.select(self._review.labels.tracks[-1].id)
+
+    def _may_edit(self) -> bool:
+        if self.locked:
+            self.refused.emit("The labels are locked; press K to unlock them.")
+        return not self.locked
+
+    def _refuse_without_track(self) -> None:
+        self.refused.emit("There is no track yet: click the catheter tip on the picture.")
+
+    def _inside(self, x: float, y: float) -> bool:
+        assert self._review is not None
+        run = self._review.run
+        return -0.5 <= x <= run.columns - 0.5 and -0.5 <= y <= run.rows - 0.5
+
+    def _apply(self, make: Callable[[], Edit]) -> int | None:
+        """Make and apply an edit; returns the step, or None where it was refused."""
+        if self._review is None or not self._may_edit():
+            return None
+        try:
+            return self._review.labels.apply(make())
+        except UserError as error:
+            self.refused.emit(str(error))
+            return None
+
+    def _edit_here(self, make: Callable[[Track, int], Edit], *, follow: bool = True) -> None:
+        track, frame = self.selected, self._playback.frame
+        if track is None:
+            self._refuse_without_track()
+            return
+        step = self._apply(lambda: make(track, frame))
+        if step is not None and follow:
+            self._follow_up(track.id, frame, frame, step)
+
+    def _edit_span_or_frame(self, make: Callable[[Track, int, int], Edit]) -> None:
+        track = self.selected
+        if track is None:
+            self._refuse_without_track()
+            return
+        first, last = self._span or (self._playback.frame, self._playback.frame)
+        step = self._apply(lambda: make(track, first, last))
+        if step is not None:
+            self._follow_up(track.id, first, last, step)
+
+    def _follow_up(self, track_id: str, first: int, last: int, step: int) -> None:
+        """Track the stretches on both sides of ``first..last`` again, held at their far ends.
+
+        Points that somebody interpolated are interpolated anew, not tracked.
+        """
+        assert self._review is not None
+        labels = self._review.labels
+        begin = labels.stretch(track_id, first)[0]
+        end = labels.stretch(track_id, last)[1]
+        track = labels.track(track_id)
+        interpolated = [frame for frame in range(begin, end + 1) if _interpolated(track, frame)]
+        if interpolated:
+            again = edits.interpolate_span(track, interpolated[0], interpolated[-1])
+            labels.extend(step, [c for c in again.changes if _frame_of(c) in interpolated])
+        if len(interpolated) < end - begin + 1 - len(
+            labels.authoritative_points(track_id, begin, end)
+        ):
+            self._ask(track_id, begin, end, step)
+
+    def _ask(self, track_id: str, first: int, last: int, step: int) -> bool:
+        """Ask the tracker for ``first..last``; False where it has no point to start from."""
+        assert self._review is not None
+        review, track = self._review, self._review.labels.track(track_id)
+        held = review.labels.authoritative_points(track_id, 0, review.run.frame_count - 1)
+        if not any(point.x is not None for point in held):
+            return False
+        request = TrackRequest(
+            anchors=tuple(_anchor(point) for point in held),
+            first_frame=first,
+            last_frame=last,
+            start_frame=self._playback.frame,
+        )
+        self._worker.track(TrackJob(self._key(track), review.sequence, request, tag=step))
+        return True
+
+    def _key(self, track: Track) -> str:
+        assert self._review is not None
+        return f"{self._review.key}/{track.id}"
+
+    def _take_points(self, key: str, step: int, points: list[TrackedPoint]) -> None:
+        if self._review is None:
+            return
+        review_key, _, track_id = key.rpartition("/")
+        if review_key != self._review.key or track_id not in self._review.labels:
+            return
+        track = self._review.labels.track(track_id)
+        if step not in self._explicit_steps:
+            points = [point for point in points if not _interpolated(track, point.frame)]
+        try:
+            self._review.labels.extend(step, edits.put_tracked(track, points).changes)
+        except UserError as error:
+            self.refused.emit(str(error))
+
+    def _tell_progress(self, key: str, done: int, asked: int) -> None:
+        if self._review is not None and key.startswith(f"{self._review.key}/"):
+            self._progress[key] = done, asked
+            self.tracking_changed.emit(*map(sum, zip(*self._progress.values(), strict=True)))
+
+    def _tell_end(self) -> None:
+        if not self._worker.tracking:
+            self._progress.clear()
+            self.tracking_changed.emit(0, 0)
+
+    def _after_change(self, change: LabelsChange) -> None:
+        self.labels_changed.emit(change)
+        if self.selected is None and self._selected is not None:
+            self.select(None)
+
+
+def _interpolated(track: Track, frame: int) -> bool:
+    point = track.points.get(frame)
+    return point is not None and point.source is PointSource.INTERPOLATED
+
+
+def _frame_of(change: edits.Change) -> int | None:
+    return change.frame if isinstance(change, edits.PointChange) else None
+
+
+def _anchor(point: TrackPoint) -> Anchor:
+    return Anchor(point.frame, point.x, point.y, point.state)

@@ -1,0 +1,169 @@
+"""Opens runs and keeps the list of them: files, folders, what was dropped, what was recent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from app.runs.catalog import CatalogEntry, scan, thumbnail
+from app.runs.words import angle_text
+from app.session.background import Background, Task
+from app.session.open_run import OpenRun, open_labelled
+from app.session.settings import Settings
+from app.tracks.labels import Labels
+from widgets.panels.run_list import RunList
+from widgets.panels.run_model import LabelState, RunRow
+
+
+class Library(QObject):
+    """Scans and opens off the GUI thread.
+
+    Signals
+    -------
+    opened(object) : a `OpenRun`; its receiver closes it.
+    refused(str) : one sentence, why a run could not be opened.
+    busy(str) : what goes on, "" when it is done.
+    """
+
+    opened = Signal(object)
+    refused = Signal(str)
+    busy = Signal(str)
+
+    def __init__(
+        self, run_list: RunList, background: Background, settings: Callable[[], Settings]
+    ) -> None:
+        super().__init__()
+        self._list = run_list
+        self._background = background
+        self._settings = settings
+        self._rows: dict[str, RunRow] = {}
+        self._current: str | None = None
+        self._opening: Task | None = None
+        self._scanning: list[Task] = []
+        run_list.run_activated.connect(lambda key: self.open_run(Path(key)))
+        run_list.paths_dropped.connect(lambda paths: self.open_paths([Path(p) for p in paths]))
+
+    def show_recent(self) -> None:
+        """List the runs that were open before."""
+        self._scan([Path(p) for p in self._settings().recent_runs], open_first=False)
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """List all runs in these files and folders, and open the first one that can be."""
+        for task in self._scanning:
+            task.cancel()
+        self._scanning.clear()
+        if len(paths) == 1 and paths[0].is_file():
+            self.open_run(paths[0])
+            self._scan(paths, open_first=False)
+        else:
+            self._scan(paths, open_first=True)
+
+    def open_run(self, path: Path) -> None:
+        """Open one run; an earlier one that is still being opened is dropped."""
+        if self._opening is not None:
+            self._opening.cancel()
+        settings = self._settings()
+        self._current = str(path)
+
+        def work(task: Task) -> OpenRun | None:
+            review = open_labelled(path, settings)
+            if task.cancelled:
+                review.close()
+                return None
+            return review
+
+        self.busy.emit(f"Opening {path.name}…")
+        self._opening = self._background.start(work, self._deliver, self._refuse)
+
+    def open_neighbour(self, steps: int) -> None:
+        """Open the next (+1) or previous (-1) run of the list that can be opened."""
+        listed = self._list.keys()
+        keys = [key for key in listed if not self._rows[key].error]
+        if not keys:
+            return
+        at = keys.index(self._current) + steps if self._current in keys else 0
+        if 0 <= at < len(keys):
+            self.open_run(Path(keys[at]))
+
+    def show_label_state(self, review: OpenRun) -> None:
+        """Show in the list how far the open run is labelled."""
+        self._list.set_label_state(
+            str(review.run.path), _label_state(review.labels, review.store.review.reviewed)
+        )
+
+    # inside
+
+    def _scan(self, paths: Sequence[Path], *, open_first: bool) -> None:
+        if not paths:
+            return
+        opened = not open_first
+        found = 0
+
+        def work(task: Task) -> None:
+            for path in paths:
+                if path.exists():
+                    for entry in scan(path, lambda: task.cancelled):
+                        task.report(entry)
+
+        def take(entry: CatalogEntry) -> None:
+            nonlocal opened, found
+            found += 1
+            self._put(entry)
+            self._list.set_status(f"Looking for runs: {found} found")
+            if not opened and not entry.error:
+                opened = True
+                self.open_run(entry.path)
+
+        def done(_: None) -> None:
+            self._list.set_status("")
+            if not opened:
+                self.refused.emit("No X-ray run was found there; choose another file or folder.")
+
+        self._scanning.append(self._background.start(work, done, self._refuse, take))
+
+    def _put(self, entry: CatalogEntry) -> None:
+        key = str(entry.path)
+        row = RunRow(
+            key=key,
+            title=entry.title,
+            study=entry.study_description,
+            series=entry.series_description,
+            angles=angle_text(entry.primary_angle_deg, entry.secondary_angle_deg),
+            frames=entry.frame_count,
+            duration_ms=entry.duration_ms,
+            date=entry.study_date.isoformat() if entry.study_date else "",
+            error=entry.error or "",
+        )
+        self._rows[key] = row
+        self._list.put_row(row)
+        if key == self._current:
+            self._list.set_current(key)
+        if not entry.error:
+            self._background.start(
+                lambda task: None if task.cancelled else thumbnail(entry.path),
+                lambda picture: self._list.set_thumbnail(key, picture),
+                lambda _: None,  # the list says it when the run is opened
+            )
+
+    def _deliver(self, review: OpenRun | None) -> None:
+        self.busy.emit("")
+        self._opening = None
+        if review is None:
+            return
+        key = str(review.run.path)
+        if key in self._rows:
+            self._list.set_current(key)
+        self.opened.emit(review)
+
+    def _refuse(self, text: str) -> None:
+        self.busy.emit("")
+        self._opening = None
+        self.refused.emit(text)
+
+
+def _label_state(labels: Labels, reviewed: bool) -> LabelState:
+    if reviewed:
+        return LabelState.REVIEWED
+    return LabelState.IN_PROGRESS if labels.tracks else LabelState.NONE

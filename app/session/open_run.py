@@ -1,0 +1,82 @@
+"""One opened run: its frames, its display, its labels."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from app.display.pipeline import DisplayPipeline
+from app.errors import UserError
+from app.runs.dicom_timing import even_times
+from app.runs.frames import FrameCache
+from app.runs.opening import open_run
+from app.runs.run import Run, RunError, TimingSource
+from app.session.settings import Settings
+from app.tracks.labels import Labels
+from app.tracks.store import Store, open_store
+
+_numbers = itertools.count(1)
+
+
+class OpenRun:
+    """A run and everything that belongs to it while it is open.
+
+    Attributes
+    ----------
+    key : str
+        Tells this opened run from all others in requests to the worker.
+    sequence : FrameSequence
+        The frames as the networks see them.
+    """
+
+    def __init__(self, run: Run, cache: FrameCache, store: Store) -> None:
+        self.run = run
+        self.cache = cache
+        self.store = store
+        self.display = DisplayPipeline(run, cache.wait)
+        self.key = f"run{next(_numbers)}"
+        self.sequence = self.display.sequence()
+
+    @property
+    def labels(self) -> Labels:
+        """The tracks and their history."""
+        return self.store.labels
+
+    def close(self) -> None:
+        """Save the labels, end the decoding threads, release the file.
+
+        Raises
+        ------
+        UserError
+            If the last changes could not be saved.
+        """
+        self.cache.close()
+        self.run.frames.close()
+        self.store.close()
+
+
+def open_labelled(path: Path, settings: Settings) -> OpenRun:
+    """Open a run with its labels; may take a while, works on any thread.
+
+    Raises
+    ------
+    UserError
+        If the run or its labels cannot be read.
+    """
+    run = open_run(path)
+    if run.timing_source is TimingSource.ASSUMED:
+        times_ms = even_times(run.frame_count, 1000.0 / settings.assumed_frame_rate_hz)
+        run = replace(run, frame_times_ms=times_ms)
+    folder = Path(settings.project_folder) if settings.project_folder else None
+    try:
+        store = open_store(run, folder)
+    except UserError:
+        run.frames.close()
+        raise
+    review = OpenRun(run, FrameCache(run, settings.frame_memory_mb << 20), store)
+    if run.open_subtracted:
+        with suppress(RunError):  # the picture says it, and can be shown without the mask
+            review.display.prepare_mask(review.display.default_settings())
+    return review

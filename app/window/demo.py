@@ -1,0 +1,143 @@
+"""The demo: the main job on the built-in sample, before your eyes, and then it is yours."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer
+
+from resources import resource_path
+from widgets.picture.compare import ViewMode
+
+if TYPE_CHECKING:
+    from app.window.main_window import MainWindow
+
+WIPE_PERIOD_MS = 4200.0
+WIPE_TICK_MS = 30
+WAIT_TICK_MS = 250
+ENOUGH_DENOISED = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One scene: what is said and done, how long it lasts, and what the next one waits for."""
+
+    text: str
+    act: Callable[[], None]
+    lasts_s: float
+    ready: Callable[[], bool] = lambda: True
+
+
+class Demo(QObject):
+    """Plays a short scene in the window; a click or a key of the user ends it any time."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._folder = TemporaryDirectory(prefix="fluorotrace-demo-")
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._next)
+        self._sweep = QTimer(self)
+        self._sweep.setInterval(WIPE_TICK_MS)
+        self._sweep.timeout.connect(self._move_wipe)
+        self._swept_ms = 0.0
+        self._scene: Scene | None = None
+        self._scenes = iter(self._script())
+
+    def start(self) -> None:
+        """Open the sample; the scenes follow once it is there."""
+        window = self._window
+        # A demo leaves nothing behind: its labels live in a folder that goes with it.
+        window.settings = replace(window.settings, project_folder=self._folder.name)
+        window.library.opened.connect(self._begin)
+        window.run_command("open_sample")
+
+    def stop(self) -> None:
+        """End the scenes and throw the demo's labels away."""
+        self._timer.stop()
+        self._sweep.stop()
+        self._window.close_review()
+        self._folder.cleanup()
+
+    def _begin(self, _: object) -> None:
+        self._window.library.opened.disconnect(self._begin)
+        self._window.denoising.set_wanted(True)
+        self._timer.start(300)
+
+    def _script(self) -> tuple[Scene, ...]:
+        window = self._window
+        return (
+            Scene(
+                "A simulated coronary run, played at its true speed.",
+                window.playback.play,
+                4.0,
+                self._denoised,
+            ),
+            Scene(
+                "Denoised on this computer: the wipe compares before and after.", self._wipe, 6.5
+            ),
+            Scene(
+                "One click on the catheter tip tracks it both ways.",
+                self._click_tip,
+                2.5,
+                lambda: not window.worker.tracking,
+            ),
+            Scene("The track is kept through the contrast injection.", window.playback.play, 6.0),
+            Scene(
+                "Now it is yours: drag the point to correct it, E goes to the next doubtful "
+                "frame, F1 lists all keys.",
+                lambda: window.picture.set_mode(ViewMode.WIPE),
+                0.0,
+            ),
+        )
+
+    def _next(self) -> None:
+        if self._scene is not None and not self._scene.ready():
+            self._timer.start(WAIT_TICK_MS)
+            return
+        self._scene = next(self._scenes, None)
+        if self._scene is None:
+            return
+        self._window.notices.clear()
+        self._window.say(self._scene.text)
+        self._scene.act()
+        if self._scene.lasts_s:
+            self._timer.start(int(self._scene.lasts_s * 1000))
+
+    def _denoised(self) -> bool:
+        """Tell whether enough is denoised for the wipe; a slow computer need not do it all."""
+        ready = self._window.denoising.ready()
+        return bool(ready.mean() > ENOUGH_DENOISED) if len(ready) else False
+
+    def _wipe(self) -> None:
+        self._window.picture.set_mode(ViewMode.WIPE)
+        self._window.view.set_wipe_locked(True)
+        self._swept_ms = 0.0
+        self._sweep.start()
+
+    def _move_wipe(self) -> None:
+        self._swept_ms += WIPE_TICK_MS
+        phase = 2.0 * math.pi * self._swept_ms / WIPE_PERIOD_MS
+        self._window.view.set_wipe_position(0.5 - 0.35 * math.sin(phase))
+
+    def _click_tip(self) -> None:
+        self._sweep.stop()
+        self._window.view.set_wipe_locked(False)
+        self._window.picture.set_mode(ViewMode.DENOISED)
+        self._window.playback.pause()
+        frame, x, y = demo_click()
+        self._window.playback.seek(frame)
+        self._window.labelling.place(x, y)
+
+
+def demo_click() -> tuple[int, float, float]:
+    """Return a frame of the sample where the tip shows well, and where it is."""
+    truth = json.loads(resource_path("sample", "demo_truth.json").read_text("utf-8"))
+    tip = next(tip for tip in truth["tips"] if tip["state"] == "visible")
+    return int(tip["frame"]), float(tip["x"]), float(tip["y"])

@@ -1,0 +1,268 @@
+"""Labels out and in, the picture as PNG, and the movie of what is on the screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, QSize, Qt, QTimer
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QProgressDialog
+
+from app.errors import UserError, sentence
+from app.session.movie_writer import MovieWriter
+from app.tracks.formats import FORMATS, read_labels, run_facts
+from app.tracks.formats.label_file import LabelFile
+from app.tracks.importing import ImportPreview, OnConflict, import_tracks
+from widgets.panels.notice_bar import Severity
+
+if TYPE_CHECKING:
+    from app.window.main_window import MainWindow
+
+LONGEST_MOVIE_SIDE = 1920
+
+
+class Exporting:
+    """Asks where to, and does it; each ``save_...`` and ``load_...`` also runs without asking."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+        self._recorder: MovieRecorder | None = None
+
+    def export_labels(self) -> None:
+        """Ask for a file and write the labels."""
+        review = self._window.review
+        if review is None or not review.labels.tracks:
+            self._window.say("There are no labels yet: click the catheter tip on the picture.")
+            return
+        filters = ";;".join(f"{f.title} (*{f.suffix})" for f in FORMATS.values())
+        start = str(review.run.path.with_name(f"{review.run.path.stem}.tracks.json"))
+        name, chosen = QFileDialog.getSaveFileName(self._window, "Export labels", start, filters)
+        if name:
+            self.save_labels(
+                Path(name), next(k for k, f in FORMATS.items() if chosen.startswith(f.title))
+            )
+
+    def save_labels(self, path: Path, format_name: str) -> None:
+        """Write the labels in one of `FORMATS`."""
+        review = self._window.review
+        assert review is not None
+        fmt = FORMATS[format_name]
+        labels = LabelFile(run_facts(review.run), review.labels.tracks)
+        if not path.suffix:
+            path = path.with_suffix(fmt.suffix)
+        self._window.background.start(
+            lambda _: fmt.write(path, labels),
+            lambda _: self._window.say(f"The labels are in {path}."),
+            self._window.say_error,
+        )
+
+    def import_labels(self) -> None:
+        """Ask for a label file and take its tracks over."""
+        if self._window.review is None:
+            self._window.say("Open the run first, then import its labels.")
+            return
+        name, _ = QFileDialog.getOpenFileName(
+            self._window, "Import labels", "", "Label files (*.json *.csv)"
+        )
+        if name:
+            self.load_labels(Path(name))
+
+    def load_labels(self, path: Path) -> None:
+        """Take the tracks of a label file over; where points differ, ask whose shall stay."""
+
+        def look(file: LabelFile) -> None:
+            preview = self._preview(file, OnConflict.KEEP)
+            if preview is None:
+                return
+            if preview.conflicts:
+                self._ask_about_conflicts(file, preview.conflicts)
+            else:
+                self._take(preview)
+
+        self._window.background.start(lambda _: read_labels(path), look, self._window.say_error)
+
+    def _preview(self, file: LabelFile, on_conflict: OnConflict) -> ImportPreview | None:
+        review = self._window.review
+        if review is None:
+            return None
+        return import_tracks(
+            review.labels.tracks,
+            file,
+            review.run.frame_count,
+            on_conflict,
+            review.run.sop_instance_uid,
+        )
+
+    def _ask_about_conflicts(self, file: LabelFile, conflicts: int) -> None:
+        question = QMessageBox(self._window)
+        question.setWindowTitle("Import labels")
+        question.setText(f"{conflicts} points of the file differ from yours.")
+        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for choice in OnConflict:
+            button = question.addButton(str(choice).capitalize(), QMessageBox.ButtonRole.AcceptRole)
+            button.clicked.connect(partial(self._take_as, file, choice))
+        question.addButton(QMessageBox.StandardButton.Cancel)
+        question.open()
+
+    def _take_as(self, file: LabelFile, choice: OnConflict, _: bool = False) -> None:
+        preview = self._preview(file, choice)
+        if preview is not None:
+            self._take(preview)
+
+    def _take(self, preview: ImportPreview) -> None:
+        self._window.labelling.apply(preview.edit)
+        names = ", ".join((*preview.new_tracks, *preview.merged_tracks))
+        self._window.say(f"{preview.points} points imported ({names}).")
+        for note in preview.notes:
+            self._window.say(note, Severity.WARNING)
+
+    def export_picture(self) -> None:
+        """Ask for a file and save what is on the screen."""
+        review = self._window.review
+        if review is None:
+            self._window.say("Open a run first.")
+            return
+        frame = self._window.playback.frame + 1
+        start = str(review.run.path.with_name(f"{review.run.path.stem}-frame{frame}.png"))
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save picture", start, "PNG (*.png)")
+        if name:
+            self.save_picture(Path(name))
+
+    def save_picture(self, path: Path) -> None:
+        """Save the picture with all that is drawn on it."""
+        path = path if path.suffix.lower() == ".png" else path.with_name(f"{path.name}.png")
+        if not self._window.view.grab_picture().save(str(path)):
+            self._window.say(f"{path} could not be written; choose another folder.", Severity.ERROR)
+        else:
+            self._window.say(f"The picture is in {path}.")
+
+    def export_movie(self) -> None:
+        """Ask for a file and record the whole run as it is shown."""
+        review = self._window.review
+        if review is None or review.run.frame_count < 2:
+            self._window.say("Open a run with several frames first.")
+            return
+        start = str(review.run.path.with_name(f"{review.run.path.stem}.mp4"))
+        name, _ = QFileDialog.getSaveFileName(self._window, "Save movie", start, "MP4 (*.mp4)")
+        if name:
+            self.save_movie(Path(name))
+
+    def save_movie(self, path: Path) -> MovieRecorder | None:
+        """Record the whole run as it is shown, at its true speed."""
+        try:
+            self._recorder = MovieRecorder(self._window, path)
+        except (UserError, OSError) as error:
+            self._window.say(sentence(error), Severity.ERROR)
+            return None
+        self._recorder.start()
+        return self._recorder
+
+    def close(self) -> None:
+        """Give up a recording that is under way."""
+        if self._recorder is not None:
+            self._recorder.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    frame: int
+    playing: bool
+
+
+class MovieRecorder(QObject):
+    """Shows frame after frame and writes what the view shows; the window stays usable.
+
+    Frames that are asked to be denoised are waited for.
+    """
+
+    def __init__(self, window: MainWindow, path: Path) -> None:
+        super().__init__(window)
+        assert window.review is not None
+        self._window = window
+        self._path = path
+        self._run = window.review.run
+        self._before = _Before(window.playback.frame, window.playback.playing)
+        window.playback.pause()
+        self._size = movie_size(window.view.size() * window.view.devicePixelRatioF())
+        self._writer = MovieWriter(
+            path,
+            self._run.frame_times_ms / window.playback.speed,
+            (self._size.width(), self._size.height()),
+        )
+        self._next = 0
+        self._timer = QTimer(self)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._record)
+        self._progress = QProgressDialog(
+            f"Saving {path.name}", "Stop", 0, self._run.frame_count, window
+        )
+        self._progress.setMinimumDuration(0)
+        self._progress.canceled.connect(self.stop)
+        self.done = False
+
+    def start(self) -> None:
+        """Begin with the first frame."""
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Give up: the unfinished file is removed."""
+        if self._timer.isActive():
+            self._end()
+            self._writer.abort()
+            self._window.say("The movie was not saved.")
+
+    def _record(self) -> None:
+        window = self._window
+        if window.review is None or window.review.run is not self._run:
+            self.stop()
+            return
+        window.playback.seek(self._next)
+        if not window.picture.complete:
+            self._timer.setInterval(20)  # wait for the decoder, or the denoiser
+            return
+        self._timer.setInterval(0)
+        try:
+            self._writer.write(rgb(window.view.grab_picture(self._size)))
+        except (UserError, OSError) as error:
+            self._end()
+            self._writer.abort()
+            window.say(sentence(error), Severity.ERROR)
+            return
+        self._next += 1
+        self._progress.setValue(self._next)
+        if self._next == self._run.frame_count:
+            self._end()
+            self._writer.close()
+            self.done = True
+            window.say(f"The movie is in {self._path}.")
+
+    def _end(self) -> None:
+        self._timer.stop()
+        self._progress.canceled.disconnect(self.stop)
+        self._progress.close()
+        self._progress.deleteLater()
+        self._window.playback.seek(self._before.frame)
+        if self._before.playing:
+            self._window.playback.play()
+
+
+def movie_size(view: QSize) -> QSize:
+    """Return the size of a movie of the view: even, and no larger than full HD is wide."""
+    size = QSize(view)
+    if max(size.width(), size.height()) > LONGEST_MOVIE_SIDE:
+        size.scale(LONGEST_MOVIE_SIDE, LONGEST_MOVIE_SIDE, Qt.AspectRatioMode.KeepAspectRatio)
+    return QSize(size.width() // 2 * 2, size.height() // 2 * 2)
+
+
+def rgb(image: QImage) -> NDArray[np.uint8]:
+    """Return the pixels of an image, shape (H, W, 3)."""
+    packed = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(packed.constBits(), np.uint8).reshape(
+        packed.height(), packed.bytesPerLine()
+    )
+    return rows[:, : packed.width() * 3].reshape(packed.height(), packed.width(), 3).copy()

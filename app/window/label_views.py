@@ -1,0 +1,128 @@
+"""Keeps the timeline's strips, the track panel and the motion plot true to the labels."""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QObject, QTimer
+
+from app.session.labelling import Labelling
+from app.session.open_run import OpenRun
+from app.tracks.labels import LabelsChange
+from app.tracks.track import DOUBTFUL_BELOW
+from app.window import overlays
+from app.window.picture import Picture
+from widgets.panels.track_panel import TrackPanel
+from widgets.timeline.motion_plot import MotionPlot
+from widgets.timeline.timeline import Timeline
+
+PLOT_DELAY_MS = 80
+"""Results stream in point by point; the curves are drawn anew at most this often."""
+
+NEEDS_RUN = frozenset({"new_track"})
+NEEDS_TRACK = frozenset(
+    {
+        "delete_track",
+        "track_both",
+        "track_backward",
+        "track_forward",
+        "next_doubtful",
+        "accept_point",
+        "mark_occluded",
+        "mark_absent",
+        "mark_visible",
+        "delete_point",
+        "interpolate_span",
+        "clear_span",
+        "cancel_tracking",
+    }
+)
+
+
+class LabelViews(QObject):
+    """Shows the labels wherever they are shown beside the picture."""
+
+    def __init__(
+        self,
+        labelling: Labelling,
+        picture: Picture,
+        timeline: Timeline,
+        panel: TrackPanel,
+        plot: MotionPlot,
+    ) -> None:
+        super().__init__()
+        self._labelling = labelling
+        self._picture = picture
+        self._timeline = timeline
+        self._panel = panel
+        self._plot = plot
+        self._review: OpenRun | None = None
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(PLOT_DELAY_MS)
+        self._later.timeout.connect(self._draw_slow)
+        plot.set_doubt_threshold(DOUBTFUL_BELOW)
+        labelling.labels_changed.connect(self._follow)
+        labelling.selection_changed.connect(self._show_selection)
+        labelling.span_changed.connect(lambda: timeline.set_span(labelling.span))
+
+    def set_review(self, review: OpenRun | None) -> None:
+        """Show the labels of another run."""
+        self._review = review
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Show everything anew."""
+        review = self._review
+        tracks = review.labels.tracks if review is not None else ()
+        self._timeline.set_tracks(
+            [overlays.strip(review.labels, track) for track in tracks] if review else []
+        )
+        self._draw_slow()
+        self._show_selection()
+
+    def stop(self) -> None:
+        """Draw nothing more."""
+        self._later.stop()
+
+    def _follow(self, change: LabelsChange) -> None:
+        review = self._review
+        if review is None:
+            return
+        if change.tracks_changed:
+            self.redraw()
+            return
+        for track_id, frames in change.frames.items():
+            if frames and track_id in review.labels:
+                touched = np.array(sorted(frames))
+                states, confidence = overlays.strip_values(
+                    review.labels.track(track_id), touched.tolist()
+                )
+                self._timeline.update_states(track_id, touched, states, confidence)
+        if not self._later.isActive():
+            self._later.start()
+
+    def _draw_slow(self) -> None:
+        review = self._review
+        if review is None:
+            self._panel.set_tracks(())
+            self._plot.set_curves(())
+            return
+        labels = review.labels
+        self._panel.set_tracks(
+            [
+                overlays.row(labels, track, visible=self._picture.track_shown(track.id))
+                for track in labels.tracks
+            ]
+        )
+        self._plot.set_curves(
+            [overlays.motion(review.run, track) for track in labels.tracks],
+            overlays.motion_unit(review.run),
+        )
+
+    def _show_selection(self) -> None:
+        track = self._labelling.selected
+        track_id = track.id if track is not None else None
+        self._timeline.select_track(track_id)
+        self._panel.select_track(track_id)
+        usable = NEEDS_RUN if self._review is not None else frozenset()
+        self._panel.set_usable(usable | (NEEDS_TRACK if track is not None else frozenset()))

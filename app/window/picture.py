@@ -1,0 +1,320 @@
+"""The picture of the frame under the playhead: grey scale, comparison, corners, tracks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QObject, Signal
+
+from app.display.grey import auto_window
+from app.display.pipeline import DisplaySettings
+from app.runs import words
+from app.runs.run import Lut, RunError, Window
+from app.session.denoising import Denoising
+from app.session.labelling import Labelling
+from app.session.open_run import OpenRun
+from app.session.playback import Playback
+from app.window import overlays
+from widgets.picture.cine_view import CineView
+from widgets.picture.compare import FramePictures, PictureNames, ViewMode
+from widgets.picture.corner_text import Corner, MessageKind
+
+WINDOW_DRAG_SHARE = 1 / 400
+"""A drag by one pixel changes the window by this share of the nominal range."""
+
+
+class Picture(QObject):
+    """Draws the frame under the playhead whenever anything about it changes.
+
+    Signals
+    -------
+    settings_changed() : the grey scale or the mode of comparison changed.
+    frame_shown(int) : this frame is on the screen.
+    """
+
+    settings_changed = Signal()
+    frame_shown = Signal(int)
+    _decoded = Signal(str, int)  # from the decoding threads
+
+    def __init__(
+        self, view: CineView, playback: Playback, denoising: Denoising, labelling: Labelling
+    ) -> None:
+        super().__init__()
+        self._view = view
+        self._playback = playback
+        self._denoising = denoising
+        self._labelling = labelling
+        self._review: OpenRun | None = None
+        self._settings = DisplaySettings()
+        self._mode = ViewMode.ORIGINAL
+        self._strength = 1.0
+        self._show_patient = True
+        self._hidden_tracks: set[str] = set()
+        self._trail_frames = 12
+        self._show_trails = True
+        self._waiting = False
+        playback.frame_changed.connect(self._go)
+        denoising.frame_ready.connect(self._take_denoised)
+        labelling.labels_changed.connect(lambda _: self.draw_tracks())
+        labelling.selection_changed.connect(self.draw_tracks)
+        view.zoom_changed.connect(lambda _: self.draw_corners())
+        view.window_dragged.connect(self._drag_window)
+        self._decoded.connect(self._take_decoded)
+
+    # the run
+
+    def set_review(self, review: OpenRun | None) -> None:
+        """Show another run; the window it opens with is that of the file."""
+        if self._review is not None:
+            self._review.cache.on_decoded = None
+        self._review = review
+        self._hidden_tracks.clear()
+        if review is None:
+            self._view.set_frame(None)
+            return
+        self._settings = review.display.default_settings()
+        key = review.key
+        review.cache.on_decoded = lambda index: self._decoded.emit(key, index)
+        self._view.set_message("")
+        self._view.set_frame(None)
+        self._view.set_pixel_aspect(review.run.pixel_aspect_ratio)
+        self.settings_changed.emit()
+
+    # the grey scale
+
+    @property
+    def settings(self) -> DisplaySettings:
+        """How the grey scale is shown."""
+        return self._settings
+
+    def change_settings(self, settings: DisplaySettings) -> None:
+        """Show the grey scale another way."""
+        self._settings = settings
+        self.settings_changed.emit()
+        self.draw()
+
+    def auto_window(self) -> None:
+        """Fit the window to the frame under the playhead."""
+        frame = self._stored()
+        if frame is not None and self._review is not None:
+            self._set_voi(auto_window(self._review.display.to_modality(frame)))
+
+    def next_file_window(self) -> None:
+        """Go to the next window or LUT that the file offers, then to its full range."""
+        if self._review is None:
+            return
+        choices = [voi for _, voi in self._review.display.presets()]
+        now = self._voi()
+        at = next((i for i, voi in enumerate(choices) if voi == now), -1)
+        self._set_voi(choices[(at + 1) % len(choices)])
+
+    def full_window(self) -> None:
+        """Show the full range of the stored values."""
+        if self._review is not None:
+            self._set_voi(self._review.display.full_range())
+
+    def _voi(self) -> Window | Lut:
+        assert self._review is not None
+        return self._settings.voi or self._review.display.default_voi()
+
+    def _set_voi(self, voi: Window | Lut) -> None:
+        self.change_settings(replace(self._settings, voi=voi))
+
+    # comparison
+
+    @property
+    def mode(self) -> ViewMode:
+        """How original and denoised are compared."""
+        return self._mode
+
+    @property
+    def strength(self) -> float:
+        """Share of the noise that is taken away, 0..1."""
+        return self._strength
+
+    def set_mode(self, mode: ViewMode) -> None:
+        """Compare another way; denoising begins when it is needed."""
+        self._mode = mode
+        self._view.set_mode(mode)
+        if mode is not ViewMode.ORIGINAL:
+            self._denoising.set_wanted(True)
+        self.settings_changed.emit()
+        self.draw()
+
+    def set_strength(self, strength: float) -> None:
+        """Blend more or less of the denoised picture in; nothing is computed again."""
+        self._strength = min(max(strength, 0.0), 1.0)
+        self.settings_changed.emit()
+        self.draw()
+
+    # what stands on the picture
+
+    def set_patient_shown(self, shown: bool) -> None:
+        """Show or hide whose run it is."""
+        self._show_patient = shown
+        self.draw_corners()
+
+    def set_track_shown(self, track_id: str, shown: bool) -> None:
+        """Show or hide one track."""
+        (self._hidden_tracks.discard if shown else self._hidden_tracks.add)(track_id)
+        self.draw_tracks()
+
+    def track_shown(self, track_id: str) -> bool:
+        """Tell whether a track is drawn."""
+        return track_id not in self._hidden_tracks
+
+    def set_trail(self, frames: int, *, shown: bool = True) -> None:
+        """Draw trails of this many frames to both sides."""
+        self._trail_frames = frames
+        self._show_trails = shown
+        self.draw_tracks()
+
+    # drawing
+
+    @property
+    def complete(self) -> bool:
+        """True where all that should be seen of the frame under the playhead is there."""
+        needs_denoised = self._mode is not ViewMode.ORIGINAL and self._denoising.wanted
+        denoised = self._denoising.frame(self._playback.frame) is not None
+        return not self._waiting and (denoised or not needs_denoised)
+
+    def draw(self) -> None:
+        """Draw the frame under the playhead, or wait for it where it is not decoded yet."""
+        review, stored = self._review, self._stored()
+        if review is None:
+            return
+        frame = self._playback.frame
+        if stored is None:
+            self._waiting = True
+            self._tell(review.cache.error(frame))
+            return
+        self._waiting = False
+        try:
+            pictures = self._pictures(review, stored, frame)
+        except RunError as error:  # a mask frame that cannot be decoded
+            self._tell(error)
+            return
+        self._view.set_message("")
+        self._view.set_names(self._names())
+        self._view.set_frame(pictures)
+        self.draw_tracks()
+        self.draw_corners()
+        self.frame_shown.emit(frame)
+
+    def draw_tracks(self) -> None:
+        """Draw the tracks on the frame under the playhead."""
+        review = self._review
+        if review is None:
+            return
+        selected = self._labelling.selected
+        trail = self._trail_frames if self._show_trails else 0
+        self._view.set_tracks(
+            tuple(
+                overlays.overlay(
+                    track,
+                    self._playback.frame,
+                    review.run.frame_count,
+                    trail,
+                    selected=selected is not None and track.id == selected.id,
+                )
+                for track in review.labels.tracks
+                if track.id not in self._hidden_tracks
+            )
+        )
+
+    def draw_corners(self) -> None:
+        """Write the corners for the frame under the playhead."""
+        if self._review is None:
+            return
+        run, frame = self._review.run, self._playback.frame
+        patient = words.patient_lines(run) if self._show_patient else ()
+        self._view.set_corner(Corner.TOP_LEFT, (*patient, *words.study_lines(run)))
+        self._view.set_corner(
+            Corner.TOP_RIGHT,
+            tuple(t for t in (words.angles_on(run, frame), run.modality) if t),
+        )
+        self._view.set_corner(Corner.BOTTOM_LEFT, words.timing_lines(run, frame))
+        settings, masks = self._settings, []
+        if settings.subtracted:
+            masks = [words.mask_text(*self._review.display.mask(settings, frame))]
+        self._view.set_corner(
+            Corner.BOTTOM_RIGHT,
+            (
+                *masks,
+                words.window_text(self._voi(), inverted=settings.inverted),
+                f"Zoom {self._view.zoom_percent:.0f}%",
+                words.spacing_text(run.spacing),
+            ),
+        )
+        spacing = run.spacing
+        in_patient = spacing is not None and spacing.holds_in_patient
+        self._view.set_scale_bar(spacing.column_mm if spacing and in_patient else None)
+
+    # inside
+
+    def _stored(self) -> NDArray[np.generic] | None:
+        if self._review is None:
+            return None
+        return self._review.cache.get(self._playback.frame)
+
+    def _tell(self, error: RunError | None) -> None:
+        if error is not None:
+            self._view.set_frame(None)
+            self._view.set_message("This frame cannot be shown", str(error), MessageKind.ERROR)
+
+    def _pictures(self, review: OpenRun, stored: NDArray[np.generic], frame: int) -> FramePictures:
+        display, settings = review.display, self._settings
+        denoised = None
+        if self._mode is not ViewMode.ORIGINAL:
+            denoised = self._denoising.frame(frame)
+        needs_original = denoised is None or self._mode in (ViewMode.SIDE_BY_SIDE, ViewMode.WIPE)
+        clean = difference = None
+        if denoised is not None and self._mode is ViewMode.DIFFERENCE:
+            difference = display.difference(stored, denoised, settings)
+        elif denoised is not None:
+            clean = display.render(stored, settings, denoised, self._strength, frame)
+        shown = clean if clean is not None else difference
+        if needs_original or shown is None:
+            return FramePictures(
+                display.render(stored, settings, frame_index=frame), clean, difference
+            )
+        return FramePictures(shown, clean, difference)
+
+    def _names(self) -> PictureNames:
+        percent = round(self._strength * 100)
+        return PictureNames(
+            denoised=f"Denoised {percent}%",
+            difference="Difference: original minus denoised",
+        )
+
+    def _go(self, frame: int) -> None:
+        if self._review is not None:
+            self._review.cache.set_playhead(frame, 1)
+            self._denoising.set_playhead(frame)
+            self.draw()
+
+    def _take_decoded(self, key: str, index: int) -> None:
+        review = self._review
+        here = review is not None and key == review.key and index == self._playback.frame
+        if here and self._waiting:
+            self.draw()
+
+    def _take_denoised(self, index: int) -> None:
+        if index == self._playback.frame and self._mode is not ViewMode.ORIGINAL:
+            self.draw()
+
+    def _drag_window(self, dx: float, dy: float) -> None:
+        """Drag right for more width (less contrast), down for a higher center (darker)."""
+        if self._review is None:
+            return
+        window = self._voi()
+        if not isinstance(window, Window):  # a LUT has no center to drag: begin with its range
+            window = self._review.display.default_window()
+        low, high = self._review.run.nominal_range
+        step = (high - low) * WINDOW_DRAG_SHARE
+        width = max(window.width + dx * step, step)
+        self._set_voi(
+            replace(window, center=window.center + dy * step, width=width, explanation="")
+        )

@@ -1,0 +1,74 @@
+"""What is decoded and denoised, and the rate at which frames reach the screen."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.session.denoising import Denoising
+from app.session.open_run import OpenRun
+from app.session.playback import Playback
+from widgets.timeline.play_bar import PlayBar
+from widgets.timeline.timeline import Timeline
+
+REFRESH_MS = 200
+KEPT = 0.8
+"""Share of the former rate in the one that is shown: single late frames do not make it flicker."""
+
+
+class Progress(QObject):
+    """Shows five times a second how far the background's work has come while a run is open."""
+
+    rested = Signal()  # the playhead has moved and stands still: its place can be saved
+
+    def __init__(
+        self, playback: Playback, denoising: Denoising, timeline: Timeline, play_bar: PlayBar
+    ) -> None:
+        super().__init__(playback)
+        self._playback, self._denoising = playback, denoising
+        self._timeline, self._play_bar = timeline, play_bar
+        self._review: OpenRun | None = None
+        self._shown_frames = 0
+        self._smoothed_rate = 0.0
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self._show)
+        playback.playing_changed.connect(self._set_playing)
+
+    def set_review(self, review: OpenRun | None) -> None:
+        """Show the progress of another run; None stops."""
+        self._review = review
+        if review is None:
+            self._timer.stop()
+        else:
+            self._timer.start()
+
+    def count_frame(self, _: int) -> None:
+        """Count a frame that has reached the screen."""
+        self._shown_frames += 1
+
+    def _show(self) -> None:
+        review = self._review
+        assert review is not None
+        self._timeline.set_buffered(review.cache.ready())
+        self._timeline.set_denoised(self._denoising.ready())
+        if self._playback.playing:
+            shown = self._shown_frames * 1000.0 / REFRESH_MS
+            self._smoothed_rate = KEPT * self._smoothed_rate + (1.0 - KEPT) * shown
+            self._play_bar.set_shown_rate(self._smoothed_rate, _own_rate(review))
+        elif self._playback.frame != review.store.review.playhead:
+            self.rested.emit()
+        self._shown_frames = 0
+
+    def _set_playing(self, playing: bool) -> None:
+        self._shown_frames = 0
+        if playing and self._review is not None:
+            self._smoothed_rate = (_own_rate(self._review) or 0.0) * self._playback.speed
+        else:
+            self._play_bar.set_shown_rate(None)
+            self.rested.emit()
+
+
+def _own_rate(review: OpenRun) -> float | None:
+    """Return a run's own frames a second, None for a single frame."""
+    run = review.run
+    return 1000.0 * run.frame_count / run.duration_ms if run.duration_ms else None

@@ -1,0 +1,378 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import av
+import cv2
+import jsonschema
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage
+
+from app.cli import main as cli
+from app.errors import UserError
+from app.runs.opening import open_run
+from app.tracks.edits import add_track, new_track, place_point
+from app.tracks.store import open_store
+from inference.denoising import denoiser
+from inference.denoising.requests import DenoisedFrame
+from inference.tracking import tracker
+from inference.tracking.requests import TrackedPoint
+from resources import resource_path
+
+FRAMES, ROWS, COLUMNS = 6, 40, 48
+
+
+class RightwardTracker:
+    """Moves one pixel to the right a frame."""
+
+    device_name = "cpu"
+
+    def track(self, frames, request, should_stop, on_points):
+        start = request.anchors[0]
+        for frame in range(request.first_frame, request.last_frame + 1):
+            assert frames.read(frame).shape == (ROWS, COLUMNS)
+            if frame != start.frame:
+                x = start.x + frame - start.frame
+                on_points([TrackedPoint(frame, x, start.y, "visible", 0.75)])
+
+    def track_together(self, frames, take):
+        while (call := take()) is not None:
+            self.track(frames, call.request, call.should_stop, call.on_points)
+            call.on_end()
+
+    def propose(self, pixels, white=255.0, frame=0):
+        sure = 0.9 if frame == 3 else 0.4
+        return [TrackedPoint(frame, 20.0, 30.0, "visible", sure)] if frame > 1 else []
+
+
+class HalvingDenoiser:
+    """Halves what it is given, which is dark on bright."""
+
+    device_name = "cpu"
+
+    def denoise(self, frames, request, should_stop, on_frame):
+        for frame in request.frames:
+            on_frame(DenoisedFrame(frame, (frames.read(frame) / 2).astype(np.float32)))
+
+
+@pytest.fixture(autouse=True)
+def settings_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("FLUOROTRACE_CONFIG", str(tmp_path / "settings"))
+
+
+@pytest.fixture(autouse=True)
+def engines(monkeypatch):
+    monkeypatch.setattr(tracker, "load_tracker", lambda device, warn=None: RightwardTracker())
+    monkeypatch.setattr(
+        denoiser,
+        "load_denoiser",
+        lambda device, name, warn=None: HalvingDenoiser(),
+    )
+
+
+@pytest.fixture
+def pictures() -> np.ndarray:
+    """Six 8-bit frames, (T, H, W)."""
+    return np.random.default_rng(0).integers(0, 256, (FRAMES, ROWS, COLUMNS)).astype(np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, pictures: np.ndarray) -> Path:
+    """A run of PNG frames."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for number, picture in enumerate(pictures):
+        cv2.imwrite(str(folder / f"{number}.png"), picture)
+    return folder
+
+
+def inverted_dicom(path: Path, stored: np.ndarray) -> Path:
+    """Write a 10-bit MONOCHROME1 XA run of 40 ms frames of a patient."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = XRayAngiographicImageStorage
+    meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SOPClassUID, data.SOPInstanceUID = XRayAngiographicImageStorage, "1.2.3.4"
+    data.PatientName, data.PatientID, data.Modality = "DOE^JANE", "4711", "XA"
+    data.NumberOfFrames, data.Rows, data.Columns = stored.shape
+    data.FrameTime, data.FrameIncrementPointer = "40", 0x00181063
+    data.PhotometricInterpretation, data.SamplesPerPixel = "MONOCHROME1", 1
+    data.BitsAllocated, data.BitsStored, data.HighBit, data.PixelRepresentation = 16, 10, 9, 0
+    data.PixelData = stored.astype("<u2").tobytes()
+    pydicom.dcmwrite(path, data, enforce_file_format=True)
+    return path
+
+
+def only_line(capsys) -> str:
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = told.err.strip().splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "runs", "demo"),
+    [([], [], False), (["a.dcm", "b"], ["a.dcm", "b"], False), (["--demo"], [], True)],
+)
+def test_without_a_command_the_window_opens(monkeypatch, arguments, runs, demo):
+    asked = []
+
+    def run_window(paths, *, demo):
+        asked.append((paths, demo))
+        return 0
+
+    monkeypatch.setitem(
+        sys.modules, "app.window.application", SimpleNamespace(run_window=run_window)
+    )
+    assert cli.main(arguments) == 0
+    assert asked == [([Path(r) for r in runs], demo)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nonsense"],
+        ["info"],
+        ["track", "run", "--output", "a.json"],
+        ["track", "run", "--tip", "5", "--frame", "0", "--output", "a.json"],
+        ["track", "run", "--tip", "5,6", "--output", "a.json"],
+        ["track", "run", "--tip", "5,6", "--frame", "x", "--output", "a.json"],
+        ["track", "run", "--tip", "5,6", "--auto", "--output", "a.json"],
+        ["track", "run", "--auto", "--output", "a.mp4"],
+        ["track", "run", "--auto", "--device", "abacus", "--output", "a.json"],
+        ["denoise", "run"],
+        ["denoise", "run", "--output", "a.gif"],
+        ["denoise", "run", "--output", "a.npy", "--strength", "-1"],
+        ["denoise", "run", "--output", "a.npy", "--strength", "101%"],
+        ["export", "run", "--format", "xml", "--output", "a"],
+    ],
+)
+def test_wrong_usage_is_2(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "usage: fluorotrace" in capsys.readouterr().err
+
+
+def test_help_names_the_commands(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--help"])
+    assert ended.value.code == 0
+    told = capsys.readouterr().out
+    assert all(command in told for command in cli.COMMANDS)
+
+
+def test_what_cannot_be_read_is_one_line_and_1(tmp_path, capsys):
+    (tmp_path / "text.dcm").write_text("no run\n")
+    for name in ("missing.dcm", "text.dcm"):
+        assert cli.main(["info", str(tmp_path / name)]) == 1
+        assert only_line(capsys).startswith("fluorotrace: ")
+
+
+def test_info_tells_what_was_read_but_not_the_patient(tmp_path, capsys):
+    path = inverted_dicom(tmp_path / "run.dcm", np.ones((3, 8, 9)))
+    assert cli.main(["info", "--json", str(path)]) == 0
+    out = capsys.readouterr().out
+    facts = json.loads(out)
+    assert (facts["frames"], facts["rows"], facts["columns"]) == (3, 8, 9)
+    assert (facts["bits_stored"], facts["inverted"]) == (10, True)
+    assert facts["frame_times_ms"] == [0, 40, 80]
+    assert facts["timing_source"] == "frame time"
+    assert cli.main(["info", str(path)]) == 0
+    table = capsys.readouterr().out
+    assert "frame rate hz" in table
+    assert "DOE" not in out + table
+    assert "4711" not in out + table
+
+
+def test_track_fills_the_run_both_ways_from_the_click(folder, tmp_path, capsys):
+    output = tmp_path / "tracks.json"
+    command = ["track", str(folder), "--tip", "10,20.5", "--frame", "2", "--name", "left"]
+    assert cli.main([*command, "--output", str(output)]) == 0
+    assert capsys.readouterr().out == ""
+    document = json.loads(output.read_text())
+    schema = json.loads(resource_path("schemas", "fluorotrace-tracks-1.schema.json").read_text())
+    jsonschema.validate(document, schema)
+    (track,) = document["tracks"]
+    assert track["name"] == "left"
+    assert [p["frame"] for p in track["points"]] == list(range(FRAMES))
+    assert [p["x"] for p in track["points"]] == [8, 9, 10, 11, 12, 13]
+    clicked = track["points"].pop(2)
+    assert (clicked["source"], clicked["confidence"], clicked["y"]) == ("clicked", None, 20.5)
+    assert {(p["source"], p["confidence"]) for p in track["points"]} == {("tracked", 0.75)}
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "settings") == [
+        "run",
+        "tracks.json",
+    ]
+
+
+def test_each_tip_becomes_a_track(folder, tmp_path):
+    output = tmp_path / "tracks.json"
+    tips = ["--tip", "10,20.5", "--tip", "30,8", "--frame", "2"]
+    assert cli.main(["track", str(folder), *tips, "--name", "left", "--output", str(output)]) == 0
+    first, second = json.loads(output.read_text())["tracks"]
+    assert (first["name"], second["name"]) == ("left", "left 2")
+    assert [p["x"] for p in first["points"]] == [8, 9, 10, 11, 12, 13]
+    assert [p["x"] for p in second["points"]] == [28, 29, 30, 31, 32, 33]
+    assert {p["y"] for p in second["points"]} == {8}
+
+
+def test_track_finds_the_tip_itself(folder, tmp_path):
+    output = tmp_path / "tracks.csv"
+    assert cli.main(["track", str(folder), "--auto", "--output", str(output)]) == 0
+    rows = [line.split(",") for line in output.read_text().splitlines()[1:]]
+    assert [float(row[4]) for row in rows] == [17, 18, 19, 20, 21, 22]
+    assert {row[7] for row in rows} == {"tracked"}
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        (["--tip", "5,6", "--frame", "6"], "the last is 5"),
+        (["--tip", "48,6", "--frame", "0"], "outside the picture"),
+        (["--auto", "--frame", "0"], "No catheter tip was found"),
+    ],
+)
+def test_a_start_that_is_not_in_the_run(folder, tmp_path, capsys, start, told):
+    output = tmp_path / "tracks.json"
+    assert cli.main(["track", str(folder), *start, "--output", str(output)]) == 1
+    assert told in only_line(capsys)
+    assert not output.exists()
+
+
+def test_a_missing_output_folder_is_told_before_the_work(folder, tmp_path, capsys):
+    output = tmp_path / "nowhere" / "stack.npy"
+    assert cli.main(["denoise", str(folder), "--output", str(output)]) == 1
+    assert "no folder" in only_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("strength", "share"), [("1", 1), ("0", 0), ("0.5", 0.5), ("50%", 0.5), ("50", 0.5)]
+)
+def test_denoised_stack_is_on_the_grey_scale_of_the_run(
+    folder, pictures, tmp_path, strength, share
+):
+    output = tmp_path / "stack.npy"
+    command = ["denoise", str(folder), "--output", str(output), "--strength", strength]
+    assert cli.main(command) == 0
+    stack = np.load(output)
+    assert stack.dtype == np.float32
+    np.testing.assert_allclose(stack, pictures * (1 - share / 2), atol=1e-3)
+
+
+def test_an_inverted_run_goes_in_dark_on_bright_and_comes_out_as_stored(tmp_path):
+    stored = np.random.default_rng(1).integers(0, 1024, (3, 16, 20))
+    path = inverted_dicom(tmp_path / "run.dcm", stored)
+    output = tmp_path / "stack.npy"
+    assert cli.main(["denoise", str(path), "--output", str(output)]) == 0
+    np.testing.assert_allclose(np.load(output), 1023 - (1023 - stored) / 2, atol=1e-2)
+
+
+def test_denoised_movie_and_pictures(folder, pictures, tmp_path):
+    movie, out = tmp_path / "movie.mp4", tmp_path / "denoised"
+    assert cli.main(["denoise", str(folder), "--output", str(movie)]) == 0
+    with av.open(str(movie)) as container:
+        frames = [(f.time, f.width, f.height) for f in container.decode(video=0)]
+    assert frames == [(pytest.approx(n / 15, abs=1e-3), COLUMNS, ROWS) for n in range(FRAMES)]
+    assert cli.main(["denoise", str(folder), "--output", str(out)]) == 0
+    read = [cv2.imread(str(p), cv2.IMREAD_UNCHANGED) for p in sorted(out.iterdir())]
+    np.testing.assert_allclose(np.array(read), pictures / 2, atol=0.6)
+
+
+def test_a_folder_in_use_is_left_alone(folder, tmp_path, capsys):
+    before = sorted(folder.iterdir())
+    assert cli.main(["denoise", str(folder), "--output", str(folder)]) == 1
+    assert "not empty" in only_line(capsys)
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["stack.npy", "movie.mp4", "denoised"])
+@pytest.mark.parametrize(
+    ("raised", "status", "told"),
+    [
+        (KeyboardInterrupt(), 130, "Stopped."),
+        (UserError("It broke."), 1, "It broke."),
+        (RuntimeError("bad\nnews"), 1, "This did not work (bad)"),
+    ],
+)
+def test_what_is_broken_off_leaves_nothing(
+    folder, tmp_path, capsys, monkeypatch, name, raised, status, told
+):
+    class Breaking(HalvingDenoiser):
+        def denoise(self, frames, request, should_stop, on_frame):
+            super().denoise(frames, type(request)(request.frames[:2]), should_stop, on_frame)
+            raise raised
+
+    monkeypatch.setattr(denoiser, "load_denoiser", lambda device, name, warn: Breaking())
+    before = sorted(p.name for p in tmp_path.iterdir())
+    assert cli.main(["denoise", str(folder), "--output", str(tmp_path / name)]) == status
+    assert told in only_line(capsys)
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name != "settings") == before
+
+
+@pytest.mark.parametrize("name", ["json", "csv", "coco"])
+def test_export_writes_the_saved_labels(folder, tmp_path, capsys, name):
+    output = tmp_path / "labels.out"
+    command = ["export", str(folder), "--format", name, "--output", str(output)]
+    assert cli.main(command) == 1
+    assert "no labels" in only_line(capsys)
+    run = open_run(folder)
+    store = open_store(run)
+    store.labels.apply(add_track(new_track((), "left")))
+    store.labels.apply(place_point(store.labels.tracks[0], 4, 7.25, 8))
+    store.flush()
+    assert cli.main(command) == 0  # beside an open window too
+    store.close()
+    run.frames.close()
+    assert "left" in output.read_text()
+    assert "7.25" in output.read_text()
+
+
+def test_the_command_line_starts_without_the_heavy_parts():
+    heavy = ("torch", "PySide6", "numpy", "cv2", "rich")
+    code = f"import sys, app.cli.main; print([m for m in {heavy} if m in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_as_a_program(tmp_path):
+    command = [sys.executable, "-m", "app", "info", str(tmp_path / "missing.dcm")]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert told.stdout == ""
+    assert len(told.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_the_networks_do_the_main_job_on_the_built_in_sample(tmp_path):
+    sample = str(resource_path("sample", "demo.dcm"))
+    truth = json.loads(resource_path("sample", "demo_truth.json").read_text())
+    tracks, stack = tmp_path / "tracks.json", tmp_path / "stack.npy"
+    tip = "{x},{y}".format(**truth["tips"][0])
+    for command in (
+        ["track", sample, "--tip", tip, "--frame", "0", "--output", str(tracks)],
+        ["denoise", sample, "--output", str(stack)],
+    ):
+        program = [sys.executable, "-m", "app", *command, "--device", "cpu"]
+        told = subprocess.run(program, capture_output=True, text=True, check=False)
+        assert (told.returncode, told.stdout) == (0, "")
+    points = json.loads(tracks.read_text())["tracks"][0]["points"]
+    assert [p["frame"] for p in points] == list(range(60))
+    assert points[0]["source"] == "clicked"
+    seen = [(t, p) for t, p in zip(truth["tips"], points, strict=True) if p["state"] == "visible"]
+    misses_px = [np.hypot(t["x"] - p["x"], t["y"] - p["y"]) for t, p in seen]
+    assert np.median(misses_px) < 5
+    denoised = np.load(stack, mmap_mode="r")
+    assert (denoised.shape, denoised.dtype) == ((60, 512, 512), np.float32)
+    run = open_run(Path(sample))
+    noisy = run.frames.read(0).astype(np.float32)
+    run.frames.close()
+    assert 0.5 < np.abs(denoised[0] - noisy).mean() < 20

@@ -1,0 +1,109 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.runs.run import Run
+from app.session import playback as playback_module
+from app.session.cine_clock import Repeat
+from app.session.playback import Playback
+
+
+class NoFrames:
+    def read(self, index):
+        return np.zeros((4, 4), np.uint8)
+
+    def close(self):
+        pass
+
+
+def make_run(count: int = 10, step_ms: float = 100.0) -> Run:
+    times = np.arange(count) * step_ms
+    return Run(Path("run"), NoFrames(), count, 4, 4, times)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that the test moves."""
+    state = {"now": 0.0}
+    monkeypatch.setattr(playback_module, "now_ms", lambda: state["now"])
+    return state
+
+
+@pytest.fixture
+def player(qtbot, clock):
+    made = Playback()
+    made.set_run(make_run())
+    yield made
+    made.pause()
+
+
+def test_plays_by_elapsed_time_and_drops_late_frames(player, clock):
+    shown = []
+    player.frame_changed.connect(shown.append)
+    player.play()
+    for clock["now"] in (100.0, 450.0, 500.0):
+        player._tick()
+    assert shown == [1, 4, 5]
+    assert player.dropped == 2
+    assert list(player.lateness_ms) == [0.0, 50.0, 0.0]
+
+
+def test_once_stops_on_the_last_frame_and_play_starts_over(player, clock):
+    player.set_repeat(Repeat.ONCE)
+    player.play()
+    clock["now"] = 5000.0
+    player._tick()
+    assert player.frame == 9
+    assert not player.playing
+    player.play()
+    assert player.frame == 0
+
+
+def test_seek_while_playing_goes_on_from_there(player, clock):
+    player.play()
+    player.seek(7)
+    clock["now"] = 100.0
+    player._tick()
+    assert player.frame == 8
+
+
+def test_single_steps_pause_and_wrap(player):
+    player.play()
+    player.step(-1)
+    assert player.frame == 9
+    assert not player.playing
+    player.step(1)
+    assert player.frame == 0
+
+
+def test_ten_frame_jump_stops_at_the_ends(player):
+    player.step(-10)
+    assert player.frame == 0
+    player.step(100)
+    assert player.frame == 9
+
+
+def test_speed_steps_stay_within_the_usual_speeds(player):
+    for _ in range(10):
+        player.change_speed(1)
+    assert player.speed == 4.0
+    for _ in range(10):
+        player.change_speed(-1)
+    assert player.speed == 0.1
+
+
+def test_plays_in_real_time_through_the_event_loop(qtbot):
+    player = Playback()
+    player.set_run(make_run(count=5, step_ms=20.0))
+    player.set_repeat(Repeat.ONCE)
+    with qtbot.waitSignal(player.playing_changed, check_params_cb=lambda on: not on, timeout=3000):
+        player.play()
+    assert player.frame == 4
+
+
+def test_a_still_does_not_play(qtbot):
+    player = Playback()
+    player.set_run(make_run(count=1))
+    player.play()
+    assert not player.playing

@@ -1,0 +1,384 @@
+"""What a user does in the window, with engines that need no networks."""
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+
+from app.tracks.track import PointSource, PointState
+from app.window.commands import COMMANDS
+from inference.tracking.requests import TrackedPoint
+from widgets.picture.compare import ViewMode
+
+
+def click_tip(qtbot, window, x, y):
+    """Click on the picture at an image point, as a user does."""
+    viewport = window.view.viewport()
+    place = window.view.mouse_position(x, y).toPoint()
+    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)
+
+
+def settled(qtbot, window, engines, jobs):
+    """Wait until the tracker has answered ``jobs`` requests."""
+    qtbot.waitUntil(lambda: len(engines[0].asked) >= jobs)
+    qtbot.waitUntil(lambda: window.worker.idle)
+    qtbot.wait(20)
+
+
+def points(window):
+    return {t.name: dict(t.points) for t in window.review.labels.tracks}
+
+
+def test_every_command_is_in_a_menu_and_keys_are_unique(make_window):
+    window = make_window()
+    assert set(window.actions_by_name) == {command.name for command in COMMANDS}
+    keys = [key for command in COMMANDS for key in command.keys]
+    assert len(keys) == len(set(keys))
+
+
+def test_first_frame_shows_and_the_cine_plays(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    assert window.review.run.frame_count == 20
+    shown = []
+    window.picture.frame_shown.connect(shown.append)
+    window.run_command("toggle_play")
+    qtbot.waitUntil(lambda: len(set(shown)) > 5)
+    window.run_command("toggle_play")
+    assert not window.playback.playing
+
+
+def test_progress_counts_the_tips_that_are_tracked_together(qtbot, make_window, run_file, engines):
+    asked, ending = threading.Event(), threading.Event()
+
+    def track_together(frames, take):
+        first = take()
+        assert asked.wait(5)
+        second = take()
+        for call, count in ((first, 19), (second, 4)):
+            call.on_points([TrackedPoint(f, 1.0, 2.0, "visible", 0.9) for f in range(1, count + 1)])
+        assert ending.wait(5)
+        first.on_end()
+        second.on_end()
+
+    engines[0].track_together = track_together
+    window = make_window(run_file)
+    told = []
+    window.labelling.tracking_changed.connect(lambda done, of: told.append((done, of)))
+    click_tip(qtbot, window, 60.0, 50.0)
+    window.run_command("new_track")
+    click_tip(qtbot, window, 30.0, 80.0)
+    asked.set()
+    qtbot.waitUntil(lambda: told[-1:] == [(23, 40)])
+    ending.set()
+    qtbot.waitUntil(lambda: told[-1:] == [(0, 0)])
+    assert sorted(len(track) for track in points(window).values()) == [5, 20]
+
+
+def test_click_tracks_both_ways_and_undo_takes_it_all_back(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    window.playback.seek(8)
+    click_tip(qtbot, window, 60.0, 50.0)
+    settled(qtbot, window, engines, 1)
+    track = window.labelling.selected
+    assert sorted(track.points) == list(range(20))
+    assert track.points[8].source is PointSource.CLICKED
+    assert track.points[8].x == pytest.approx(60.0, abs=1.0)
+    assert {p.source for f, p in track.points.items() if f != 8} == {PointSource.TRACKED}
+    before = points(window)
+    window.run_command("undo")
+    assert window.review.labels.tracks == ()
+    window.run_command("redo")
+    assert points(window) == before
+
+
+def test_correction_tracks_only_between_its_neighbours(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    for frame in (4, 14):
+        window.playback.seek(frame)
+        click_tip(qtbot, window, 60.0, 50.0)
+        settled(qtbot, window, engines, 1 if frame == 4 else 2)
+    window.playback.seek(9)
+    click_tip(qtbot, window, 70.0, 40.0)
+    settled(qtbot, window, engines, 3)
+    request = engines[0].asked[-1]
+    assert (request.first_frame, request.last_frame) == (4, 14)
+    assert [anchor.frame for anchor in request.anchors] == [4, 9, 14]
+    assert window.labelling.selected.points[9].source is PointSource.CLICKED
+
+
+def test_late_answers_never_move_a_click(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    engines[0].gate.clear()
+    click_tip(qtbot, window, 60.0, 50.0)
+    qtbot.waitUntil(lambda: len(engines[0].asked) == 1)
+    window.playback.seek(5)
+    click_tip(qtbot, window, 30.0, 30.0)
+    engines[0].gate.set()
+    settled(qtbot, window, engines, 2)
+    clicked = window.labelling.selected.points
+    assert clicked[0].source is clicked[5].source is PointSource.CLICKED
+    assert clicked[5].x == pytest.approx(30.0, abs=1.0)
+
+
+def test_states_and_spans(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    for frame in (0, 19):
+        window.playback.seek(frame)
+        click_tip(qtbot, window, 60.0, 50.0)
+        settled(qtbot, window, engines, 1 if frame == 0 else 2)
+    window.labelling.set_span(5, 8)
+    window.run_command("mark_occluded")
+    settled(qtbot, window, engines, 3)
+    track = window.labelling.selected
+    assert all(track.points[f].state is PointState.OCCLUDED for f in range(5, 9))
+    window.run_command("drop_span")
+    window.playback.seek(12)
+    window.run_command("mark_absent")
+    settled(qtbot, window, engines, 4)
+    assert window.labelling.selected.points[12].x is None
+    window.run_command("delete_point")
+    assert 12 not in window.labelling.selected.points
+    assert 11 in window.labelling.selected.points
+    window.labelling.set_span(14, 17)
+    window.run_command("interpolate_span")
+    sources = {window.labelling.selected.points[f].source for f in range(14, 18)}
+    assert sources == {PointSource.INTERPOLATED}
+    window.run_command("clear_span")
+    assert not {14, 15, 16, 17} & set(window.labelling.selected.points)
+    while window.review.labels.can_undo:
+        window.run_command("undo")
+    assert window.review.labels.tracks == ()
+
+
+def test_interpolated_frames_are_not_tracked_over(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    for frame in (2, 10):
+        window.playback.seek(frame)
+        click_tip(qtbot, window, 60.0, 50.0)
+        settled(qtbot, window, engines, 1 if frame == 2 else 2)
+    window.labelling.set_span(3, 9)
+    window.run_command("interpolate_span")
+    window.run_command("drop_span")
+    window.playback.seek(10)
+    click_tip(qtbot, window, 90.0, 90.0)
+    qtbot.wait(50)
+    filled = [window.labelling.selected.points[f] for f in range(3, 10)]
+    assert {p.source for p in filled} == {PointSource.INTERPOLATED}
+    assert filled[-1].x > filled[0].x
+
+
+def test_tracking_asked_for_in_one_run_means_nothing_in_the_next(
+    qtbot, make_window, run_file, engines, tmp_path
+):
+    window = make_window(run_file)
+    click_tip(qtbot, window, 60.0, 50.0)
+    settled(qtbot, window, engines, 1)
+    for jobs in (2, 3, 4):
+        window.run_command("track_both")
+        settled(qtbot, window, engines, jobs)
+    other = tmp_path / "other"
+    other.mkdir()
+    copy = Path(shutil.copy(run_file, other / "run.dcm"))
+    window.library.open_run(copy)
+    qtbot.waitUntil(lambda: window.review is not None and window.review.run.path == copy)
+    for frame in (2, 10):
+        window.playback.seek(frame)
+        click_tip(qtbot, window, 60.0, 50.0)
+        settled(qtbot, window, engines, 5 if frame == 2 else 6)
+    window.labelling.set_span(3, 9)
+    window.run_command("interpolate_span")
+    window.run_command("drop_span")
+    click_tip(qtbot, window, 90.0, 90.0)  # the fourth step, as the last tracking in the first run
+    settled(qtbot, window, engines, 7)
+    sources = {window.labelling.selected.points[f].source for f in range(3, 10)}
+    assert sources == {PointSource.INTERPOLATED}
+
+
+def test_locked_labels_stay(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    window.run_command("lock_labels")
+    click_tip(qtbot, window, 60.0, 50.0)
+    assert window.review.labels.tracks == ()
+
+
+def test_everything_is_as_it_was_after_reopening(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    window.playback.seek(6)
+    click_tip(qtbot, window, 60.0, 50.0)
+    settled(qtbot, window, engines, 1)
+    before = points(window)
+    window.close()
+    again = make_window(run_file)
+    assert points(again) == before
+    assert again.playback.frame == 6
+    again.run_command("undo")
+    assert again.review.labels.tracks == ()
+
+
+def test_bad_file_is_one_sentence_and_the_open_run_stays(qtbot, make_window, run_file, tmp_path):
+    window = make_window(run_file)
+    bad = tmp_path / "bad.dcm"
+    bad.write_bytes(b"nothing that is a run")
+    window.library.open_paths([bad])
+    qtbot.waitUntil(lambda: window.notices.notice is not None)
+    assert "\n" not in window.notices.notice.text
+    assert window.review.run.path == run_file
+
+
+def test_doubtful_frames_are_visited_in_turn(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    engines[0].confidence = lambda frame: 0.1 if frame in (7, 13) else 0.9
+    click_tip(qtbot, window, 60.0, 50.0)
+    settled(qtbot, window, engines, 1)
+    visited = []
+    for _ in range(3):
+        window.run_command("next_doubtful")
+        visited.append(window.playback.frame)
+    assert visited == [7, 13, 7]
+    window.run_command("accept_point")
+    window.run_command("next_doubtful")
+    assert window.playback.frame == 13
+
+
+def test_denoised_picture_is_compared_in_every_mode(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    for mode in ViewMode:
+        window.picture.set_mode(mode)
+        qtbot.waitUntil(lambda: window.picture.complete)
+        assert window.view.mode is mode
+    window.run_command("toggle_denoised")
+    assert window.picture.mode is ViewMode.ORIGINAL
+    window.run_command("toggle_denoised")
+    assert window.picture.mode is ViewMode.DIFFERENCE
+
+
+def test_a_run_that_denoising_leaves_alone_says_so(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    told = []
+    window.denoising.found_clean.connect(told.append)
+    window.picture.set_mode(ViewMode.DENOISED)  # the engine of this test changes nothing
+    qtbot.waitUntil(lambda: True in told)
+
+
+def test_subtraction_shows_the_difference_to_the_mask(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    plain = window.view.grab_picture()
+    window.run_command("toggle_subtraction")
+    qtbot.waitUntil(lambda: window.picture.settings.subtracted)
+    assert window.view.grab_picture() != plain
+    window.run_command("toggle_subtraction")
+    assert not window.picture.settings.subtracted
+
+
+def test_the_mask_is_chosen_and_moved(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    window.playback.seek(2)
+    window.run_command("mask_here")
+    qtbot.waitUntil(lambda: window.picture.settings.mask_frames == (2,))
+    nothing = window.view.grab_picture()
+    for command in ("mask_right", "mask_right", "mask_up"):  # faster than the mask can follow
+        window.run_command(command)
+    qtbot.waitUntil(lambda: window.picture.settings.mask_shift_px == (1.0, -0.5))
+    assert window.picture.settings.subtracted
+    assert window.view.grab_picture() != nothing
+    window.run_command("mask_reset")
+    qtbot.waitUntil(lambda: window.picture.settings.mask_frames == ())
+    assert window.picture.settings.mask_shift_px == (0.0, 0.0)
+
+
+def test_strength_blends_without_computing_again(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    window.picture.set_mode(ViewMode.DENOISED)
+    qtbot.waitUntil(lambda: window.denoising.ready().all())
+    computed = len(engines[1].order)
+    window.picture.set_strength(0.3)
+    qtbot.wait(30)
+    assert len(engines[1].order) == computed
+
+
+def test_labels_go_out_and_come_back(qtbot, make_window, run_file, engines, tmp_path):
+    window = make_window(run_file)
+    click_tip(qtbot, window, 60.0, 50.0)
+    settled(qtbot, window, engines, 1)
+    out = tmp_path / "labels.json"
+    window.commander.exporting.save_labels(out, "json")
+    qtbot.waitUntil(out.exists)
+    exported = json.loads(out.read_text())
+    assert len(exported["tracks"][0]["points"]) == 20
+    window.run_command("delete_track")
+    window.commander.exporting.load_labels(out)
+    qtbot.waitUntil(lambda: len(window.review.labels.tracks) == 1)
+    assert sorted(window.review.labels.tracks[0].points) == list(range(20))
+
+
+def test_picture_is_saved_as_it_is_on_the_screen(make_window, run_file, tmp_path):
+    from PySide6.QtGui import QImage
+
+    window = make_window(run_file)
+    window.commander.exporting.save_picture(tmp_path / "frame")
+    saved = QImage(str(tmp_path / "frame.png"))
+    assert saved.size() == window.view.grab_picture().size()
+    refused = tmp_path / "no such folder" / "frame.png"
+    window.notices.clear()
+    window.commander.exporting.save_picture(refused)
+    assert "could not be written" in window.notices.notice.text
+
+
+def test_place_is_kept_while_stepping(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    click_tip(qtbot, window, 60.0, 50.0)
+    settled(qtbot, window, engines, 1)
+    window.playback.step(7)
+    qtbot.waitUntil(lambda: window.review.store.review.playhead == 7)
+
+
+def test_movie_holds_every_frame_at_true_speed(qtbot, make_window, run_file, tmp_path):
+    import av
+
+    window = make_window(run_file)
+    out = tmp_path / "run.mp4"
+    recorder = window.commander.exporting.save_movie(out)
+    qtbot.waitUntil(lambda: recorder.done, timeout=20000)
+    with av.open(str(out)) as movie:
+        frames = list(movie.decode(video=0))
+    assert len(frames) == 20
+    times = np.array([frame.time for frame in frames]) * 1000.0
+    np.testing.assert_allclose(times, window.review.run.frame_times_ms, atol=1.0)
+
+
+def test_patient_data_hides_with_one_key(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    shown = window.view.grab_picture()
+    window.run_command("toggle_patient")
+    hidden = window.view.grab_picture()
+    assert shown != hidden
+
+
+def test_theme_changes_and_is_remembered(make_window):
+    window = make_window()
+    window.run_command("toggle_theme")
+    assert window.settings.theme == "light"
+    from app.session.settings import load_settings
+
+    assert load_settings().theme == "light"
+
+
+def test_dialogs_open_and_close(qtbot, make_window):
+    window = make_window()
+    for name in ("show_shortcuts", "show_about", "open_settings"):
+        window.run_command(name)
+    assert len(window.commander.dialogs) == 3
+    for dialog in tuple(window.commander.dialogs):
+        dialog.reject()
+    assert not window.commander.dialogs
+
+
+@pytest.mark.parametrize("name", ["track_both", "next_doubtful", "mark_occluded", "clear_span"])
+def test_commands_without_a_track_say_what_to_do(make_window, run_file, name):
+    window = make_window(run_file)
+    window.run_command(name)
+    assert "click the catheter tip" in window.notices.notice.text

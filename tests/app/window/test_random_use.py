@@ -1,0 +1,57 @@
+"""Random commands and clicks: nothing raises, and every gesture can be taken back exactly."""
+
+import random
+
+import pytest
+from PySide6.QtCore import Qt
+
+from app.window.commands import COMMANDS
+
+ASKS = {
+    "open_files",
+    "open_folder",
+    "open_sample",
+    "import_labels",
+    "export_labels",
+    "export_picture",
+    "export_movie",
+    "quit",
+    "toggle_full_screen",
+    "cancel_tracking",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_random_use_raises_nothing_and_undoes_to_nothing(
+    qtbot, make_window, run_file, engines, seed
+):
+    rng = random.Random(seed)
+    engines[0].confidence = lambda frame: (frame % 7) / 6
+    window = make_window(run_file)
+    names = [command.name for command in COMMANDS if command.name not in ASKS]
+    for _ in range(250):
+        if rng.random() < 0.35:
+            place = window.view.mouse_position(rng.uniform(0, 127), rng.uniform(0, 127)).toPoint()
+            window.playback.seek(rng.randrange(20))
+            qtbot.mouseClick(window.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        else:
+            window.run_command(rng.choice(names))
+        for dialog in tuple(window.commander.dialogs):
+            dialog.reject()
+        if rng.random() < 0.3:
+            qtbot.wait(rng.randrange(15))
+    window.playback.pause()
+    window.labelling.cancel_tracking()
+    if window.labelling.locked:
+        window.run_command("lock_labels")
+    qtbot.waitUntil(lambda: not window.worker.tracking)
+    qtbot.wait(50)
+    after = [(t.info, dict(t.points)) for t in window.review.labels.tracks]
+    steps = 0
+    while window.review.labels.undo() is not None:
+        steps += 1
+    assert window.review.labels.tracks == ()
+    for _ in range(steps):
+        window.review.labels.redo()
+    assert [(t.info, dict(t.points)) for t in window.review.labels.tracks] == after

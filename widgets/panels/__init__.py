@@ -1,0 +1,1 @@
+"""What stands beside the picture: run list, tracks, denoising, notices."""

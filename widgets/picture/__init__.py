@@ -1,0 +1,1 @@
+"""The picture: frames, overlays, corners, zoom."""

@@ -1,0 +1,340 @@
+"""The picture area: a frame of a run, and what the user does to it with mouse and keys."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum, auto
+from math import hypot
+
+from PySide6.QtCore import QEvent, QPointF, Qt, Signal
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
+from PySide6.QtWidgets import QWidget
+
+from widgets.picture.compare import Tile, ViewMode
+from widgets.picture.picture_view import PictureView
+from widgets.picture.track_overlay import OverlayPoint, PointLook, TrackOverlay, anchor
+
+WHEEL_ZOOM = 1.2
+WHEEL_NOTCH = 120
+DRAG_DISTANCE = 4.0
+GRAB_DISTANCE = 14.0
+PICK_DISTANCE = 9.0
+DIVIDER_GRAB = 7.0
+
+
+class Gesture(Enum):
+    """What the pressed mouse button does."""
+
+    PRESS = auto()  # not yet known: a click or a drag
+    PAN = auto()
+    WINDOW = auto()
+    POINT = auto()
+    DIVIDER = auto()
+
+
+class CineView(PictureView):
+    """Draws a frame and tells what the user wants of it; it decides nothing.
+
+    Signals
+    -------
+    wheel_stepped(int) : frames to step, +1 a notch towards the user.
+    window_drag_started(), window_dragged(float, float), window_drag_finished() :
+        the right button was dragged; (dx, dy) in pixels since the last call, down is positive.
+    point_clicked(float, float, Qt.KeyboardModifier) : a click on the picture.
+    track_picked(str) : a click on the point of a track that is not selected.
+    point_drag_started(str), point_dragged(str, float, float), point_dropped(str, float, float),
+    point_drag_cancelled(str) :
+        the selected track's point is dragged; the view shows it at the mouse until it is dropped.
+    mouse_moved(float, float), mouse_left() : the mouse over the picture, and off it.
+    full_screen_toggled() : a double click beside the picture, or anywhere where editing is off
+        (on a picture that is edited, quick clicks are clicks).
+    """
+
+    wheel_stepped = Signal(int)
+    window_drag_started = Signal()
+    window_dragged = Signal(float, float)
+    window_drag_finished = Signal()
+    point_clicked = Signal(float, float, Qt.KeyboardModifier)
+    track_picked = Signal(str)
+    point_drag_started = Signal(str)
+    point_dragged = Signal(str, float, float)
+    point_dropped = Signal(str, float, float)
+    point_drag_cancelled = Signal(str)
+    mouse_moved = Signal(float, float)
+    mouse_left = Signal()
+    full_screen_toggled = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setMouseTracking(True)
+        self._editable = True
+        self._loupe_on = False
+        self._loupe_held = False
+        self._gesture: Gesture | None = None
+        self._gesture_button = Qt.MouseButton.NoButton
+        self._pressed_at = QPointF()
+        self._last_at = QPointF()
+        self._held: TrackOverlay | None = None
+        self._held_offset = QPointF()
+        self._wheel_rest = 0
+
+    @property
+    def dragging(self) -> bool:
+        """True while the user holds the picture, a point or the window."""
+        return self._gesture is not None
+
+    def set_editable(self, editable: bool) -> None:
+        """Let clicks and drags place points; tracks can be picked in any case."""
+        self._editable = editable
+
+    def set_loupe(self, shown: bool) -> None:
+        """Keep the loupe at the mouse; while L is held or a point dragged it shows anyway."""
+        self._loupe_on = shown
+        self.viewport().update()
+
+    def _tracks_now(self) -> tuple[TrackOverlay, ...]:
+        """Return the tracks, a dragged point at the mouse."""
+        held = self._held
+        if self._gesture is not Gesture.POINT or held is None:
+            return self._tracks
+        point = OverlayPoint(*self._held_point(), PointLook.CLICKED)
+        return tuple(
+            replace(track, point=point) if track.track_id == held.track_id else track
+            for track in self._tracks
+        )
+
+    def _loupe_place(self) -> tuple[Tile, QPointF] | None:
+        if self._mouse is None:
+            return None
+        if self._gesture is Gesture.POINT:
+            tile = self._tile_at(self._pressed_at)
+            return tile, self._view.to_screen(tile.pane, *self._held_point())
+        shown = self._loupe_on or self._loupe_held
+        return (self._tile_at(self._mouse), self._mouse) if shown else None
+
+    # Mouse and keys
+
+    def _track_near(self, position: QPointF) -> TrackOverlay | None:
+        """Return the track whose point lies under the mouse, the selected one first."""
+        if not self._overlay_visible:
+            return None
+        pane = self._tile_at(position).pane
+        near = []
+        for track in self._tracks:
+            place = anchor(track)
+            if place is None:
+                continue
+            away = self._view.to_screen(pane, *place) - position
+            distance = hypot(away.x(), away.y())
+            reach = GRAB_DISTANCE if track.selected and self._editable else PICK_DISTANCE
+            if distance <= reach * self._unit():
+                near.append((not track.selected, distance, track))
+        return min(near, key=lambda entry: entry[:2])[2] if near else None
+
+    def _held_point(self) -> tuple[float, float]:
+        at = self._last_at + self._held_offset
+        return self._within(*self._view.to_image(self._tile_at(self._pressed_at).pane, at))
+
+    def _on_divider(self, position: QPointF) -> bool:
+        x = self._divider * self._area().width()
+        locked = self._mode is ViewMode.WIPE and self._divider_locked
+        return locked and abs(position.x() - x) <= DIVIDER_GRAB
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Begin a click or a drag; other buttons wait until it ends."""
+        event.accept()
+        if self._gesture is not None or self._pictures is None:
+            return
+        position = event.position() + self._half_pixel()
+        self._pressed_at = self._last_at = position
+        self._gesture_button = event.button()
+        self._held = None
+        match event.button():
+            case Qt.MouseButton.LeftButton if self._on_divider(position):
+                self._gesture = Gesture.DIVIDER
+            case Qt.MouseButton.LeftButton:
+                self._gesture = Gesture.PRESS
+                near = self._track_near(position)
+                if near is not None and near.selected and self._editable:
+                    place = anchor(near)
+                    pane = self._tile_at(position).pane
+                    self._held = near
+                    if place is not None:
+                        self._held_offset = self._view.to_screen(pane, *place) - position
+            case Qt.MouseButton.MiddleButton:
+                self._gesture = Gesture.PAN
+            case Qt.MouseButton.RightButton:
+                self._gesture = Gesture.WINDOW
+                self.window_drag_started.emit()
+        self._show_cursor(position)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Go on with a drag; without one, the wipe and the cross-hair follow the mouse."""
+        position = event.position() + self._half_pixel()
+        moved = position - self._last_at
+        self._mouse = position
+        if self._gesture is Gesture.PRESS:
+            away = position - self._pressed_at
+            if hypot(away.x(), away.y()) < DRAG_DISTANCE:
+                return
+            self._gesture = Gesture.POINT if self._held is not None else Gesture.PAN
+            if self._held is not None:
+                self.point_drag_started.emit(self._held.track_id)
+        self._last_at = position
+        match self._gesture:
+            case Gesture.POINT if self._held is not None:
+                self.point_dragged.emit(self._held.track_id, *self._held_point())
+            case Gesture.PAN if self._pictures is not None:
+                rows, columns = self._pictures.original.shape
+                self._fitted = False
+                self._look(self._view.moved(moved.x(), moved.y(), columns, rows))
+                self._refresh()
+            case Gesture.WINDOW:
+                self.window_dragged.emit(moved.x(), moved.y())
+            case Gesture.DIVIDER:
+                self.set_wipe_position(position.x() / self._area().width())
+            case None if self._mode is ViewMode.WIPE and not self._divider_locked:
+                self.set_wipe_position(position.x() / self._area().width())
+        self._tell_mouse(position)
+        self._show_cursor(position)
+        self.viewport().update()
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """End a drag; what did not move was a click."""
+        event.accept()
+        if self._gesture is None or event.button() is not self._gesture_button:
+            return
+        position = event.position() + self._half_pixel()
+        gesture, held = self._gesture, self._held
+        self._last_at = position if gesture is Gesture.POINT else self._last_at
+        dropped = self._held_point() if gesture is Gesture.POINT else None
+        self._gesture = self._held = None
+        if held is not None and dropped is not None:
+            self.point_dropped.emit(held.track_id, *dropped)
+        elif gesture is Gesture.WINDOW:
+            self.window_drag_finished.emit()
+        elif gesture is Gesture.PRESS:
+            self._click(self._pressed_at, event.modifiers())
+        self._show_cursor(position)
+        self.viewport().update()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Toggle full screen, but never in the way of quick clicks that place points."""
+        on_picture = self._inside(*self.image_point(event.position()))
+        if event.button() is Qt.MouseButton.LeftButton and not (self._editable and on_picture):
+            event.accept()
+            self.full_screen_toggled.emit()
+        else:
+            self.mousePressEvent(event)
+
+    def _click(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
+        near = self._track_near(position)
+        x, y = self._view.to_image(self._tile_at(position).pane, position)
+        if near is not None and not near.selected:
+            self.track_picked.emit(near.track_id)
+        elif self._editable and self._inside(x, y):
+            self.point_clicked.emit(*self._within(x, y), modifiers)
+
+    def _cancel_point_drag(self) -> None:
+        held = self._held
+        self._gesture = self._held = None
+        self.viewport().update()
+        if held is not None:
+            self.point_drag_cancelled.emit(held.track_id)
+
+    def _tell_mouse(self, position: QPointF) -> None:
+        x, y = self._view.to_image(self._tile_at(position).pane, position)
+        if self._inside(x, y):
+            self.mouse_moved.emit(x, y)
+        else:
+            self.mouse_left.emit()
+
+    def _show_cursor(self, position: QPointF) -> None:
+        shape = Qt.CursorShape.CrossCursor
+        if self._pictures is None:
+            shape = Qt.CursorShape.ArrowCursor
+        elif self._gesture is Gesture.PAN:
+            shape = Qt.CursorShape.ClosedHandCursor
+        elif self._gesture is Gesture.POINT:
+            shape = Qt.CursorShape.BlankCursor
+        elif self._gesture is Gesture.DIVIDER or self._on_divider(position):
+            shape = Qt.CursorShape.SplitHCursor
+        elif self._gesture is None:
+            near = self._track_near(position)
+            if near is not None and near.selected and self._editable:
+                shape = Qt.CursorShape.OpenHandCursor
+            elif near is not None and not near.selected:
+                shape = Qt.CursorShape.PointingHandCursor
+        self.viewport().setCursor(shape)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Step frames; with Ctrl, zoom at the mouse."""
+        event.accept()
+        delta = event.angleDelta().y()
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            position = event.position() + self._half_pixel()
+            zoom = self._view.zoom * WHEEL_ZOOM ** (delta / WHEEL_NOTCH)
+            self._zoom_about(self._tile_at(position), position, zoom)
+            return
+        if self._gesture is not None:
+            return  # what is held belongs to the frame on which it was taken
+        self._wheel_rest -= delta
+        steps = int(self._wheel_rest / WHEEL_NOTCH)
+        if steps:
+            self._wheel_rest -= steps * WHEEL_NOTCH
+            self.wheel_stepped.emit(steps)
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Zoom by a pinch on a touch pad."""
+        if (
+            isinstance(event, QNativeGestureEvent)
+            and event.gestureType() is Qt.NativeGestureType.ZoomNativeGesture
+        ):
+            position = event.position() + self._half_pixel()
+            zoom = self._view.zoom * (1.0 + event.value())
+            self._zoom_about(self._tile_at(position), position, zoom)
+            return True
+        return super().viewportEvent(event)
+
+    def event(self, event: QEvent) -> bool:
+        """Take Escape from the window's shortcuts while a point is dragged."""
+        if (
+            event.type() is QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Escape
+            and self._gesture is Gesture.POINT
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape gives a dragged point back; L holds the loupe; all else is the window's."""
+        if event.key() == Qt.Key.Key_Escape and self._gesture is Gesture.POINT:
+            self._cancel_point_drag()
+        elif event.key() == Qt.Key.Key_L and not event.modifiers():
+            self._loupe_held = True
+            self.viewport().update()
+        else:
+            event.ignore()
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Let the loupe go with L."""
+        if event.key() == Qt.Key.Key_L and not event.isAutoRepeat():
+            self._loupe_held = False
+            self.viewport().update()
+        else:
+            event.ignore()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Let the loupe go; its key will be released elsewhere."""
+        super().focusOutEvent(event)
+        self._loupe_held = False
+        self.viewport().update()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Take the mouse's marks off the picture."""
+        event.accept()
+        self._mouse = None
+        self.mouse_left.emit()
+        self.viewport().update()

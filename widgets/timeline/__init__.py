@@ -1,0 +1,1 @@
+"""What runs along the frames: timeline, play bar, ECG, motion plots."""
