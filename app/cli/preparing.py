@@ -194,11 +194,11 @@ def _points(
     track: Track, frame_count: int, *, everything: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     tips, states = _no_points(frame_count)
-    for frame, point in track.points.items():
-        if everything or point.authoritative:
-            states[frame] = STATES.index(point.state.value)
+    for point in track.marked_points:
+        if point.state is not None and (everything or point.held):
+            states[point.frame] = STATES.index(point.state.value)
             if point.x is not None and point.y is not None:
-                tips[frame] = point.x, point.y
+                tips[point.frame] = point.x, point.y
     return tips, states
 
 

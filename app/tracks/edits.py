@@ -6,8 +6,10 @@ can be looked at before it is applied and inverted exactly afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from gettext import gettext as tr
 from typing import Literal, Protocol
 from uuid import uuid4
 
@@ -23,9 +25,13 @@ from app.tracks.track import (
     TrackInfo,
     TrackKind,
     TrackPoint,
+    clean_name,
+    emptied_frame,
 )
 
 DECIMALS = 3  # of what the network answers: a thousandth of a pixel
+MOVED_PX = 1.0
+"""A re-tracking that moves a point farther than this marks it as moved."""
 
 
 class EditError(UserError):
@@ -125,7 +131,7 @@ def new_track(
     order = max((track.order for track in existing), default=-1) + 1
     return Track(
         id=uuid4().hex,
-        name=free_name(name or str(kind), {track.name for track in existing}),
+        name=free_name(clean_name(name or "") or str(kind), {track.name for track in existing}),
         kind=kind,
         color=color or TRACK_COLORS[order % len(TRACK_COLORS)],
         order=order,
@@ -149,12 +155,13 @@ def add_track(track: Track) -> Edit:
     """Add a track with the points it has."""
     changes: list[Change] = [TrackChange(track.id, None, track.info)]
     changes += [PointChange(track.id, frame, None, point) for frame, point in track.points.items()]
-    return Edit(f"New track {track.name}", tuple(changes))
+    return Edit(tr("New track {name}").format(name=track.name), tuple(changes))
 
 
 def remove_track(track: Track) -> Edit:
     """Remove a track and all its points."""
-    return Edit(f"Delete track {track.name}", add_track(track).inverted().changes)
+    label = tr("Delete track {name}").format(name=track.name)
+    return Edit(label, add_track(track).inverted().changes)
 
 
 def change_track(
@@ -164,16 +171,30 @@ def change_track(
     kind: TrackKind | None = None,
     color: str | None = None,
 ) -> Edit:
-    """Rename a track, change its kind or its colour."""
+    """Rename a track, change its kind or its colour.
+
+    Raises
+    ------
+    EditError
+        If nothing of the name can be shown.
+    """
+    if name is not None:
+        name = clean_name(name)
+        if not name:
+            raise EditError(tr("A track needs a name; type one."))
     after = replace(
         track.info,
         name=track.name if name is None else name,
         kind=track.kind if kind is None else kind,
         color=track.color if color is None else color,
     )
-    what = "Rename" if name is not None else "Change kind of" if kind is not None else "Recolour"
-    changes = () if after == track.info else (TrackChange(track.id, track.info, after),)
-    return Edit(f"{what} {track.name}", changes)
+    if name is not None:
+        label = tr("Rename {name}").format(name=track.name)
+    elif kind is not None:
+        label = tr("Change kind of {name}").format(name=track.name)
+    else:
+        label = tr("Recolour {name}").format(name=track.name)
+    return Edit(label, _info_changes(track, after))
 
 
 # points
@@ -182,83 +203,85 @@ def change_track(
 def place_point(
     track: Track, frame: int, x: float, y: float, state: PointState = PointState.VISIBLE
 ) -> Edit:
-    """Place a point by a click or at the end of a drag: authoritative from now on."""
+    """Place a point by a click or at the end of a drag: held from now on."""
     point = TrackPoint(frame, float(x), float(y), state, PointSource.CLICKED)
-    return _set_points(f"Place {track.name}", track, [point])
+    return _set_points(tr("Place {name}").format(name=track.name), track, [point])
 
 
-def accept_point(track: Track, frame: int) -> Edit:
-    """Say that the point on this frame is right as it is: authoritative from now on."""
-    point = track.points.get(frame)
-    if point is None:
-        raise EditError("There is no point on this frame; click to place it.")
-    accepted = replace(point, source=PointSource.CLICKED, confidence=None)
-    return _set_points(f"Accept {track.name}", track, [accepted])
-
-
-def mark_occluded(track: Track, first: int, last: int | None = None) -> Edit:
-    """Mark the frames ``first..last`` (one frame without ``last``): there, but not to be seen.
-
-    Each keeps its position; a frame without one gets it from its neighbours.
+def confirm(track: Track, first: int, last: int | None = None) -> Edit:
+    """Say that the points on ``first..last`` are right as they are: held from now on.
 
     Raises
     ------
     EditError
-        If the track has no position on any frame.
+        If there is no point on any of the frames.
     """
-    points = []
-    for frame in _span(first, last):
-        x, y = _position(track, frame)
-        points.append(TrackPoint(frame, x, y, PointState.OCCLUDED, PointSource.CLICKED))
-    return _set_points(f"Mark {track.name} occluded", track, points)
+    there = [track.points[f] for f in _span(first, last) if f in track.points]
+    points = [replace(p, confirmed=True, moved=False) for p in there if not p.emptied]
+    if not points:
+        raise EditError(tr("There is no point on this frame; click to place it."))
+    return _set_points(tr("Confirm {name}").format(name=track.name), track, points)
 
 
-def mark_absent(track: Track, first: int, last: int | None = None) -> Edit:
-    """Mark the frames ``first..last``: the point is not in the picture, and has no position."""
-    points = [
-        TrackPoint(frame, None, None, PointState.ABSENT, PointSource.CLICKED)
-        for frame in _span(first, last)
-    ]
-    return _set_points(f"Mark {track.name} absent", track, points)
+def set_state(track: Track, first: int, last: int | None, state: PointState) -> Edit:
+    """Say what can be seen on ``first..last``: each frame is confirmed, its place and source stay.
 
-
-def mark_visible(track: Track, first: int, last: int | None = None) -> Edit:
-    """Mark the frames ``first..last`` visible at the positions they have.
-
-    A frame without a position gets an interpolated one, which the tracker may still move.
+    An absent point has no position. Where a visible or occluded one has none yet, it gets what
+    its neighbours suggest.
 
     Raises
     ------
     EditError
-        If the track has no position on any frame.
+        If a position is needed and the track has none on any frame.
     """
     points = []
     for frame in _span(first, last):
-        point = track.points.get(frame)
-        known = point is not None and point.x is not None
-        source = PointSource.CLICKED if known else PointSource.INTERPOLATED
-        x, y = _position(track, frame)
-        points.append(TrackPoint(frame, x, y, PointState.VISIBLE, source))
-    return _set_points(f"Mark {track.name} visible", track, points)
+        old = track.points.get(frame)
+        if old is not None and old.emptied:
+            old = None
+        if state is PointState.ABSENT:
+            old = old or TrackPoint(frame, None, None)
+            point = replace(old, x=None, y=None, state=state, confirmed=True, moved=False)
+        elif old is not None and old.x is not None:
+            point = replace(old, state=state, confirmed=True, moved=False)
+        else:
+            x, y = _position(track, frame)
+            point = TrackPoint(frame, x, y, state, PointSource.INTERPOLATED, confirmed=True)
+        points.append(point)
+    if state is PointState.ABSENT:
+        label = tr("Mark {name} absent")
+    elif state is PointState.OCCLUDED:
+        label = tr("Mark {name} occluded")
+    else:
+        label = tr("Mark {name} visible")
+    return _set_points(label.format(name=track.name), track, points)
 
 
-def delete_point(track: Track, frame: int) -> Edit:
-    """Delete the point on this frame only."""
-    return _clear(f"Delete point of {track.name}", track, range(frame, frame + 1))
+def delete_points(track: Track, first: int, last: int | None = None) -> Edit:
+    """Empty the frames ``first..last``: no point, and none comes back until a person asks.
 
-
-def clear_span(track: Track, first: int, last: int) -> Edit:
-    """Delete all points on the frames ``first..last``."""
-    return _clear(f"Clear span of {track.name}", track, _span(first, last))
+    Frames of the span that were not tracked yet are emptied with the others; where no frame of
+    it has a point there is nothing to delete.
+    """
+    frames = _span(first, last)
+    there = [track.points[frame] for frame in frames if frame in track.points]
+    points = [emptied_frame(frame) for frame in frames]
+    if all(point.emptied for point in there):
+        points = []
+    if len(frames) == 1:
+        label = tr("Delete point of {name}")
+    else:
+        label = tr("Clear span of {name}")
+    return _set_points(label.format(name=track.name), track, points)
 
 
 def interpolate_span(
     track: Track, first: int, last: int, method: Literal["linear", "cubic"] = "linear"
 ) -> Edit:
-    """Fill the frames ``first..last`` between the authoritative points around them.
+    """Fill the frames ``first..last`` between the held points around them.
 
-    Authoritative points stay; frames before the first or after the last of them are left alone.
-    A filled frame is occluded where the authoritative points on both its sides are.
+    Held points stay, emptied frames are filled; frames before the first or after the last held
+    point are left alone. A filled frame is occluded where the held points on both its sides are.
 
     Parameters
     ----------
@@ -268,17 +291,18 @@ def interpolate_span(
     Raises
     ------
     EditError
-        If no frame of the span lies between two authoritative points with positions.
+        If no frame of the span lies between two held points with positions.
     """
-    knots = [p for _, p in sorted(track.points.items()) if p.authoritative and p.x is not None]
-    held = {frame for frame, p in track.points.items() if p.authoritative}
+    marked = track.marked_points
+    knots = [p for p in marked if p.held and p.x is not None]
+    held = {p.frame for p in marked if p.held}
     frames = [
         frame
         for frame in _span(first, last)
         if frame not in held and knots and knots[0].frame < frame < knots[-1].frame
     ]
     if not frames:
-        raise EditError("Click the point before and after the span, then interpolate between.")
+        raise EditError(tr("Click the point before and after the span, then interpolate between."))
     at = np.array([p.frame for p in knots], float)
     xy = np.array([(p.x, p.y) for p in knots], float)
     filled = _hermite(at, xy, np.array(frames, float), straight=method == "linear")
@@ -288,15 +312,29 @@ def interpolate_span(
         both = knots[right - 1].state is knots[right].state is PointState.OCCLUDED
         state = PointState.OCCLUDED if both else PointState.VISIBLE
         points.append(TrackPoint(frame, x, y, state, PointSource.INTERPOLATED))
-    return _set_points(f"Interpolate {track.name}", track, points)
+    return _set_points(tr("Interpolate {name}").format(name=track.name), track, points)
 
 
-def put_tracked(track: Track, answers: Iterable[NetworkPoint]) -> Edit:
-    """Put the tracker's answers into a track; authoritative points stay as they are."""
+def put_tracked(
+    track: Track,
+    answers: Iterable[NetworkPoint],
+    *,
+    weights: str | None = None,
+    forced: bool = False,
+) -> Edit:
+    """Put the tracker's answers into a track; held frames stay as they are.
+
+    Parameters
+    ----------
+    weights : str, optional
+        Name and version of the weights that answered, kept with the track.
+    forced : bool
+        A person asked for these frames: those that somebody emptied are filled again.
+    """
     points = []
     for answer in answers:
         old = track.points.get(answer.frame)
-        if old is not None and old.authoritative:
+        if old is not None and old.held and not (forced and old.emptied):
             continue
         state, x, y = PointState(answer.state), answer.x, answer.y
         if state is PointState.ABSENT or x is None or y is None:
@@ -304,12 +342,32 @@ def put_tracked(track: Track, answers: Iterable[NetworkPoint]) -> Edit:
         else:
             x, y = round(float(x), DECIMALS), round(float(y), DECIMALS)
         sure = round(min(1.0, max(0.0, float(answer.confidence))), DECIMALS)
-        points.append(TrackPoint(answer.frame, x, y, state, PointSource.TRACKED, sure))
-    return _set_points(f"Track {track.name}", track, points)
+        point = TrackPoint(answer.frame, x, y, state, PointSource.TRACKED, sure)
+        points.append(replace(point, moved=was_moved(old, point)))
+    placed = _set_points(tr("Track {name}").format(name=track.name), track, points)
+    if weights is None or not placed.changes:
+        return placed
+    infos = _info_changes(track, replace(track.info, weights=weights))
+    return Edit(placed.label, (*infos, *placed.changes))
+
+
+def was_moved(before: TrackPoint | None, after: TrackPoint | None) -> bool:
+    """Return True where a person who saw ``before`` would be surprised by ``after``."""
+    if before is None or after is None or before.emptied or after.emptied:
+        return False
+    if before.moved or before.state is not after.state:
+        return True
+    if before.x is None or before.y is None or after.x is None or after.y is None:
+        return False
+    return math.hypot(after.x - before.x, after.y - before.y) > MOVED_PX
+
+
+def _info_changes(track: Track, after: TrackInfo) -> tuple[Change, ...]:
+    return () if after == track.info else (TrackChange(track.id, track.info, after),)
 
 
 def _set_points(label: str, track: Track, points: Iterable[TrackPoint]) -> Edit:
-    changes = []
+    changes: list[Change] = []
     for point in points:
         if point.frame < 0:
             raise ValueError(f"frame {point.frame} is before the run")
@@ -319,14 +377,6 @@ def _set_points(label: str, track: Track, points: Iterable[TrackPoint]) -> Edit:
         if before != point:
             changes.append(PointChange(track.id, point.frame, before, point))
     return Edit(label, tuple(changes))
-
-
-def _clear(label: str, track: Track, frames: range) -> Edit:
-    points: Mapping[int, TrackPoint] = track.points
-    return Edit(
-        label,
-        tuple(PointChange(track.id, f, points[f], None) for f in frames if f in points),
-    )
 
 
 def _span(first: int, last: int | None) -> range:
@@ -341,7 +391,7 @@ def _position(track: Track, frame: int) -> tuple[float, float]:
         return point.x, point.y
     known = [p for _, p in sorted(track.points.items()) if p.x is not None]
     if not known:
-        raise EditError("Click the point on at least one frame first.")
+        raise EditError(tr("Click the point on at least one frame first."))
     at = [p.frame for p in known]
     x = np.interp(frame, at, np.array([p.x for p in known], float))
     y = np.interp(frame, at, np.array([p.y for p in known], float))

@@ -6,11 +6,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from gettext import gettext as tr
 from types import MappingProxyType
 from typing import Literal, Protocol
 
-from app.tracks.edits import Change, Edit, EditError, PointChange, TrackChange
-from app.tracks.track import FrameState, Track, TrackInfo, TrackPoint
+from app.tracks.edits import Change, Edit, EditError, PointChange, TrackChange, was_moved
+from app.tracks.track import Track, TrackInfo, TrackPoint
 
 Key = tuple[str, int | None]
 
@@ -35,18 +36,67 @@ class StepAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """What the journal writes down: ``changes`` take the tracks from before to after."""
+    """A step that is about to happen.
+
+    Attributes
+    ----------
+    changes : tuple of Change
+        What it does to the tracks as they are.
+    kept : tuple of Change
+        What the step holds of these for undo: each from before the step's first change of it.
+    """
 
     action: StepAction
     step_id: int
     label: str
     changes: tuple[Change, ...]
+    kept: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRecord:
+    """A person saw what a re-tracking moved: no step, never undone."""
+
+    track_id: str
+    frame: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Tracking that was asked for and is not done; it survives leaving the run, and a kill.
+
+    Attributes
+    ----------
+    first, last : int
+        The frames asked for, both included.
+    step_id : int
+        The step that the answers join.
+    forced : bool
+        A person asked for these frames: interpolated and emptied ones give way.
+    """
+
+    track_id: str
+    first: int
+    last: int
+    step_id: int
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRecord:
+    """What of a track waits for the tracker from now on; None where nothing does."""
+
+    track_id: str
+    pending: Pending | None
+
+
+Record = StepRecord | SeenRecord | PendingRecord
 
 
 class Journal(Protocol):
     """Keeps the labels, see `app.tracks.store`."""
 
-    def record(self, record: StepRecord) -> None:
+    def record(self, record: Record) -> None:
         """Write down what is about to happen; raises UserError where it must not happen."""
         ...
 
@@ -58,25 +108,32 @@ class LabelsChange:
     Attributes
     ----------
     frames : mapping of track id to frozenset of int
-        Every touched track is a key, also one that only changed its name.
+        Every touched track is a key, also one that only changed its name. A frame that is no
+        longer marked as moved is among them.
     tracks_changed : bool
-        A track came, went, or changed its name, kind or colour.
+        A track came, went, or changed its name, kind, colour or weights.
+    pending_changed : bool
+        What waits for the tracker changed.
     """
 
     frames: MappingProxyType[str, frozenset[int]]
     tracks_changed: bool
+    pending_changed: bool = False
 
 
 @dataclass(slots=True)
 class _Index:
     """Sorted frames of one track, so that a frame change never scans all its points."""
 
-    authoritative: list[int] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)  # emptied frames are not among them
     doubtful: list[int] = field(default_factory=list)
+    moved: list[int] = field(default_factory=list)
 
     def put(self, frame: int, point: TrackPoint | None) -> None:
-        _keep(self.authoritative, frame, point is not None and point.authoritative)
+        there = point is not None and not point.emptied
+        _keep(self.held, frame, there and point is not None and point.held)
         _keep(self.doubtful, frame, point is not None and point.doubtful)
+        _keep(self.moved, frame, point is not None and point.moved)
 
 
 class Labels:
@@ -88,6 +145,8 @@ class Labels:
         Frames of the run.
     tracks, done, undone : sequences
         The state to start from; ``undone[-1]`` is redone first.
+    pending : sequence of Pending
+        What the tracker was asked and has not answered.
     journal : Journal, optional
         Told of each gesture before it happens.
     """
@@ -98,15 +157,23 @@ class Labels:
         tracks: Iterable[Track] = (),
         done: Iterable[Step] = (),
         undone: Iterable[Step] = (),
+        pending: Iterable[Pending] = (),
         journal: Journal | None = None,
     ) -> None:
         self.frame_count = frame_count
         self._tracks = {track.id: track for track in sorted(tracks, key=lambda t: t.order)}
         self._done = list(done)
         self._undone = list(undone)
+        self._awaited: dict[int, str] = {}  # labels of steps that enter with their first answer
+        self._pending = {p.track_id: p for p in pending if p.track_id in self._tracks}
         self._journal = journal
         self._subscribers: list[Callable[[LabelsChange], None]] = []
         self._index = {track.id: _indexed(track) for track in self._tracks.values()}
+        known = {step.id for step in (*self._done, *self._undone)}
+        for waiting in self._pending.values():
+            if waiting.step_id not in known:
+                name = self._tracks[waiting.track_id].name
+                self._awaited[waiting.step_id] = tr("Track {name}").format(name=name)
 
     # the tracks now
 
@@ -126,31 +193,26 @@ class Labels:
         """Return the point of a track on a frame."""
         return self._tracks[track_id].points.get(frame)
 
-    def frame_states(self, track_id: str) -> list[FrameState]:
-        """Return the state of each frame of the run, for the timeline."""
-        states = [FrameState.EMPTY] * self.frame_count
-        for frame, point in self._tracks[track_id].points.items():
-            if frame < self.frame_count:
-                states[frame] = point.frame_state
-        return states
-
-    def authoritative_neighbours(self, track_id: str, frame: int) -> tuple[int | None, int | None]:
-        """Return the nearest authoritative frames before and after ``frame``, never itself."""
-        held = self._index[track_id].authoritative
+    def held_neighbours(self, track_id: str, frame: int) -> tuple[int | None, int | None]:
+        """Return the nearest frames before and after ``frame`` with a held point, never itself."""
+        held = self._index[track_id].held
         left, right = bisect_left(held, frame), bisect_right(held, frame)
         return (held[left - 1] if left else None, held[right] if right < len(held) else None)
 
-    def authoritative_points(self, track_id: str, first: int, last: int) -> tuple[TrackPoint, ...]:
-        """Return the authoritative points on ``first..last``: the anchors for the tracker."""
-        held, points = self._index[track_id].authoritative, self._tracks[track_id].points
+    def held_points(self, track_id: str, first: int, last: int) -> tuple[TrackPoint, ...]:
+        """Return the held points on ``first..last``: the anchors for the tracker.
+
+        A frame that somebody emptied is held, but no anchor.
+        """
+        held, points = self._index[track_id].held, self._tracks[track_id].points
         return tuple(points[f] for f in held[bisect_left(held, first) : bisect_right(held, last)])
 
     def stretch(self, track_id: str, frame: int) -> tuple[int, int]:
         """Return the first and last frame to track again after a correction on ``frame``.
 
-        They are the neighbouring authoritative frames, or the ends of the run.
+        They are the neighbouring held frames, or the ends of the run; emptied frames bound nothing.
         """
-        before, after = self.authoritative_neighbours(track_id, frame)
+        before, after = self.held_neighbours(track_id, frame)
         return (
             0 if before is None else before,
             self.frame_count - 1 if after is None else after,
@@ -176,78 +238,130 @@ class Labels:
             By time, or the least confident first; a frame that is not doubtful comes before all.
         """
         doubtful = self._index[track_id].doubtful
-        if not doubtful:
-            return None
-        if order == "frame":
-            if backward:
-                return doubtful[bisect_left(doubtful, frame) - 1]
-            return doubtful[bisect_right(doubtful, frame) % len(doubtful)]
+        if order == "frame" or not doubtful:
+            return _next_of(doubtful, frame, backward=backward)
         points = self._tracks[track_id].points
         worst = sorted(doubtful, key=lambda f: (points[f].confidence or 0.0, f))
         if frame not in worst:
             return worst[-1 if backward else 0]
         return worst[(worst.index(frame) + (-1 if backward else 1)) % len(worst)]
 
+    def moved_frames(self, track_id: str) -> tuple[int, ...]:
+        """Return the frames that a re-tracking moved since a person last saw them, in order."""
+        return tuple(self._index[track_id].moved)
+
+    def next_to_see(self, track_id: str, frame: int, *, backward: bool = False) -> int | None:
+        """Return the moved frame to look at after ``frame``, round and round."""
+        return _next_of(self._index[track_id].moved, frame, backward=backward)
+
+    @property
+    def pending(self) -> Mapping[str, Pending]:
+        """What waits for the tracker, by track."""
+        return MappingProxyType(self._pending)
+
     # changes
 
-    def apply(self, edit: Edit) -> int:
+    def apply(self, edit: Edit) -> int | None:
         """Apply an edit as a new step and return the step's id, for `extend`.
 
-        An edit without changes is a gesture too (such as "track both ways"): its step waits for
-        what the network answers.
+        An edit that changes nothing makes no step: None.
 
         Raises
         ------
         EditError
             If the tracks are no longer what the edit was built from.
         """
+        if not edit.changes:
+            return None
         self._check(edit.changes)
-        newest = [steps[-1].id for steps in (self._done, self._undone[:1]) if steps]
-        step = Step(max(newest, default=0) + 1, edit.label, {c.key: c for c in edit.changes})
+        step = Step(self._next_id(), edit.label, {c.key: c for c in edit.changes})
         self._record(StepAction.APPLY, step, edit.changes)
         self._done.append(step)
         self._undone.clear()
         self._change(edit.changes)
         return step.id
 
+    def await_step(self, label: str) -> int:
+        """Reserve a step for what the network will answer, and return its id for `extend`.
+
+        It enters the history with the first answer; undo and redo give it up.
+        """
+        step_id = self._next_id()
+        self._awaited[step_id] = label
+        return step_id
+
     def extend(self, step_id: int, changes: Sequence[Change]) -> int:
         """Add what the network answers to the step that asked for it.
 
-        Left out are changes of authoritative points, and of anything that a later gesture
-        touched, done or undone, so that undo and redo stay exact. Nothing is taken for a step
-        that is undone.
+        Left out are changes of held points, of the tracks but for their weights, and of anything
+        that a later gesture touched, done or undone, so that undo and redo stay exact. Nothing is
+        taken for a step that is undone.
 
         Returns
         -------
         int
             How many of the changes were taken.
         """
-        place = next(
-            (i for i in reversed(range(len(self._done))) if self._done[i].id == step_id), -1
-        )
-        if place < 0:
+        place = bisect_left(self._done, step_id, key=lambda step: step.id)
+        there = place < len(self._done) and self._done[place].id == step_id
+        if there:
+            step = self._done[place]
+            later = [s.changes for s in (*self._done[place + 1 :], *self._undone)]
+        elif step_id in self._awaited:
+            step = Step(step_id, self._awaited[step_id], {})
+            later = [s.changes for s in self._done[place:]]
+        else:
             return 0
-        step = self._done[place]
-        later = [s.changes for s in (*self._done[place + 1 :], *self._undone)]
         taken = tuple(
-            change
+            _since(step, change)
             for change in changes
-            if isinstance(change, PointChange)
-            and change.track_id in self._tracks
-            and not (change.before is not None and change.before.authoritative)
-            and not any(_collides(change, touched) for touched in later)
+            if self._may_answer(change) and not any(_collides(change, c) for c in later)
         )
         self._check(taken)
         if not taken:
             return 0
-        self._record(StepAction.EXTEND, step, taken)
-        for change in taken:
-            old = step.changes.get(change.key)
-            if isinstance(old, PointChange):
-                change = PointChange(change.track_id, change.frame, old.before, change.after)
-            step.changes[change.key] = change
+        kept = tuple(_joined(step.changes.get(change.key), change) for change in taken)
+        action = StepAction.EXTEND if there else StepAction.APPLY
+        self._record(action, step, taken, kept)
+        if not there:
+            del self._awaited[step_id]
+            self._done.insert(place, step)
+            self._undone.clear()
+        step.changes.update((change.key, change) for change in kept)
         self._change(taken)
         return len(taken)
+
+    def see(self, track_id: str, frame: int) -> None:
+        """Say that a person saw the frame as it is: it is marked as moved no longer."""
+        point = self._tracks[track_id].points.get(frame)
+        if point is None or not point.moved:
+            return
+        if self._journal is not None:
+            self._journal.record(SeenRecord(track_id, frame))
+        seen = replace(point, moved=False)
+        self._change([PointChange(track_id, frame, point, seen)])
+
+    def set_pending(self, track_id: str, pending: Pending | None) -> None:
+        """Say what of a track waits for the tracker; None when it is done.
+
+        Not a step. Undo, redo and the removal of the track give it up.
+
+        Raises
+        ------
+        KeyError
+            If there is no such track.
+        """
+        if track_id not in self._tracks:
+            raise KeyError(track_id)
+        if self._pending.get(track_id) != pending:
+            if self._journal is not None:
+                self._journal.record(PendingRecord(track_id, pending))
+            old = self._pending.pop(track_id, None)
+            if old is not None and (pending is None or pending.step_id != old.step_id):
+                self._awaited.pop(old.step_id, None)
+            if pending is not None:
+                self._pending[track_id] = pending
+            self._tell(LabelsChange(MappingProxyType({}), False, True))
 
     @property
     def can_undo(self) -> bool:
@@ -277,7 +391,8 @@ class Labels:
         changes = tuple(change.inverted() for change in step.changes.values())
         self._record(StepAction.UNDO, step, changes)
         self._undone.append(self._done.pop())
-        self._change(changes)
+        self._awaited.clear()
+        self._change(changes, dropped=tuple(self._pending))
         return step.label
 
     def redo(self) -> str | None:
@@ -288,7 +403,8 @@ class Labels:
         changes = tuple(step.changes.values())
         self._record(StepAction.REDO, step, changes)
         self._done.append(self._undone.pop())
-        self._change(changes)
+        self._awaited.clear()
+        self._change(changes, dropped=tuple(self._pending))
         return step.label
 
     def subscribe(self, listener: Callable[[LabelsChange], None]) -> Callable[[], None]:
@@ -298,9 +414,32 @@ class Labels:
 
     # inside
 
-    def _record(self, action: StepAction, step: Step, changes: Sequence[Change]) -> None:
+    def _next_id(self) -> int:
+        newest = [steps[-1].id for steps in (self._done, self._undone[:1]) if steps]
+        return max((*newest, *self._awaited), default=0) + 1
+
+    def _record(
+        self,
+        action: StepAction,
+        step: Step,
+        changes: Sequence[Change],
+        kept: Sequence[Change] | None = None,
+    ) -> None:
         if self._journal is not None:
-            self._journal.record(StepRecord(action, step.id, step.label, tuple(changes)))
+            held = changes if kept is None else kept
+            record = StepRecord(action, step.id, step.label, tuple(changes), tuple(held))
+            self._journal.record(record)
+
+    def _may_answer(self, change: Change) -> bool:
+        """Return True where the network may make this change to the tracks as they are."""
+        track = self._tracks.get(change.track_id)
+        if track is None:
+            return False
+        if isinstance(change, TrackChange):
+            after = change.after
+            return after is not None and replace(track.info, weights=after.weights) == after
+        before = change.before
+        return before is None or before.emptied or not before.held
 
     def _check(self, changes: Iterable[Change]) -> None:
         """Raise EditError where a change does not start from the tracks as they are."""
@@ -312,13 +451,14 @@ class Labels:
             if isinstance(change, TrackChange):
                 now = None if track is None else track.info
             elif track is None and change.track_id not in coming:
-                raise EditError("This track has been deleted; undo to bring it back.")
+                raise EditError(tr("This track has been deleted; undo to bring it back."))
             else:
                 now = None if track is None else track.points.get(change.frame)
             if now != change.before:
-                raise EditError("The labels have changed since; look again and repeat.")
+                raise EditError(tr("The labels have changed since; look again and repeat."))
 
-    def _change(self, changes: Sequence[Change]) -> None:
+    def _change(self, changes: Sequence[Change], dropped: Iterable[str] = ()) -> None:
+        """Make the changes, give up the pending tracking of ``dropped`` tracks, and tell."""
         infos = [c for c in changes if isinstance(c, TrackChange)]
         points: dict[str, list[PointChange]] = {}
         for change in changes:
@@ -329,22 +469,36 @@ class Labels:
                 self._put(info.track_id, info.after)
         for track_id, moved in points.items():
             self._move(self._tracks[track_id], moved)
-        for info in infos:
-            if info.after is None:
-                del self._tracks[info.track_id], self._index[info.track_id]
+        gone = [info.track_id for info in infos if info.after is None]
+        for track_id in gone:
+            del self._tracks[track_id], self._index[track_id]
         if infos:
             ordered = sorted(self._tracks.values(), key=lambda t: t.order)
             self._tracks = {track.id: track for track in ordered}
         frames = {c.track_id: frozenset[int]() for c in infos}
         frames |= {track_id: frozenset(c.frame for c in cs) for track_id, cs in points.items()}
-        told = LabelsChange(MappingProxyType(frames), bool(infos))
+        pending_changed = self._drop_pending([*dropped, *gone])
+        self._tell(LabelsChange(MappingProxyType(frames), bool(infos), pending_changed))
+
+    def _drop_pending(self, track_ids: Iterable[str]) -> bool:
+        dropped = [self._pending.pop(i) for i in track_ids if i in self._pending]
+        for pending in dropped:
+            self._awaited.pop(pending.step_id, None)
+        return bool(dropped)
+
+    def _tell(self, change: LabelsChange) -> None:
         for listener in tuple(self._subscribers):
-            listener(told)
+            listener(change)
 
     def _put(self, track_id: str, info: TrackInfo) -> None:
         old = self._tracks.get(track_id, Track(track_id, info.name))
         self._tracks[track_id] = replace(
-            old, name=info.name, kind=info.kind, color=info.color, order=info.order
+            old,
+            name=info.name,
+            kind=info.kind,
+            color=info.color,
+            order=info.order,
+            weights=info.weights,
         )
         self._index.setdefault(track_id, _Index())
 
@@ -359,19 +513,48 @@ class Labels:
         self._tracks[track.id] = replace(track, points=MappingProxyType(points))
 
 
-def _collides(change: PointChange, touched: Mapping[Key, Change]) -> bool:
-    """Return True where a later step set this point, or made or deleted its track."""
+def _collides(change: Change, touched: Mapping[Key, Change]) -> bool:
+    """Return True where a later step changed the same thing, or made or deleted the track."""
     track = touched.get((change.track_id, None))
     if track is not None and (track.before is None or track.after is None):
         return True
     return change.key in touched
 
 
+def _since(step: Step, change: Change) -> Change:
+    """Let a frame that the step itself moves twice count as moved by what was there before it."""
+    old = step.changes.get(change.key)
+    if not isinstance(change, PointChange) or not isinstance(old, PointChange):
+        return change
+    if change.after is None:
+        return change
+    after = replace(change.after, moved=was_moved(old.before, change.after))
+    return PointChange(change.track_id, change.frame, change.before, after)
+
+
+def _joined(old: Change | None, change: Change) -> Change:
+    """Return a change of a step that changes the same thing once more."""
+    if isinstance(old, PointChange) and isinstance(change, PointChange):
+        return PointChange(change.track_id, change.frame, old.before, change.after)
+    if isinstance(old, TrackChange) and isinstance(change, TrackChange):
+        return TrackChange(change.track_id, old.before, change.after)
+    return change
+
+
+def _next_of(frames: Sequence[int], frame: int, *, backward: bool) -> int | None:
+    """Return which of the sorted ``frames`` comes after ``frame``, round and round."""
+    if not frames:
+        return None
+    if backward:
+        return frames[bisect_left(frames, frame) - 1]
+    return frames[bisect_right(frames, frame) % len(frames)]
+
+
 def _indexed(track: Track) -> _Index:
-    return _Index(
-        sorted(frame for frame, point in track.points.items() if point.authoritative),
-        sorted(frame for frame, point in track.points.items() if point.doubtful),
-    )
+    index = _Index()
+    for frame, point in sorted(track.points.items()):
+        index.put(frame, point)
+    return index
 
 
 def _keep(frames: list[int], frame: int, wanted: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,7 +12,7 @@ from inference.tracking.requests import PointState
 
 
 class PointSource(StrEnum):
-    """Who placed the point."""
+    """Who found the place of a point."""
 
     CLICKED = "clicked"
     TRACKED = "tracked"
@@ -28,19 +29,6 @@ class TrackKind(StrEnum):
     OTHER = "other"
 
 
-class FrameState(StrEnum):
-    """How a frame of a track looks on the timeline, the most worrying first."""
-
-    DOUBTFUL = "doubtful"
-    ABSENT = "absent"
-    OCCLUDED = "occluded"
-    INTERPOLATED = "interpolated"
-    TRACKED = "tracked"
-    IMPORTED = "imported"
-    CLICKED = "clicked"
-    EMPTY = "empty"
-
-
 TRACK_COLORS = ("#ffb000", "#4db8ff", "#ff5fa2", "#7ddc5b", "#c08bff", "#ff7a3c")
 """Colours of new tracks in turn: apart from each other for colour-blind eyes too, on grey."""
 
@@ -50,52 +38,87 @@ DOUBTFUL_BELOW = 0.5
 
 @dataclass(frozen=True, slots=True)
 class TrackPoint:
-    """A point on one frame; (x, y) in full-resolution pixels, centres at integers, 0-based.
+    """What a track has on one frame.
 
-    ``x`` and ``y`` are None where the state is absent. ``confidence`` is 0..1 for tracked points
-    and None for all others: a click is authoritative and carries no confidence.
+    Attributes
+    ----------
+    x, y : float or None
+        In full-resolution pixels, centres at integers, 0-based; None where the point is absent
+        and on an emptied frame.
+    state : PointState or None
+        None says that a person emptied the frame: it stays so until that person asks.
+    source : PointSource
+        Who found the place; confirming it or changing the state leaves it.
+    confidence : float or None
+        0..1 for tracked points, confirmed or not; None for all others.
+    confirmed : bool
+        A person looked at it. A clicked point is confirmed, whatever is said here.
+    moved : bool
+        A re-tracking moved it since a person last saw it. Where somebody looked is no part of
+        what a point is: it does not count when points are compared.
     """
 
     frame: int
     x: float | None
     y: float | None
-    state: PointState = PointState.VISIBLE
+    state: PointState | None = PointState.VISIBLE
     source: PointSource = PointSource.CLICKED
     confidence: float | None = None
+    confirmed: bool = False
+    moved: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.source is PointSource.CLICKED and not self.confirmed:
+            object.__setattr__(self, "confirmed", True)
 
     @property
-    def authoritative(self) -> bool:
-        """True where no prediction may move the point."""
-        return self.source in (PointSource.CLICKED, PointSource.IMPORTED)
+    def held(self) -> bool:
+        """True where no prediction changes the frame."""
+        return self.confirmed
+
+    @property
+    def emptied(self) -> bool:
+        """True where a person deleted the point: nothing to draw, to export or to track from."""
+        return self.state is None
 
     @property
     def doubtful(self) -> bool:
-        """True where the network placed the point without being sure of it."""
-        return self.confidence is not None and self.confidence < DOUBTFUL_BELOW
+        """True where the network placed the point without being sure, and nobody confirmed it."""
+        return (
+            not self.confirmed and self.confidence is not None and self.confidence < DOUBTFUL_BELOW
+        )
 
-    @property
-    def frame_state(self) -> FrameState:
-        """The look of the point and of its frame on the timeline."""
-        if self.doubtful:
-            return FrameState.DOUBTFUL
-        if self.state is not PointState.VISIBLE:
-            return FrameState(self.state.value)
-        return FrameState(self.source.value)
+
+def emptied_frame(frame: int) -> TrackPoint:
+    """Return what a track holds on a frame that a person emptied."""
+    return TrackPoint(frame, None, None, None, PointSource.CLICKED)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackInfo:
-    """A track without its points; ``order`` is its place among the tracks of the run."""
+    """A track without its points.
+
+    Attributes
+    ----------
+    order : int
+        Its place among the tracks of the run.
+    weights : str
+        Name and version of the weights that tracked it; "" where none did.
+    """
 
     name: str
     kind: TrackKind
     color: str
     order: int
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A track and its points by frame; edits make new tracks, nothing changes in place."""
+    """A track and its points by frame; edits make new tracks, nothing changes in place.
+
+    ``points`` holds the emptied frames too, see `TrackPoint.emptied`.
+    """
 
     id: str  # uuid4 hex
     name: str
@@ -103,8 +126,30 @@ class Track:
     color: str = TRACK_COLORS[0]
     points: Mapping[int, TrackPoint] = field(default_factory=lambda: MappingProxyType({}))
     order: int = 0
+    weights: str = ""
 
     @property
     def info(self) -> TrackInfo:
         """Everything but the points."""
-        return TrackInfo(self.name, self.kind, self.color, self.order)
+        return TrackInfo(self.name, self.kind, self.color, self.order, self.weights)
+
+    @property
+    def marked_points(self) -> list[TrackPoint]:
+        """The points by frame, without the emptied frames."""
+        return [point for _, point in sorted(self.points.items()) if not point.emptied]
+
+
+LONGEST_NAME = 200
+
+
+def clean_name(name: str) -> str:
+    """Return a track's name as it can be shown, saved and exported.
+
+    Lone surrogates, NUL, control characters and line ends become spaces, runs of spaces one; what
+    is longer than `LONGEST_NAME` is cut.
+
+    >>> clean_name("left\\n\\udcff tip")
+    'left tip'
+    """
+    kept = "".join(" " if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in name)
+    return " ".join(kept.split())[:LONGEST_NAME].rstrip()

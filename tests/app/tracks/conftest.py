@@ -14,22 +14,19 @@ from app.runs.run import Run, RunError
 from app.tracks.edits import (
     Edit,
     EditError,
-    accept_point,
     add_track,
     change_track,
-    clear_span,
-    delete_point,
+    confirm,
+    delete_points,
     interpolate_span,
-    mark_absent,
-    mark_occluded,
-    mark_visible,
     new_track,
     place_point,
     put_tracked,
     remove_track,
+    set_state,
 )
-from app.tracks.labels import Labels
-from app.tracks.track import TrackKind
+from app.tracks.labels import Labels, Pending
+from app.tracks.track import PointState, TrackKind
 
 FRAMES = 40
 
@@ -94,16 +91,15 @@ def random_edit(rng: random.Random, labels: Labels) -> Edit:
     choices: list[Callable[[], Edit]] = [
         lambda: place_point(track, frame, rng.uniform(0, 47), rng.uniform(0, 63)),
         lambda: place_point(track, frame, rng.uniform(0, 47), rng.uniform(0, 63)),
-        lambda: accept_point(track, frame),
-        lambda: mark_occluded(track, frame, other),
-        lambda: mark_absent(track, frame),
-        lambda: mark_visible(track, frame, other),
-        lambda: delete_point(track, frame),
-        lambda: clear_span(track, frame, other),
+        lambda: confirm(track, frame, other),
+        lambda: set_state(track, frame, other, rng.choice(list(PointState))),
+        lambda: set_state(track, frame, None, PointState.ABSENT),
+        lambda: delete_points(track, frame),
+        lambda: delete_points(track, frame, other),
         lambda: interpolate_span(track, frame, other, rng.choice(["linear", "cubic"])),
         lambda: put_tracked(track, network_answers(rng, range(min(frame, other), FRAMES))),
         lambda: change_track(track, name=rng.choice("abc"), color="#123456"),
-        lambda: remove_track(track) if rng.random() < 0.3 else Edit("Track both ways"),
+        lambda: remove_track(track) if rng.random() < 0.3 else Edit("Nothing to do"),
     ]
     try:
         return rng.choice(choices)()
@@ -112,17 +108,26 @@ def random_edit(rng: random.Random, labels: Labels) -> Edit:
 
 
 def random_gesture(rng: random.Random, labels: Labels) -> None:
-    """Edit, or undo, or redo, or get late answers from the network."""
+    """Edit, undo, redo, look, ask the network, or get late answers from it."""
     what = rng.random()
     if what < 0.12:
         labels.undo()
     elif what < 0.2:
         labels.redo()
+    elif what < 0.25 and labels.tracks:
+        labels.see(rng.choice(labels.tracks).id, rng.randrange(FRAMES))
     else:
-        step = labels.apply(random_edit(rng, labels))
-        if labels.tracks and rng.random() < 0.3:
+        asked = what < 0.4 and bool(labels.tracks)
+        step = labels.await_step("Track") if asked else labels.apply(random_edit(rng, labels))
+        if asked:
+            track = rng.choice(labels.tracks)
+            pending = Pending(track.id, 0, FRAMES - 1, step or 0, rng.random() < 0.5)
+            labels.set_pending(track.id, pending if rng.random() < 0.8 else None)
+        if labels.tracks and rng.random() < 0.5:
             for first in (0, 10):
                 track = rng.choice(labels.tracks)
                 answers = network_answers(rng, range(first, first + 10))
-                late = max(1, step - rng.randrange(3))
-                labels.extend(late, put_tracked(track, answers).changes)
+                late = max(1, (step or 9) - rng.randrange(3))
+                weights = rng.choice([None, "tiny 1", "tiny 2"])
+                edit = put_tracked(track, answers, weights=weights, forced=rng.random() < 0.3)
+                labels.extend(late, edit.changes)
