@@ -164,7 +164,8 @@ class Denoiser:
                 for index in request.frames:
                     if should_stop():
                         return
-                    on_frame(DenoisedFrame(index, frames.read(index).astype(np.float32)))
+                    pixels = frames.read(index).astype(np.float32)
+                    on_frame(DenoisedFrame(index, pixels, noise_removed=False))
                 return
             self._denoise(run, request, should_stop, on_frame)
         except _StoppedError:
@@ -206,8 +207,8 @@ class Denoiser:
         def give(index: int, future: Future[Frame]) -> None:
             pixels = future.result()
             if not should_stop():
-                frames = run.frames
-                on_frame(DenoisedFrame(index, pixels[: frames.rows, : frames.columns]))
+                whole = pixels[: run.frames.rows, : run.frames.columns]
+                on_frame(DenoisedFrame(index, whole, noise_removed=True))
 
         # Frames are read and aligned in the caller's thread, as a FrameSequence asks for; others
         # finish them meanwhile.
