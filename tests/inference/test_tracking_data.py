@@ -8,14 +8,14 @@ from safetensors.numpy import save_file
 
 from inference.benchmarks import peers
 from inference.benchmarks.tracking import both_ways
-from inference.tracking.augmentation import Look
-from inference.tracking.calibration import fit, gather, held_back_runs, write_confidence
 from inference.tracking.confidence import Evidence, features
-from inference.tracking.labelled import LabelledRun, read_labelled_runs
-from inference.tracking.prepare import prepare_drawn, prepare_real, prepare_simulated
-from inference.tracking.samples import VISIBLE, SampleOptions, draw_sample
-from inference.tracking.shards import STATES, ShardPool, read_shard
 from inference.tracking.tracker import load_tracker
+from inference.tracking.training.augmentation import Look
+from inference.tracking.training.calibration import fit, gather, held_back_runs, write_confidence
+from inference.tracking.training.labelled import LabelledRun, read_labelled_runs
+from inference.tracking.training.prepare import prepare_drawn, prepare_real, prepare_simulated
+from inference.tracking.training.samples import SampleOptions, draw_sample
+from inference.tracking.training.shards import STATES, VISIBLE, ShardPool, read_shard
 
 
 @pytest.fixture

@@ -1,13 +1,13 @@
 r"""Prepare shards of real runs, of simulated runs and of catheters drawn over real frames.
 
-    python -m inference.tracking.prepare real --data ../shared/data --output shards
-    python -m inference.tracking.prepare simulated --count 500 --output shards/simulated
-    python -m inference.tracking.prepare drawn --count 200 --data ../shared/data \
+    python -m inference.tracking.training.prepare real --data ../shared/data --output shards
+    python -m inference.tracking.training.prepare simulated --count 500 --output shards/simulated
+    python -m inference.tracking.training.prepare drawn --count 200 --data ../shared/data \
         --output shards/simulated
 
-``real`` writes ``labelled`` (hand labels of ``labels/training``) and ``unlabelled`` (all runs of the
-same patients, without any label). All real frames, those that ``drawn`` draws over as well, are of
-the patients whose labels are for training (2, 3 and 5): the others' belong to validation.
+``real`` writes ``labelled`` (hand labels of ``labels/training``) and ``unlabelled`` (all runs of
+the same patients, without any label). All real frames, those that ``drawn`` draws over as well, are
+of the patients whose labels are for training (2, 3 and 5): the others' belong to validation.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.simulation import DeviceTruth, Scenario, draw_device_over, simulate_run
-from inference.tracking.labelled import read_image_folder, read_labelled_runs
-from inference.tracking.shards import STATES, make_shard, write_shard
+from inference.tracking.training.labelled import read_image_folder, read_labelled_runs
+from inference.tracking.training.shards import STATES, UNKNOWN, VISIBLE, make_shard, write_shard
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def prepare_real(data: Path, output: Path, side: int) -> None:
     for folder in training_folders(data):
         frames = read_image_folder(folder)
         tips = np.full((len(frames), 2), np.nan)
-        states = np.full(len(frames), STATES.index("unknown"), np.uint8)
+        states = np.full(len(frames), UNKNOWN, np.uint8)
         shard = make_shard(frames, tips, states, None, real=True, side=side)
         write_shard(output / "unlabelled" / f"{folder.name}.npz", shard)
 
@@ -85,7 +85,7 @@ def _write_device(
     path: Path, frames: NDArray[np.generic], device: DeviceTruth, side: int, *, only: bool
 ) -> None:
     states = codes(device.state)
-    if (states == STATES.index("visible")).sum() < 3:
+    if (states == VISIBLE).sum() < 3:
         return
     body = device.mask(*frames.shape[1:]).astype(bool)
     shard = make_shard(frames, device.tip, states, body, real=False, only=only, side=side)
