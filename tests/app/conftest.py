@@ -54,7 +54,8 @@ class DummyDenoiser:
                 return
             self.before_frame()
             self.order.append(frame)
-            on_frame(DenoisedFrame(frame, frames.read(frame).astype(np.float32)))
+            pixels = frames.read(frame).astype(np.float32)
+            on_frame(DenoisedFrame(frame, pixels, noise_removed=False))
 
 
 @pytest.fixture
