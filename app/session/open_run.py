@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.display.pipeline import DisplayPipeline
-from app.errors import UserError
 from app.runs.dicom_timing import even_times
 from app.runs.frames import FrameCache
 from app.runs.opening import open_run

@@ -11,7 +11,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from app.errors import UserError
-from app.session.settings import load_settings
+from app.session.settings import SettingsKeeper
 from app.window.main_window import MainWindow
 from resources import resource_path
 
@@ -42,7 +42,7 @@ def run_window(paths: list[Path], *, demo: bool = False) -> int:
     if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
         raise UserError("There is no screen here; see fluorotrace --help for work without one.")
     app = make_application()
-    window = MainWindow(load_settings())
+    window = MainWindow(SettingsKeeper())
     window.resize(USUAL_SIZE)
     room = window.screen().availableSize() - ROOM_BESIDE
     if USUAL_SIZE.boundedTo(room) == USUAL_SIZE:

@@ -11,7 +11,6 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QDialog, QFileDialog
 
 from app.session.cine_clock import Repeat
-from app.session.settings import save_settings
 from app.session.subtraction import Subtraction
 from app.window.about import about_dialog
 from app.window.commands import COMMANDS
@@ -180,7 +179,7 @@ class Commander:
 
     def toggle_trails(self, on: bool) -> None:
         """Draw trails."""
-        self._window.picture.set_trail(self._window.settings.trail_frames, shown=on)
+        self._window.picture.set_trail(self._window.settings.now.trail_frames, shown=on)
 
     def toggle_patient(self, on: bool) -> None:
         """Show whose run it is."""
@@ -193,9 +192,7 @@ class Commander:
 
     def toggle_theme(self, light: bool) -> None:
         """Change between the dark and the light theme."""
-        theme = "light" if light else "dark"
-        self._window.apply_settings(replace(self._window.settings, theme=theme))
-        save_settings(self._window.settings)
+        self._window.settings.change(theme="light" if light else "dark")
 
     def toggle_full_screen(self, on: bool) -> None:
         """Give the whole screen to the picture."""
@@ -238,7 +235,7 @@ class Commander:
 
     def open_settings(self) -> None:
         """Show the settings."""
-        settings = self._window.settings
+        settings = self._window.settings.now
         names = SettingsValues.__dataclass_fields__
         values = SettingsValues(**{name: getattr(settings, name) for name in names})
         dialog = SettingsDialog(values, DEVICES, self._window)
@@ -257,8 +254,7 @@ class Commander:
     def _take_settings(self, values: SettingsValues) -> None:
         names = SettingsValues.__dataclass_fields__
         chosen = {name: getattr(values, name) for name in names}
-        self._window.apply_settings(replace(self._window.settings, **chosen))
-        save_settings(self._window.settings)
+        self._window.settings.change(**chosen)
 
     def _open(self, dialog: QDialog) -> None:
         self.dialogs.add(dialog)

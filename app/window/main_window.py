@@ -28,7 +28,7 @@ from app.session.labelling import Labelling
 from app.session.library import Library
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
-from app.session.settings import Settings, save_settings
+from app.session.settings import Settings, SettingsKeeper
 from app.session.worker import InferenceWorker
 from app.tracks.track import TrackKind
 from app.window.commander import Commander
@@ -87,35 +87,37 @@ class MainWindow(QMainWindow):
 
     Parameters
     ----------
-    settings : Settings
+    settings : SettingsKeeper
     worker : InferenceWorker, optional
         Made here by default; the window closes it.
     """
 
-    def __init__(self, settings: Settings, worker: InferenceWorker | None = None) -> None:
+    def __init__(self, settings: SettingsKeeper, worker: InferenceWorker | None = None) -> None:
         super().__init__()
         self.settings = settings
+        now = settings.now
         self.review: OpenRun | None = None
         self.setWindowTitle("Fluorotrace")
         self.setAcceptDrops(True)
-        self.worker = worker or InferenceWorker(load_tracker, load_denoiser, settings.device)
+        self.worker = worker or InferenceWorker(load_tracker, load_denoiser, now.device)
         self.background = Background()
         self._make_widgets()
         self.playback = Playback(self)
         self.labelling = Labelling(self.playback, self.worker)
-        self.denoising = Denoising(self.worker, settings.denoised_memory_mb << 20)
+        self.denoising = Denoising(self.worker, now.denoised_memory_mb << 20)
         self.adapting = Adapting(self)
         self.picture = Picture(self.view, self.playback, self.denoising, self.labelling)
         self.label_views = LabelViews(
             self.labelling, self.picture, self.timeline, self.track_panel, self.motion_plot
         )
         self.progress = Progress(self.playback, self.denoising, self.timeline, self.play_bar)
-        self.library = Library(self.run_list, self.background, lambda: self.settings)
+        self.library = Library(self.run_list, self.background, settings)
         self.commander = Commander(self)
         self.actions_by_name: dict[str, QAction] = make_actions(self, self.commander.receivers)
         self._lay_out()
         self._connect()
-        self.apply_settings(self.settings)
+        self._apply_settings(now)
+        settings.changed.connect(self._apply_settings)
         self._show_empty()
         self.label_views.set_review(None)
 
@@ -234,8 +236,6 @@ class MainWindow(QMainWindow):
         run, state = review.run, review.store.review
         self.notices.clear()
         review.store.on_trouble = self._trouble_on_writer_thread
-        self.settings = self.settings.with_recent(run.path)
-        save_settings(self.settings)
         self.timeline.set_frames(run.frame_times_ms)
         self.play_bar.set_frame_count(run.frame_count)
         self.motion_plot.set_frames(run.frame_times_ms)
@@ -324,9 +324,8 @@ class MainWindow(QMainWindow):
 
     # settings
 
-    def apply_settings(self, settings: Settings) -> None:
+    def _apply_settings(self, settings: Settings) -> None:
         """Take over settings, and draw in their theme."""
-        self.settings = settings
         theme = THEMES.get(settings.theme, THEMES["dark"])
         app = QApplication.instance()
         assert isinstance(app, QApplication)
@@ -428,5 +427,4 @@ class MainWindow(QMainWindow):
         self.label_views.stop()
         self.worker.close()
         self.background.close()
-        save_settings(self.settings)
         event.accept()

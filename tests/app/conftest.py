@@ -85,7 +85,7 @@ def loaded_weights():
 @pytest.fixture
 def make_window(qtbot, tmp_path, monkeypatch, engines, loaded_weights):
     """Return a function that opens a window on paths, with engines that need no networks."""
-    from app.session.settings import Settings
+    from app.session.settings import Settings, SettingsKeeper
     from app.session.worker import InferenceWorker
     from app.window.application import make_application
     from app.window.main_window import MainWindow
@@ -101,7 +101,7 @@ def make_window(qtbot, tmp_path, monkeypatch, engines, loaded_weights):
 
     def make(*paths, **settings):
         worker = InferenceWorker(lambda device, warn: engines[0], load_denoiser)
-        window = MainWindow(Settings(**settings), worker)
+        window = MainWindow(SettingsKeeper(Settings(**settings)), worker)
         windows.append(window)
         qtbot.addWidget(window)
         window.resize(1200, 800)

@@ -361,7 +361,7 @@ def test_patient_data_hides_with_one_key(qtbot, make_window, run_file):
 def test_theme_changes_and_is_remembered(make_window):
     window = make_window()
     window.run_command("toggle_theme")
-    assert window.settings.theme == "light"
+    assert window.settings.now.theme == "light"
     from app.session.settings import load_settings
 
     assert load_settings().theme == "light"
