@@ -20,7 +20,7 @@ from app.runs.codestreams import (
     decode_jpeg,
     decode_jpeg_2000,
 )
-from app.runs.files import opening_error
+from app.runs.files import open_regular, opening_error
 from app.runs.greys import to_grey
 from app.runs.run import GreyScale, Run, RunError
 from app.runs.timing import ASSUMED_RATE_HZ, assumed_times
@@ -221,7 +221,7 @@ def open_image_folder(folder: Path) -> Run:
 
 def open_image(path: Path) -> Run:
     """Open one picture, or a TIFF of several pages."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if not file.read(4).startswith(TIFF_SIGNATURES):
             return _run_of_pictures(path, [path])
     frames = TiffFrames(path)

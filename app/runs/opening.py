@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runs.files import opening_error
+from app.runs.files import open_regular, opening_error
 from app.runs.images import image_files, is_image, open_image, open_image_folder
 from app.runs.run import Run, RunError
 
@@ -80,7 +80,7 @@ def kind_of(path: Path) -> Kind:
         If it is nothing that can be a run.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEAD_BYTES)
     except OSError as error:
         raise opening_error(path, error) from error

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.runs.files import open_regular
 from app.runs.greys import to_grey
 from app.runs.images import ASSUMED_NOTE, grey_range, plain_pixels
 from app.runs.run import Run, RunError, Spacing, SpacingSource, pixel_aspect
@@ -46,7 +47,7 @@ class StackFrames:
 def open_numpy(path: Path) -> Run:
     """Open an .npy or .npz stack: (T, H, W), one frame (H, W), or colour (T, H, W, 3 or 4)."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             zipped = file.read(2) == b"PK"
         stack = _from_zip(path) if zipped else _mapped(path)
     except (ValueError, EOFError, KeyError, zipfile.BadZipFile, SyntaxError, TypeError) as error:

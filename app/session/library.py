@@ -12,7 +12,7 @@ from app.runs.words import angle_text
 from app.session.background import Background, Task
 from app.session.open_run import OpenRun, open_labelled
 from app.session.settings import SettingsKeeper
-from app.tracks.labels import Labels
+from app.tracks.store import LabelSummary, label_summary
 from widgets.panels.run_list import RunList
 from widgets.panels.run_model import LabelState, RunRow
 
@@ -97,7 +97,8 @@ class Library(QObject):
     def show_label_state(self, review: OpenRun) -> None:
         """Show in the list how far the open run is labelled."""
         self._list.set_label_state(
-            str(review.run.path), _label_state(review.labels, review.store.review.reviewed)
+            str(review.run.path),
+            _label_state(bool(review.labels.tracks), review.store.review.reviewed),
         )
 
     # inside
@@ -112,12 +113,21 @@ class Library(QObject):
             for path in paths:
                 if path.exists():
                     for entry in scan(path, lambda: task.cancelled):
-                        task.report(entry)
+                        task.report((entry, summary(entry)))
 
-        def take(entry: CatalogEntry) -> None:
+        folder = self._settings.now.project_folder
+
+        def summary(entry: CatalogEntry) -> LabelSummary | None:
+            if entry.error:
+                return None
+            project = Path(folder) if folder else None
+            return label_summary(entry.path, entry.sop_instance_uid, project)
+
+        def take(told: tuple[CatalogEntry, LabelSummary | None]) -> None:
             nonlocal opened, found
+            entry, labels = told
             found += 1
-            self._put(entry)
+            self._put(entry, labels)
             self._list.set_status(f"Looking for runs: {found} found")
             if not opened and not entry.error:
                 opened = True
@@ -130,7 +140,7 @@ class Library(QObject):
 
         self._scanning.append(self._background.start(work, done, self._refuse, take))
 
-    def _put(self, entry: CatalogEntry) -> None:
+    def _put(self, entry: CatalogEntry, labels: LabelSummary | None) -> None:
         key = str(entry.path)
         row = RunRow(
             key=key,
@@ -141,6 +151,9 @@ class Library(QObject):
             frames=entry.frame_count,
             duration_ms=entry.duration_ms,
             date=entry.study_date.isoformat() if entry.study_date else "",
+            label_state=_label_state(
+                labels is not None and labels.tracks > 0, labels is not None and labels.reviewed
+            ),
             error=entry.error or "",
         )
         self._rows[key] = row
@@ -167,7 +180,7 @@ class Library(QObject):
         self.refused.emit(text)
 
 
-def _label_state(labels: Labels, reviewed: bool) -> LabelState:
+def _label_state(labelled: bool, reviewed: bool) -> LabelState:
     if reviewed:
         return LabelState.REVIEWED
-    return LabelState.IN_PROGRESS if labels.tracks else LabelState.NONE
+    return LabelState.IN_PROGRESS if labelled else LabelState.NONE

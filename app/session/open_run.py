@@ -44,6 +44,12 @@ class OpenRun:
         return self.store.labels
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """What nothing else may be written onto: the run and its labels file."""
+        labels = self.store.path
+        return (self.run.path,) if labels is None else (self.run.path, labels)
+
+    @property
     def rate_hz(self) -> float | None:
         """The run's own frames a second, None for a single frame."""
         run = self.run

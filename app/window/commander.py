@@ -54,6 +54,7 @@ class Commander:
         self._demo: Demo | None = None
         self.dialogs: set[QDialog] = set()
         self._flip_to = ViewMode.DENOISED
+        self._was_maximized = False  # before full screen
         self.receivers: dict[str, Callable[..., object]] = {
             command.name: self._receiver(command.name) for command in COMMANDS
         }
@@ -197,12 +198,14 @@ class Commander:
     def toggle_full_screen(self, on: bool) -> None:
         """Give the whole screen to the picture."""
         window = self._window
+        if on:
+            self._was_maximized = window.isMaximized()
         for part in (window.menuBar(), window.tool_bar, *window.side_docks):
             part.setVisible(not on)
         if on:
             window.showFullScreen()
         else:
-            window.showNormal()
+            (window.showMaximized if self._was_maximized else window.showNormal)()
             self.toggle_panels(window.actions_by_name["toggle_panels"].isChecked())
 
     # denoising

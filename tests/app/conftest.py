@@ -46,6 +46,7 @@ class DummyDenoiser:
 
     def __init__(self):
         self.order = []
+        self.noise_removed = False
         self.before_frame = lambda: None
 
     def denoise(self, frames, request, should_stop, on_frame):
@@ -55,7 +56,7 @@ class DummyDenoiser:
             self.before_frame()
             self.order.append(frame)
             pixels = frames.read(frame).astype(np.float32)
-            on_frame(DenoisedFrame(frame, pixels, noise_removed=False))
+            on_frame(DenoisedFrame(frame, pixels, self.noise_removed))
 
 
 @pytest.fixture
