@@ -137,11 +137,22 @@ def _is_bare_dicom(head: bytes) -> bool:
 
 
 def _checked(run: Run) -> Run:
-    """Decode one frame, so that a run which opened can be shown; fit the grey range to it."""
+    """Decode one frame, so that a run which opened can be shown; fit the grey range to the run.
+
+    Frames from all over it are read for that: the first one may be dark.
+    """
     first = _first_frame(run)
     undescribed = not run.grey.windows and not run.grey.voi_luts
     if undescribed and run.grey.bits_stored > 8 and run.grey.modality_lut is None:
-        ends = (float(first.min()), float(first.max()))
+        values = [float(first.min()), float(first.max())]
+        quarters = {run.frame_count * part // 4 for part in range(1, 4)}
+        for index in sorted(quarters | {run.frame_count - 1}):
+            try:
+                frame = run.frames.read(index)
+            except RunError:
+                continue  # it says so when it is shown
+            values += [float(frame.min()), float(frame.max())]
+        ends = (min(values), max(values))
         low, high = sorted(v * run.grey.slope + run.grey.intercept for v in ends)
         if high > low:
             return replace(run, nominal_range=(low, high))
