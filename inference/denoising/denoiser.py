@@ -130,13 +130,6 @@ class Denoiser:
         """Where the network runs: "cpu", "cuda" or "mps"."""
         return self._network.device
 
-    def noise(self, frames: FrameSequence, should_stop: ShouldStop) -> NoiseModel | None:
-        """Measure a run's noise; None when stopped."""
-        try:
-            return self._known(frames, should_stop).noise
-        except _StoppedError:
-            return None
-
     def denoise(
         self,
         frames: FrameSequence,

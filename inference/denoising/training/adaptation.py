@@ -50,11 +50,6 @@ class AdaptedWeights:
     _network: Any
     _learned: BaseRun
 
-    @property
-    def is_better(self) -> bool:
-        """True where adapting paid."""
-        return self.error_after < self.error_before
-
     def save(self, path: Path) -> None:
         """Write ``path`` with the endings .safetensors and .onnx; load it by that path as name.
 
