@@ -32,6 +32,7 @@ from app.session.settings import Settings, SettingsKeeper
 from app.session.worker import InferenceWorker
 from app.tracks.track import TrackKind
 from app.window.commander import Commander
+from app.window.commands import COMMANDS
 from app.window.label_views import LabelViews
 from app.window.menus import make_actions, set_icons, shown_keys
 from app.window.picture import Picture
@@ -263,7 +264,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name["toggle_reviewed"].setChecked(state.reviewed)
         self.library.show_label_state(review)
         self.setWindowTitle(f"{run.path.name} – Fluorotrace")
-        self._show_history()
+        self._show_usable()
         self.progress.set_review(review)
         self.view.setFocus()
         if review.store.notice:
@@ -371,7 +372,7 @@ class MainWindow(QMainWindow):
         self.timeline.set_frames(np.zeros(0))
         self.play_bar.set_frame_count(0)
         self.ecg_strip.clear()
-        self._show_history()
+        self._show_usable()
 
     def _show_position(self, frame: int) -> None:
         assert self.review is not None
@@ -390,6 +391,13 @@ class MainWindow(QMainWindow):
             ("toggle_subtraction", settings.subtracted),
         ):
             self.actions_by_name[name].setChecked(on)
+
+    def _show_usable(self) -> None:
+        """Offer what can be done: without a run, little."""
+        for command in COMMANDS:
+            usable = self.review is not None or not command.needs_run
+            self.actions_by_name[command.name].setEnabled(usable)
+        self._show_history()
 
     def _show_history(self) -> None:
         labels = self.review.labels if self.review is not None else None

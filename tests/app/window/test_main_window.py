@@ -571,3 +571,15 @@ def test_the_picture_says_what_denoising_did(qtbot, make_window, run_file, engin
     window.picture.set_mode(ViewMode.DENOISED)
     qtbot.waitUntil(lambda: window.denoising.ready().all())
     qtbot.waitUntil(lambda: window.view._names.denoised == said)
+
+
+def test_with_nothing_open_only_what_needs_no_run_is_offered(qtbot, make_window, run_file):
+    window = make_window()
+    offered = {name for name, action in window.actions_by_name.items() if action.isEnabled()}
+    assert offered >= {"open_files", "show_about", "quit", "toggle_theme"}
+    assert not offered & {"toggle_play", "mark_occluded", "export_movie", "undo", "fit"}
+    window.library.open_run(run_file)
+    qtbot.waitUntil(lambda: window.review is not None)
+    assert window.actions_by_name["toggle_play"].isEnabled()
+    window.set_review(None)
+    assert not window.actions_by_name["toggle_play"].isEnabled()
