@@ -47,7 +47,7 @@ def run_window(paths: list[Path], *, demo: bool = False) -> int:
     window = MainWindow(SettingsKeeper())
     window.resize(USUAL_SIZE)
     room = window.screen().availableSize() - ROOM_BESIDE
-    if USUAL_SIZE.boundedTo(room) == USUAL_SIZE:
+    if window.restore_layout() or USUAL_SIZE.boundedTo(room) == USUAL_SIZE:
         window.show()
     else:
         window.showMaximized()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from gettext import gettext as tr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from app.window.main_window import MainWindow
 
 LONG_STEP = 10
+RUN_FILTERS = (
+    "X-ray runs (*.dcm *.dicom *.ima DICOMDIR *.mp4 *.avi *.mkv *.mov *.tif *.tiff *.png *.jpg"
+    " *.mha *.mhd *.nrrd *.nii *.nii.gz *.npy *.npz);;All files (*)"
+)
 REPEATS = (Repeat.LOOP, Repeat.BOUNCE, Repeat.ONCE)
 DEVICES = (
     DeviceChoice("auto", "Fastest available"),
@@ -139,13 +144,17 @@ class Commander:
 
     def open_files(self) -> None:
         """Ask for files and open them."""
-        chosen, _ = QFileDialog.getOpenFileNames(self._window, "Open run")
+        chosen, _ = QFileDialog.getOpenFileNames(
+            self._window, tr("Open run"), self._window.settings.now.last_folder, RUN_FILTERS
+        )
         if chosen:
             self._window.library.open_paths([Path(name) for name in chosen])
 
     def open_folder(self) -> None:
         """Ask for a folder and open what is in it."""
-        chosen = QFileDialog.getExistingDirectory(self._window, "Open folder")
+        chosen = QFileDialog.getExistingDirectory(
+            self._window, tr("Open folder"), self._window.settings.now.last_folder
+        )
         if chosen:
             self._window.library.open_paths([Path(chosen)])
 

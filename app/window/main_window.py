@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -360,6 +360,15 @@ class MainWindow(QMainWindow):
         self.worker.set_device(settings.device)
         self.denoising.set_budget(settings.denoised_memory_mb << 20)
 
+    def restore_layout(self) -> bool:
+        """Take the size and the panels that it was left with; False where none are known."""
+        now = self.settings.now
+        geometry, layout = (
+            QByteArray.fromBase64(text.encode())
+            for text in (now.window_geometry, now.window_layout)
+        )
+        return self.restoreGeometry(geometry) and self.restoreState(layout)
+
     # drawing what changed
 
     def _show_empty(self) -> None:
@@ -430,6 +439,11 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save everything and end the threads."""
+        if not self.isFullScreen():
+            self.settings.change(
+                window_geometry=bytes(self.saveGeometry().toBase64().data()).decode(),
+                window_layout=bytes(self.saveState().toBase64().data()).decode(),
+            )
         self.commander.close()
         self.adapting.cancel()
         self.close_review()

@@ -583,3 +583,15 @@ def test_with_nothing_open_only_what_needs_no_run_is_offered(qtbot, make_window,
     assert window.actions_by_name["toggle_play"].isEnabled()
     window.set_review(None)
     assert not window.actions_by_name["toggle_play"].isEnabled()
+
+
+def test_the_window_comes_back_as_it_was_left(make_window):
+    window = make_window()
+    assert not window.restore_layout()
+    window.motion_dock.hide()
+    window.close()
+    left = load_settings()
+    again = make_window(window_geometry=left.window_geometry, window_layout=left.window_layout)
+    assert again.motion_dock.isVisible()
+    assert again.restore_layout()
+    assert not again.motion_dock.isVisible()
