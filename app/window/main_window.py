@@ -97,6 +97,7 @@ class MainWindow(QMainWindow):
         super().__init__()
         self.settings = settings
         now = settings.now
+        self._applied: Settings | None = None
         self.review: OpenRun | None = None
         self.setWindowTitle("Fluorotrace")
         self.setAcceptDrops(True)
@@ -327,7 +328,26 @@ class MainWindow(QMainWindow):
     # settings
 
     def _apply_settings(self, settings: Settings) -> None:
-        """Take over settings, and draw in their theme."""
+        """Take over what has changed; what was switched on the screen since stays as it is."""
+        before, self._applied = self._applied, settings
+
+        def changed(name: str) -> bool:
+            return before is None or getattr(before, name) != getattr(settings, name)
+
+        if changed("theme"):
+            self._show_theme(settings)
+        if changed("show_patient"):
+            self.actions_by_name["toggle_patient"].setChecked(settings.show_patient)
+            self.picture.set_patient_shown(settings.show_patient)
+        if changed("trail_frames"):
+            trails = self.actions_by_name["toggle_trails"].isChecked()
+            self.picture.set_trail(settings.trail_frames, shown=trails)
+        if changed("device"):
+            self.worker.set_device(settings.device)
+        if changed("denoised_memory_mb"):
+            self.denoising.set_budget(settings.denoised_memory_mb << 20)
+
+    def _show_theme(self, settings: Settings) -> None:
         theme = THEMES.get(settings.theme, THEMES["dark"])
         app = QApplication.instance()
         assert isinstance(app, QApplication)
@@ -352,13 +372,6 @@ class MainWindow(QMainWindow):
         self.denoise_panel.set_shortcuts(keys)
         set_icons(self.actions_by_name, theme)
         self.actions_by_name["toggle_theme"].setChecked(theme.name == "light")
-        self.actions_by_name["toggle_patient"].setChecked(settings.show_patient)
-        self.picture.set_patient_shown(settings.show_patient)
-        self.picture.set_trail(
-            settings.trail_frames, shown=self.actions_by_name["toggle_trails"].isChecked()
-        )
-        self.worker.set_device(settings.device)
-        self.denoising.set_budget(settings.denoised_memory_mb << 20)
 
     def restore_layout(self) -> bool:
         """Take the size and the panels that it was left with; False where none are known."""

@@ -595,3 +595,17 @@ def test_the_window_comes_back_as_it_was_left(make_window):
     assert again.motion_dock.isVisible()
     assert again.restore_layout()
     assert not again.motion_dock.isVisible()
+
+
+def test_patient_data_stays_hidden_when_the_next_run_opens(qtbot, make_window, run_file, tmp_path):
+    window = make_window(run_file)
+    window.run_command("toggle_patient")
+    other = tmp_path / "other"
+    other.mkdir()
+    copy = Path(shutil.copy(run_file, other / "run.dcm"))
+    window.library.open_run(copy)
+    qtbot.waitUntil(lambda: window.review is not None and window.review.run.path == copy)
+    assert not window.actions_by_name["toggle_patient"].isChecked()
+    assert not window.picture._show_patient
+    window.run_command("toggle_theme")
+    assert not window.picture._show_patient
