@@ -15,7 +15,6 @@ import re
 import secrets
 import sys
 import threading
-from collections import deque
 from contextlib import suppress
 from enum import Enum
 from logging.handlers import RotatingFileHandler
@@ -85,16 +84,6 @@ def start_log() -> None:
     _log_what_nobody_caught()
 
 
-def stop_log() -> None:
-    """Close the file, and leave it to Python what nobody caught."""
-    root = logging.getLogger()
-    for handler in [h for h in root.handlers if isinstance(h, _LogFile)]:
-        root.removeHandler(handler)
-        handler.close()
-    sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__
-    sys.unraisablehook = sys.__unraisablehook__
-
-
 def log_qt_messages() -> None:
     """Log what Qt has to say, for as long as the program runs."""
     from PySide6.QtCore import QtMsgType, qInstallMessageHandler
@@ -113,15 +102,6 @@ def log_qt_messages() -> None:
         log.log(levels[kind], template, text)
 
     qInstallMessageHandler(take)
-
-
-def last_lines(count: int) -> list[str]:
-    """Return the end of the log, for a report; nothing where there is none."""
-    try:
-        with log_path().open(encoding="utf-8", errors="replace") as file:
-            return [line.rstrip("\n") for line in deque(file, count)]
-    except OSError:
-        return []
 
 
 def _safe_message(record: logging.LogRecord) -> str:

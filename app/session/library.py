@@ -69,7 +69,7 @@ class Library(QObject):
 
         def deliver(opened: OpenRun) -> None:
             if number != self._asked:  # another run was asked for meanwhile
-                opened.close()
+                self._background.start(lambda _: opened.close(), lambda _: None, self._refuse)
                 return
             if labels_folder is None:
                 self._settings.remember_run(path)
@@ -152,7 +152,7 @@ class Library(QObject):
             duration_ms=entry.duration_ms,
             date=entry.study_date.isoformat() if entry.study_date else "",
             label_state=_label_state(
-                labels is not None and labels.tracks > 0, labels is not None and labels.reviewed
+                labels is not None and labels.labelled, labels is not None and labels.reviewed
             ),
             error=entry.error or "",
         )

@@ -120,19 +120,19 @@ def read_identity(path: Path) -> str | None:
     return str(row[0]) if row else None
 
 
-def read_summary(path: Path) -> tuple[str, int, bool] | None:
-    """Return identity, number of tracks and whether the run is reviewed; None if unreadable."""
+def read_summary(path: Path) -> tuple[str, bool, bool] | None:
+    """Return identity, whether there are tracks, and whether reviewed; None if unreadable."""
     try:
         connection = connect(path)
         try:
             row = connection.execute(
-                "SELECT identity, (SELECT count(*) FROM tracks), reviewed FROM run, review"
+                "SELECT identity, EXISTS (SELECT 1 FROM tracks), reviewed FROM run, review"
             ).fetchone()
         finally:
             connection.close()
     except sqlite3.Error:
         return None
-    return None if row is None else (str(row[0]), int(row[1]), bool(row[2]))
+    return None if row is None else (str(row[0]), bool(row[1]), bool(row[2]))
 
 
 def read(path: Path) -> Content | None:

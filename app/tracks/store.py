@@ -295,7 +295,7 @@ def saved_labels(run: Run, project_folder: Path | None = None) -> database.Conte
 class LabelSummary:
     """How far a run is labelled."""
 
-    tracks: int
+    labelled: bool
     reviewed: bool
 
 

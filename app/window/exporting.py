@@ -215,17 +215,17 @@ class MovieRecorder(QObject):
         self._window = window
         self._path = path
         self._run = window.review.run
-        self._view = CineView()
-        self._playback = Playback(self)
-        self._picture = Picture(self._view, self._playback, window.denoising, window.labelling)
-        self._picture.copy_look(window.picture)
-        self._playback.set_run(self._run)
         self._size = movie_size(window.view.size() * window.view.devicePixelRatioF())
         self._writer = MovieWriter(
             path,
             self._run.frame_times_ms / window.playback.speed,
             (self._size.width(), self._size.height()),
         )
+        self._view = CineView()
+        self._playback = Playback(self)
+        self._picture = Picture(self._view, self._playback, window.denoising, window.labelling)
+        self._picture.copy_look(window.picture)
+        self._playback.set_run(self._run)
         self._next = 0
         self._timer = QTimer(self)
         self._timer.setInterval(0)

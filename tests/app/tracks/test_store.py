@@ -197,7 +197,7 @@ def test_how_far_a_run_is_labelled_is_told_without_opening_it(reopen, make_run, 
     opened = reopen()
     label(opened.labels)
     opened.close()
-    assert label_summary(run_path, "1.2.3") == LabelSummary(1, reviewed=False)
+    assert label_summary(run_path, "1.2.3") == LabelSummary(labelled=True, reviewed=False)
     assert label_summary(run_path, "1.2.3.of.another.run") is None
 
 
