@@ -1,10 +1,13 @@
-"""The denoised frames of the current run: asked for near the playhead, kept within a budget."""
+"""The denoised frames of the current run: asked for where the playhead goes, kept in a budget."""
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
 from app.session.open_run import OpenRun
 from app.session.worker import DenoiseJob, InferenceWorker
@@ -12,6 +15,41 @@ from inference.denoising.requests import DenoisedFrame
 
 MOVED_ENOUGH = 0.25
 """Ask again once the playhead has moved by this share of the frames that fit in memory."""
+SHARE_OVER_FRAMES = 60
+"""The latest frames under the playhead that the share shown denoised is taken over."""
+LEVELS = 65535
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _KeptFrame:
+    """A frame in 16 bits: ``low + step * levels``.
+
+    The steps divide the frame's own range, so that none is wider than a grey level of a 16-bit
+    picture, or than a sixteenth of one of 12 bits. What is shown has 256 greys, and the display
+    itself looks them up by 65,536 codes: nothing of it can be seen, at half the memory.
+    """
+
+    levels: NDArray[np.uint16]
+    low: float
+    step: float
+
+    @staticmethod
+    def of(pixels: NDArray[np.float32]) -> _KeptFrame:
+        """Keep a frame."""
+        low, high = float(pixels.min()), float(pixels.max())
+        step = (high - low) / LEVELS or 1.0
+        levels = pixels - np.float32(low)
+        levels /= np.float32(step)
+        np.rint(levels, out=levels)
+        np.clip(levels, 0, LEVELS, out=levels)
+        return _KeptFrame(levels.astype(np.uint16), low, step)
+
+    def pixels(self) -> NDArray[np.float32]:
+        """Return the frame."""
+        values = self.levels.astype(np.float32)
+        values *= np.float32(self.step)
+        values += np.float32(self.low)
+        return values
 
 
 class Denoising(QObject):
@@ -21,12 +59,13 @@ class Denoising(QObject):
     -------
     frame_ready(int)
     progress_changed(int, int) : frames kept, and frames that should be.
-    found_clean(bool) : the run's noise is too weak to be seen, so its frames come back unchanged.
+    found_clean(bool) : `nothing_to_remove` has changed, or is told anew for another run.
     """
 
     frame_ready = Signal(int)
     progress_changed = Signal(int, int)
     found_clean = Signal(bool)
+    _packed = Signal(str, int, object, bool)  # from the worker's thread: key, frame, _KeptFrame
 
     def __init__(self, worker: InferenceWorker, budget_bytes: int) -> None:
         super().__init__()
@@ -34,31 +73,50 @@ class Denoising(QObject):
         self._budget_bytes = budget_bytes
         self._review: OpenRun | None = None
         self._weights = ""
-        self._kept: dict[int, NDArray[np.float32]] = {}
+        self._kept: dict[int, _KeptFrame] = {}
+        self._unpacked: tuple[int, NDArray[np.float32]] | None = None
         self._wanted = False
-        self._judged = False
+        self._nothing_to_remove = False
         self._playhead = 0
         self._asked_around: int | None = None
-        worker.frame_denoised.connect(self._take)
+        self._shown: deque[bool] = deque(maxlen=SHARE_OVER_FRAMES)
+        # Packing is done where the frame is made, which costs the window nothing.
+        worker.frame_denoised.connect(self._pack, Qt.ConnectionType.DirectConnection)
+        self._packed.connect(self._keep)
 
     @property
     def wanted(self) -> bool:
         """True while denoised frames are asked for."""
         return self._wanted
 
+    @property
+    def nothing_to_remove(self) -> bool:
+        """True where the run's noise is too weak to be seen: its frames come back as they are."""
+        return self._nothing_to_remove
+
+    @property
+    def share_shown(self) -> float:
+        """Share, 0 to 1, of the frames lately under the playhead that were there denoised.
+
+        Where the machine is slower than the film it is below 1 until the run is done.
+        """
+        return sum(self._shown) / len(self._shown) if self._shown else 0.0
+
     def set_review(self, review: OpenRun | None) -> None:
         """Work on another run; what was denoised of the former one is forgotten."""
         if self._review is not None:
             self._worker.cancel_denoising(self._key)
         self._review = review
-        self._judged = False
-        self.found_clean.emit(False)
+        self._playhead = 0
         self.forget()
 
     def forget(self) -> None:
         """Throw the denoised frames away, such as after a change of device."""
         self._kept.clear()
+        self._unpacked = None
+        self._shown.clear()
         self._asked_around = None
+        self._judge(nothing_to_remove=False)
         self._ask()
 
     def set_weights(self, weights: str) -> None:
@@ -79,9 +137,10 @@ class Denoising(QObject):
         self._ask()
 
     def set_wanted(self, wanted: bool) -> None:
-        """Begin or stop to denoise; frames that are done stay."""
+        """Begin or stop to denoise, this run and later ones; frames that are done stay."""
         if wanted != self._wanted:
             self._wanted = wanted
+            self._shown.clear()
             self._asked_around = None
             if self._review is not None and not wanted:
                 self._worker.cancel_denoising(self._key)
@@ -89,10 +148,11 @@ class Denoising(QObject):
             self._ask()
 
     def set_playhead(self, frame: int) -> None:
-        """Frames near ``frame`` come first, and stay longest."""
+        """Denoise first what will be shown next, and keep longest what is near ``frame``."""
         self._playhead = frame
         if self._review is None or not self._wanted:
             return
+        self._shown.append(frame in self._kept)
         self._worker.set_playhead(self._key, frame)
         moved = abs(frame - (self._asked_around or 0))
         capacity = self._capacity()
@@ -101,7 +161,12 @@ class Denoising(QObject):
 
     def frame(self, index: int) -> NDArray[np.float32] | None:
         """Return a denoised frame on the stored grey scale, None where it is not there (yet)."""
-        return self._kept.get(index)
+        if self._review is None or index not in self._kept:
+            return None
+        if self._unpacked is None or self._unpacked[0] != index:
+            pixels = self._review.display.from_mono2(self._kept[index].pixels())
+            self._unpacked = index, pixels
+        return self._unpacked[1]
 
     def ready(self) -> NDArray[np.bool_]:
         """Return which frames are denoised, shape (frame_count,)."""
@@ -118,7 +183,7 @@ class Denoising(QObject):
     def _capacity(self) -> int:
         assert self._review is not None
         run = self._review.run
-        return max(1, self._budget_bytes // (run.rows * run.columns * 4))
+        return max(1, self._budget_bytes // (run.rows * run.columns * 2))
 
     def _window(self) -> range:
         """Return the frames around the playhead that fit in memory."""
@@ -149,18 +214,24 @@ class Denoising(QObject):
                 )
             )
 
-    def _take(self, key: str, denoised: DenoisedFrame) -> None:
+    def _pack(self, key: str, denoised: DenoisedFrame) -> None:
+        """Hand a frame over to the window's thread (this runs on the worker's)."""
+        kept = _KeptFrame.of(denoised.pixels)
+        self._packed.emit(key, denoised.frame, kept, denoised.noise_removed)
+
+    def _keep(self, key: str, frame: int, kept: _KeptFrame, noise_removed: bool) -> None:
         if self._review is None or key != self._key or not self._wanted:
             return
         window = self._window()
-        if denoised.frame not in window:
+        if frame not in window:
             return
-        clean = self._review.display.from_mono2(denoised.pixels)
-        self._kept[denoised.frame] = clean
-        stored = self._review.cache.get(denoised.frame)
-        if not self._judged and stored is not None:
-            self._judged = True
-            self.found_clean.emit(bool(np.array_equal(clean, stored)))
-        kept = sum(frame in window for frame in self._kept)
-        self.progress_changed.emit(kept, len(window))
-        self.frame_ready.emit(denoised.frame)
+        self._kept[frame] = kept
+        self._judge(nothing_to_remove=not noise_removed)
+        count = sum(frame in window for frame in self._kept)
+        self.progress_changed.emit(count, len(window))
+        self.frame_ready.emit(frame)
+
+    def _judge(self, *, nothing_to_remove: bool) -> None:
+        if nothing_to_remove != self._nothing_to_remove:
+            self._nothing_to_remove = nothing_to_remove
+            self.found_clean.emit(nothing_to_remove)
