@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 
 @dataclass(slots=True)
@@ -41,18 +42,12 @@ class Pass:
         times = [time_s for time_s, denoised in self.shown if denoised]
         if not times:
             return self.ended_s - self.begun_s
-        return max(
-            (
-                later - earlier
-                for earlier, later in zip(times, [*times[1:], self.ended_s], strict=True)
-            )
-        )
+        return max(later - earlier for earlier, later in pairwise([*times, self.ended_s]))
 
     def first_after_s(self) -> float:
         """Return when the first denoised frame was shown."""
-        return next((time_s for time_s, denoised in self.shown if denoised), self.ended_s) - (
-            self.begun_s
-        )
+        times = (time_s for time_s, denoised in self.shown if denoised)
+        return next(times, self.ended_s) - self.begun_s
 
     def figures(self) -> dict[str, float]:
         """Return what the table shows."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 
 from app.benchmarks.denoised_passes import Pass
 from app.session.settings import Settings
@@ -68,11 +67,18 @@ class PaintWatch(QObject):
 
 
 class Passes(QObject):
-    """Plays a run loop by loop and notes which of the frames shown were denoised."""
+    """Plays a run loop by loop and notes which of the frames shown were denoised.
 
-    def __init__(self, window: MainWindow, loop_s: float, end: Callable[[], None]) -> None:
+    Signals
+    -------
+    ended() : the last loop has been played.
+    """
+
+    ended = Signal()
+
+    def __init__(self, window: MainWindow, loop_s: float) -> None:
         super().__init__()
-        self._window, self._loop_s, self._end = window, loop_s, end
+        self._window, self._loop_s = window, loop_s
         self.passes: list[Pass] = []
         self.dropped = 0
         self._rested = False
@@ -100,7 +106,7 @@ class Passes(QObject):
         loop.computed = int(self._window.denoising.ready().sum()) - self._ready_before
         if self._rested:
             self.dropped += self._window.playback.dropped
-            self._end()
+            self.ended.emit()
         elif len(self.passes) < MOST_LOOPS:
             self._begin_loop()
         else:
@@ -134,7 +140,7 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
     app.processEvents()
     figures["window_ms"] = process_age_ms()
     watch = PaintWatch(window)
-    passes = Passes(window, play_s, lambda: finish())
+    passes = Passes(window, play_s)
     begun = time.perf_counter()
 
     def since_ms() -> float:
@@ -159,6 +165,7 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
             finish()
         elif denoise:
             window.picture.set_mode(ViewMode.DENOISED)
+            passes.ended.connect(finish)
             QTimer.singleShot(BEFORE_PLAYING_MS, passes.start)
         else:
             QTimer.singleShot(BEFORE_PLAYING_MS, window.playback.play)
