@@ -22,8 +22,10 @@ LONGEST_STEP = 12
 """A move by more frames than this is a jump, not a film that drops some."""
 AHEAD_S = 2.0
 """So far ahead of the playhead at most; what was left out nearer to it comes before that."""
-FIRST_GUESS_S = 0.2
-"""Time that a frame takes, until it is measured."""
+FRAME_GUESS_S, READY_GUESS_S = 0.2, 1.0
+"""From one frame to the next, and for one frame, until it is measured; what is late is not seen."""
+CLOSING_UP = 0.85
+"""Frames are taken so much closer while the order is further ahead than it has to be."""
 MEASURED_FRAMES = 8
 DELIVERY_S = 0.05
 """From the denoiser's thread to the screen."""
@@ -53,7 +55,7 @@ class DenoisingOrder:
         self._begun_s: dict[int, float] = {}
         self._done_s: deque[float] = deque(maxlen=MEASURED_FRAMES + 1)
         self._took_s: deque[float] = deque(maxlen=MEASURED_FRAMES)
-        self._frame_s = FIRST_GUESS_S
+        self._frame_s = FRAME_GUESS_S
 
     def set_playhead(self, frame: int) -> None:
         """Note that the playhead has moved."""
@@ -103,12 +105,13 @@ class DenoisingOrder:
     def _ahead(self, wanted: Set[int], rate_hz: float) -> int:
         """Return the next frame of a moving film that will be ready in time."""
         way, speed_hz = (1, rate_hz) if rate_hz > 0.0 else (-1, -rate_hz)
-        ready_s = max(self._took_s, default=3.0 * FIRST_GUESS_S) + DELIVERY_S
+        ready_s = max(self._took_s, default=READY_GUESS_S) + DELIVERY_S
         # All distances are counted from the playhead on, the way that the film runs.
         nearest = speed_hz * ready_s + 1.0
         aim = nearest
         if self._aimed is not None:
-            aim = way * (self._aimed - self._position) + max(1.0, speed_hz * self._frame_s)
+            latest, step = way * (self._aimed - self._position), speed_hz * self._frame_s
+            aim = latest + max(1.0, step * (CLOSING_UP if latest > nearest else 1.0))
         if not nearest <= aim <= nearest + AHEAD_S * speed_hz:
             aim = nearest
         aimed = round(self._position + way * aim)

@@ -5,7 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from app.session.denoising import Denoising, _KeptFrame
+from app.session.denoising import Denoising
+from app.session.kept_frames import pack
 from app.session.open_run import open_labelled
 from app.session.settings import Settings
 from app.session.worker import InferenceWorker
@@ -80,10 +81,10 @@ def all_ready(denoising):
 )
 def test_what_is_kept_in_16_bits_loses_nothing_that_can_be_seen(pixels):
     frame = pixels.astype(np.float32).reshape(4, -1)
-    kept = _KeptFrame.of(frame)
+    kept = pack(frame)
     assert kept.levels.dtype == np.uint16
     scale = max(float(np.ptp(frame)), 1e-3)
-    assert np.abs(kept.pixels() - frame).max() <= scale / 100_000
+    assert np.abs(kept.unpacked() - frame).max() <= scale / 100_000
 
 
 def test_every_frame_is_kept_under_its_own_number(qtbot, denoising, review):
