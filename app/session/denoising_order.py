@@ -20,8 +20,8 @@ STANDS_AFTER_S = 0.4
 """Without a move for so long the playhead is taken for standing."""
 LONGEST_STEP = 12
 """A move by more frames than this is a jump, not a film that drops some."""
-AHEAD_S = 2.0
-"""So far ahead of the playhead at most; what was left out nearer to it comes before that."""
+AHEAD_S = 1.0
+"""So much further ahead than it has to be at most; what was left out nearer comes before that."""
 FRAME_GUESS_S, READY_GUESS_S = 0.2, 1.0
 """From one frame to the next, and for one frame, until it is measured; what is late is not seen."""
 CLOSING_UP = 0.85
@@ -105,7 +105,10 @@ class DenoisingOrder:
     def _ahead(self, wanted: Set[int], rate_hz: float) -> int:
         """Return the next frame of a moving film that will be ready in time."""
         way, speed_hz = (1, rate_hz) if rate_hz > 0.0 else (-1, -rate_hz)
-        ready_s = max(self._took_s, default=READY_GUESS_S) + DELIVERY_S
+        # Until it is known how long a frame takes, those begun at once guess differently: one of
+        # them will be right.
+        guess_s = READY_GUESS_S * (1 + len(self._begun_s))
+        ready_s = max(self._took_s, default=guess_s) + DELIVERY_S
         # All distances are counted from the playhead on, the way that the film runs.
         nearest = speed_hz * ready_s + 1.0
         aim = nearest
