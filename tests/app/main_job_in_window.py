@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QTimer
 
-from app.session.settings import load_settings
+from app.session.settings import SettingsKeeper
 from app.window.application import make_application
 from app.window.main_window import MainWindow
 
@@ -18,7 +18,7 @@ POLL_MS = 20
 def main(run: Path, x: float, y: float) -> int:
     """Return 0 once all frames are denoised and tracked."""
     app = make_application()
-    window = MainWindow(load_settings())
+    window = MainWindow(SettingsKeeper())
     window.show()
     window.library.open_paths([run])
     steps = iter((lambda: window.denoising.set_wanted(True), lambda: window.labelling.place(x, y)))
