@@ -222,7 +222,9 @@ def _denoise(options: argparse.Namespace) -> int:
 def _adapt(options: argparse.Namespace) -> int:
     from app.runs.opening import open_run
     from app.session.denoisers import MINUTES, adapt_to_run, check_name, free_name
+    from app.session.parent_watch import end_with_parent
 
+    end_with_parent()
     run = open_run(options.run)
     try:
         name = options.output or free_name(run)

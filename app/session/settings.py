@@ -25,7 +25,7 @@ class Settings:
     device: str = "auto"  # auto, cuda, mps or cpu
     denoiser: str = ""  # the name of an adapted one; "" is the shipped one
     frame_memory_mb: int = 800
-    denoised_memory_mb: int = 400
+    denoised_memory_mb: int = 640  # 300 frames of 1024x1024, 16 bits each
     project_folder: str = ""  # "" keeps labels beside the run
     trail_frames: int = 12
     assumed_frame_rate_hz: float = 15.0

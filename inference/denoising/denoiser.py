@@ -22,7 +22,7 @@ from inference.denoising.fusion import Fused, Gates, Neighbour
 from inference.denoising.noise import NoiseModel, estimate_noise
 from inference.denoising.requests import DenoisedFrame, DenoiseRequest
 from inference.frames import FloatFrame, FrameSequence, ShouldStop
-from inference.runtime import Network, Warn, load_network
+from inference.runtime import Network, Warn, load_network, usable_cores
 
 if TYPE_CHECKING:
     from torch import nn
@@ -204,7 +204,7 @@ class Denoiser:
 
         # Frames are read and aligned in the caller's thread, as a FrameSequence asks for; others
         # finish them meanwhile.
-        at_once = FRAMES_AT_ONCE if self._network.device == "cpu" else 1
+        at_once = min(FRAMES_AT_ONCE, usable_cores()) if self._network.device == "cpu" else 1
         with ThreadPoolExecutor(at_once, thread_name_prefix="denoiser") as executor:
             waiting: deque[tuple[int, Future[FloatFrame]]] = deque()
             for index in request.frames:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class DenoiseRequest:
-    """Denoise ``frames`` in the order given (near the playhead first).
+    """Denoise ``frames`` in the order given.
 
+    The next one is taken when there is room for it, so that an iterator can decide late.
     ``causal`` uses past frames only; otherwise neighbours on both sides.
     """
 
-    frames: tuple[int, ...]
+    frames: Iterable[int]
     causal: bool = False
 
 

@@ -15,6 +15,7 @@ class DummyTracker:
     """Answers every frame with the same point; waits while its gate is closed."""
 
     device_name = "cpu"
+    weights = "dummy 1"
 
     def __init__(self):
         self.asked = []

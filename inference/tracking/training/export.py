@@ -39,8 +39,8 @@ LARGEST_BATCH = 64
 log = logging.getLogger(__name__)
 
 
-def export_tracker(network: TrackerNetwork, folder: Path, name: str) -> None:
-    """Write the stem and the matcher."""
+def export_tracker(network: TrackerNetwork, folder: Path, name: str, version: str = "") -> None:
+    """Write the stem and the matcher, which says the version."""
     options = network.options
     described = {"network": json.dumps(asdict(options))}
     stem, matcher = StemPart(options), MatcherPart(options)
@@ -64,7 +64,7 @@ def export_tracker(network: TrackerNetwork, folder: Path, name: str) -> None:
     )
     names = [*maps, "search_times", "templates", "centres", "template_times"]
     outputs = ["heat", "occluded", "sure", "body"]
-    described["part"] = "matcher"
+    described |= {"part": "matcher", "version": version}
     path = folder / name
     _write(matcher, inputs, names, outputs, 5, described, path)
 
@@ -134,6 +134,7 @@ def main() -> None:
     parser.add_argument("--former", help="weights to mix with, path without ending")
     parser.add_argument("--former-share", type=float, default=0.15, help="how much these count")
     parser.add_argument("--name", required=True)
+    parser.add_argument("--version", default="", help="told with every point that is tracked")
     parser.add_argument("--output", type=Path, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -144,7 +145,7 @@ def main() -> None:
     if arguments.checkpoint:
         network = TrackerNetwork(read_options(NetworkOptions, arguments.config, "network"))
         load_trained(network, arguments.checkpoint, former(""), arguments.former_share)
-        export_tracker(network, arguments.output, arguments.name)
+        export_tracker(network, arguments.output, arguments.name, arguments.version)
     if arguments.refiner:
         options = read_options(RefinerOptions, arguments.config, "refiner")
         refiner = Refiner(options)

@@ -1,3 +1,4 @@
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -454,3 +455,9 @@ def test_nothing_like_a_tip_is_said():
 
     with pytest.raises(LookupError):
         find_tip(Blind(), sequence_of(np.zeros((5, 512, 512), np.uint8)))
+
+
+def test_the_tracker_tells_which_weights_it_has():
+    weights = load_tracker("cpu").weights
+    assert re.fullmatch(r"tracker_tiny \d+ \(sha [0-9a-f]{8}\)", weights)
+    assert weights == load_tracker("cpu").weights
