@@ -19,7 +19,7 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, MemoryError):
-        return tr("There is not enough memory for this; close other programs or runs and try again.")
+        return tr("There is not enough memory for this; close other programs and try again.")
     if isinstance(error, OSError) and error.errno is not None:
         return _system_sentence(error)
     return tr(
