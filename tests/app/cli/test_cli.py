@@ -32,7 +32,7 @@ FRAMES, ROWS, COLUMNS = 6, 40, 48
 class RightwardTracker:
     """Moves one pixel to the right a frame."""
 
-    device_name = "cpu"
+    device_name, weights = "cpu", "rightward 7"
 
     def track(self, frames, request, should_stop, on_points):
         start = request.anchors[0]
