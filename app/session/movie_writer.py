@@ -167,7 +167,7 @@ def _best_encoder(size: tuple[int, int], rate: Fraction) -> str:
         except (ValueError, OSError):  # unknown here (PyAV's errors derive from these)
             continue
         return name
-    raise RecordingError("This computer has no encoder for movies of this size; save pictures.")
+    raise RecordingError(tr("This computer has no encoder for movies of this size; save pictures."))
 
 
 def _configure(
