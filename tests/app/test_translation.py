@@ -73,7 +73,7 @@ def catalogue(sentences):
             tables.append(struct.pack("<2I", len(text) - 1, place))
             place += len(text)
     head = struct.pack("<7I", 0x950412DE, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, 0)
-    return head + b"".join(tables) + b"".join(sum(texts, []))
+    return head + b"".join(tables) + b"".join(text for column in texts for text in column)
 
 
 def test_a_catalogue_in_the_resources_is_used(tmp_path):

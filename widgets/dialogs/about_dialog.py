@@ -93,9 +93,7 @@ class AboutDialog(QDialog):
         buttons.rejected.connect(self.reject)
         if details is not None:
             copy = buttons.addButton(tr("Copy details"), QDialogButtonBox.ButtonRole.ActionRole)
-            copy.setToolTip(
-                tr("For a report of a fault: versions and the end of the log, no names")
-            )
+            copy.setToolTip(tr("For reports of faults: versions and the end of the log"))
             copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(details()))
         layout = QVBoxLayout(self)
         layout.addLayout(head)
