@@ -136,11 +136,19 @@ def wrongs_in(path: str, source: bytes) -> list[Wrong]:
                     starts[place.end_lineno - 1] + place.end_col_offset,
                 )
                 before = " ".join(source[slice(*span)].decode().split())
-                after = ast.unparse(changed)
-                if isinstance(changed, (ast.BinOp, ast.Compare, ast.IfExp, ast.UnaryOp, ast.Tuple)):
-                    after = f"({after})" if not after.startswith("(") or name == "sign" else after
+                after = _text(changed, before)
                 found.append(Wrong(path, name, place.lineno, span, before, after))
     return found
+
+
+def _text(changed: ast.AST, before: str) -> str:
+    """Return a changed node as it is written where ``before`` stood."""
+    if isinstance(changed, ast.Tuple):
+        parts = ", ".join(ast.unparse(part) for part in changed.elts)
+        return f"({parts})" if before.startswith("(") else parts
+    text = ast.unparse(changed)
+    loose = (ast.BinOp, ast.BoolOp, ast.Compare, ast.IfExp, ast.UnaryOp, ast.Lambda)
+    return f"({text})" if isinstance(changed, loose) else text
 
 
 def _code(node: ast.AST) -> Iterator[ast.AST]:
