@@ -105,8 +105,7 @@ def _swapped(node: ast.AST) -> Iterator[ast.AST]:
 
 def _dropped(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        name = ast.unparse(node.value.func)
-        if name.split(".")[0].split("(")[0] not in UNCHECKED_CALLS:
+        if not _is_unchecked(node.value):
             yield ast.Pass()
 
 
@@ -154,17 +153,23 @@ def _text(changed: ast.AST, before: str) -> str:
 def _code(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes of a tree that do something: no annotations, texts, or decorators."""
     for name, value in ast.iter_fields(node):
-        if name in ("annotation", "returns", "decorator_list", "bases", "keywords_of_class"):
+        if name in ("annotation", "returns", "decorator_list", "bases"):
             continue
         for child in value if isinstance(value, list) else [value]:
             if not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr):
                 continue
             if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
                 continue
+            if isinstance(child, ast.Call) and _is_unchecked(child):
+                continue
             if isinstance(child, ast.Subscript) and not _is_indexing(child):
                 continue
             yield child
             yield from _code(child)
+
+
+def _is_unchecked(call: ast.Call) -> bool:
+    return ast.unparse(call.func).split(".")[0].split("(")[0] in UNCHECKED_CALLS
 
 
 def _is_indexing(node: ast.Subscript) -> bool:
