@@ -104,9 +104,12 @@ def _swapped(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _dropped(node: ast.AST) -> Iterator[ast.AST]:
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-        if not _is_unchecked(node.value):
-            yield ast.Pass()
+    if (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and not _is_unchecked(node.value)
+    ):
+        yield ast.Pass()
 
 
 OPERATORS: dict[str, Callable[[ast.AST], Iterator[ast.AST]]] = {
