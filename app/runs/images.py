@@ -20,7 +20,7 @@ from app.runs.codestreams import (
     decode_jpeg,
     decode_jpeg_2000,
 )
-from app.runs.files import opening_error
+from app.runs.files import open_regular, opening_error
 from app.runs.greys import to_grey
 from app.runs.run import GreyScale, Run, RunError
 from app.runs.timing import ASSUMED_RATE_HZ, assumed_times
@@ -33,6 +33,9 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _BMP = b"BM"
 _JPEG_2000 = (b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
+
+SAMPLED_FRAMES = 16
+"""Frames that are read to guess the grey scale of pictures of more than 8 bits."""
 
 ASSUMED_NOTE = f"These pictures have no times; {ASSUMED_RATE_HZ:g} frames/s are assumed."
 
@@ -197,8 +200,11 @@ class GreyRange:
     nominal: tuple[float, float]
 
 
-def grey_range(sample: NDArray[np.generic]) -> GreyRange:
-    """Guess the grey scale from frames: the dtype, and the bits that their values need."""
+def grey_range(sample: NDArray[np.generic], *, whole: bool = True) -> GreyRange:
+    """Guess the grey scale from frames: the dtype, and the bits that their values need.
+
+    Where the sample is not the ``whole`` run, other frames may need all bits of the dtype.
+    """
     low, high = float(sample.min()), float(sample.max())
     if sample.dtype == np.uint8:
         return GreyRange(GreyScale(), (0.0, 255.0))
@@ -206,7 +212,8 @@ def grey_range(sample: NDArray[np.generic]) -> GreyRange:
         return GreyRange(GreyScale(bits_stored=16), (low, high if high > low else low + 1.0))
     signed = sample.dtype.kind == "i"
     largest = max(high, -low - 1.0, 1.0)
-    bits = next(b for b in (8, 10, 12, 14, 16) if largest < 1 << (b - signed))
+    fitting = (b for b in (8, 10, 12, 14, 16) if largest < 1 << (b - signed))
+    bits = next(fitting) if whole else 8 * sample.dtype.itemsize
     grey = GreyScale(bits_stored=bits, signed=signed)
     return GreyRange(grey, (low, high if high > low else low + 1.0))
 
@@ -221,7 +228,7 @@ def open_image_folder(folder: Path) -> Run:
 
 def open_image(path: Path) -> Run:
     """Open one picture, or a TIFF of several pages."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if not file.read(4).startswith(TIFF_SIGNATURES):
             return _run_of_pictures(path, [path])
     frames = TiffFrames(path)
@@ -259,7 +266,7 @@ def undescribed_run(
     first: NDArray[np.generic],
 ) -> Run:
     """Make a run of frames that come without times or a grey scale."""
-    scale = grey_range(first)
+    scale = _range_of_all(frames, frame_count, first)
     return Run(
         path=path,
         frames=frames,
@@ -271,3 +278,23 @@ def undescribed_run(
         nominal_range=scale.nominal,
         notes=(ASSUMED_NOTE,) if frame_count > 1 else (),
     )
+
+
+def _range_of_all(
+    frames: ImageFolderFrames | TiffFrames, frame_count: int, first: NDArray[np.generic]
+) -> GreyRange:
+    """Guess the grey scale from frames all over the run: the first one may be dark."""
+    if first.dtype == np.uint8:
+        return grey_range(first)
+    chosen = np.unique(
+        np.linspace(0, frame_count - 1, min(frame_count, SAMPLED_FRAMES)).astype(int)
+    )
+    ends = [(first.min(), first.max())]
+    for index in chosen.tolist():
+        try:
+            frame = frames.read(index)
+        except RunError:
+            continue  # its reader says so when it is shown
+        if frame.dtype == first.dtype:
+            ends.append((frame.min(), frame.max()))
+    return grey_range(np.array(ends, first.dtype), whole=len(chosen) == frame_count)

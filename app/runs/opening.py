@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runs.files import opening_error
+from app.runs.files import open_regular, opening_error
 from app.runs.images import image_files, is_image, open_image, open_image_folder
 from app.runs.run import Run, RunError
 
@@ -80,7 +80,7 @@ def kind_of(path: Path) -> Kind:
         If it is nothing that can be a run.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEAD_BYTES)
     except OSError as error:
         raise opening_error(path, error) from error
@@ -137,11 +137,22 @@ def _is_bare_dicom(head: bytes) -> bool:
 
 
 def _checked(run: Run) -> Run:
-    """Decode one frame, so that a run which opened can be shown; fit the grey range to it."""
+    """Decode one frame, so that a run which opened can be shown; fit the grey range to the run.
+
+    Frames from all over it are read for that: the first one may be dark.
+    """
     first = _first_frame(run)
     undescribed = not run.grey.windows and not run.grey.voi_luts
     if undescribed and run.grey.bits_stored > 8 and run.grey.modality_lut is None:
-        ends = (float(first.min()), float(first.max()))
+        values = [float(first.min()), float(first.max())]
+        quarters = {run.frame_count * part // 4 for part in range(1, 4)}
+        for index in sorted(quarters | {run.frame_count - 1}):
+            try:
+                frame = run.frames.read(index)
+            except RunError:
+                continue  # it says so when it is shown
+            values += [float(frame.min()), float(frame.max())]
+        ends = (min(values), max(values))
         low, high = sorted(v * run.grey.slope + run.grey.intercept for v in ends)
         if high > low:
             return replace(run, nominal_range=(low, high))
