@@ -21,6 +21,25 @@ LARGEST_RATIO = 256
 MEMORY_SHARE = 0.25
 """What one opening may take of the machine's memory, its working copies left out."""
 
+MAX_FRAMES = 100_000
+"""An hour at 30 frames/s; a longer run would make every list of frames slow."""
+
+
+def check_frame_count(count: int, what: str) -> None:
+    """Refuse a run of more frames than can be handled; ``what`` is its file's name.
+
+    Raises
+    ------
+    RunError
+        If there are too many.
+    """
+    if count > MAX_FRAMES:
+        raise RunError(
+            tr("{what} holds {count} frames; more than {most} cannot be shown, so split it.").format(
+                what=what, count=count, most=MAX_FRAMES
+            )
+        )
+
 
 def allowed_bytes(stored_bytes: int | None) -> int:
     """Return how many bytes may be made of ``stored_bytes``; None where these are not known."""
