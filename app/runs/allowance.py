@@ -35,9 +35,9 @@ def check_frame_count(count: int, what: str) -> None:
     """
     if count > MAX_FRAMES:
         raise RunError(
-            tr("{what} holds {count} frames; more than {most} cannot be shown, so split it.").format(
-                what=what, count=count, most=MAX_FRAMES
-            )
+            tr(
+                "{what} holds {count} frames; more than {most} cannot be shown, so split it."
+            ).format(what=what, count=count, most=MAX_FRAMES)
         )
 
 

@@ -42,7 +42,7 @@ def scan(path: Path, should_stop: Callable[[], bool] = lambda: False) -> Iterato
     elif _is_directory_file(path):
         yield from _series_together(_scan_directory_file(path, should_stop))
     else:
-        yield from _listed(path, partial(_file_entry, path, listed_by_user=True))
+        yield from _series_together(_with_series(path))
 
 
 def _scan_folder(
@@ -95,6 +95,20 @@ def _series_together(entries: Iterator[CatalogEntry]) -> Iterator[CatalogEntry]:
 
         for group in held.values():
             yield from one_a_series(group)
+
+
+def _with_series(path: Path) -> Iterator[CatalogEntry]:
+    """Yield the line of a file, and those of the files beside it that may be of its run."""
+    for entry in _listed(path, partial(_file_entry, path, listed_by_user=True)):
+        yield entry
+        if entry.part is not None:
+            from app.runs.dicom_series import beside
+
+            for other in beside(path, entry.part):
+                if other.path != path:
+                    yield from _listed(
+                        other.path, partial(_file_entry, other.path, listed_by_user=False)
+                    )
 
 
 def _is(question: Callable[[], bool]) -> bool:
@@ -177,8 +191,10 @@ def thumbnail(path: Path, size: int = 96) -> NDArray[np.uint8]:
     try:
         pipeline = DisplayPipeline(run)
         index = run.representative_frame
-        stored = run.frames.read(run.frame_count // 2 if index is None else index)
-        picture = pipeline.render(stored, pipeline.default_settings())
+        frame = run.frame_count // 2 if index is None else index
+        picture = pipeline.render(
+            run.frames.read(frame), pipeline.default_settings(), frame_index=frame
+        )
     finally:
         run.frames.close()
     height, width = picture.shape[0] * run.pixel_aspect_ratio, picture.shape[1]

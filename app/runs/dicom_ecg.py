@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 FASTEST_SAMPLING_HZ = 100_000.0
 SLOWEST_SAMPLING_HZ = 10.0
 LONGEST_MS = 24 * 3_600_000.0
+_STANDS_OUT = 3.0
+"""An R wave is higher than this times the usual distance from the baseline."""
 
 _CURVE_TYPES = {0: "<u2", 1: "<i2", 2: "<f4", 3: "<f8", 4: "<i4"}  # Data Value Representation
 _MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "μV": 1e-3, "V": 1e3, "nV": 1e-6}
@@ -47,9 +49,7 @@ class _Channel:
     rank: int  # the lowest one is the ECG to show
 
 
-def read_ecg(
-    dataset: Dataset, frame_times_ms: NDArray[np.float64], notes: list[str]
-) -> Ecg | None:
+def read_ecg(dataset: Dataset, frame_times_ms: NDArray[np.float64], notes: list[str]) -> Ecg | None:
     """Return the ECG lead that shows R waves best, in the time of the run."""
     ecg = _from_waveforms(dataset, notes) or _from_curves(dataset, frame_times_ms, notes)
     if ecg is None:
@@ -77,17 +77,21 @@ def _peak_near(ecg: Ecg, time_ms: float, reach_ms: float) -> float:
     Where the peak is flat (a signal that was cut off at its top) its middle counts, and where
     there is none that stands out, ``time_ms``.
     """
-    first = max(int(np.ceil((time_ms - reach_ms - ecg.start_ms) * ecg.sampling_hz / 1000.0)), 0)
-    last = int((time_ms + reach_ms - ecg.start_ms) * ecg.sampling_hz / 1000.0)
-    height = np.abs(ecg.samples[first : last + 1] - np.median(ecg.samples))
-    usual = float(np.median(np.abs(ecg.samples - np.median(ecg.samples))))
-    if not height.size or height.max() <= 3.0 * usual:
+
+    def sample(at_ms: float) -> float:
+        return (at_ms - ecg.start_ms) * ecg.sampling_hz / 1000.0
+
+    first, last = max(int(np.ceil(sample(time_ms - reach_ms))), 0), int(sample(time_ms + reach_ms))
+    height = np.abs(ecg.samples - np.median(ecg.samples))
+    near = height[first : last + 1] if last >= first else height[:0]
+    if not near.size or near.max() <= _STANDS_OUT * np.median(height):
         return time_ms
-    top = int(np.argmax(height))
-    end = top
-    while end + 1 < height.size and height[end + 1] == height[top]:
+    start = end = first + int(np.argmax(near))
+    while start > 0 and height[start - 1] == height[end]:
+        start -= 1
+    while end + 1 < height.size and height[end + 1] == height[start]:
         end += 1
-    return ecg.start_ms + (first + (top + end) / 2.0) * 1000.0 / ecg.sampling_hz
+    return ecg.start_ms + (start + end) / 2.0 * 1000.0 / ecg.sampling_hz
 
 
 def _from_waveforms(dataset: Dataset, notes: list[str]) -> Ecg | None:
@@ -164,9 +168,7 @@ _LEAD_OF_CODE = {
 }
 
 
-def _from_curves(
-    dataset: Dataset, times_ms: NDArray[np.float64], notes: list[str]
-) -> Ecg | None:
+def _from_curves(dataset: Dataset, times_ms: NDArray[np.float64], notes: list[str]) -> Ecg | None:
     for group in range(0x5000, 0x5020, 2):
         curve = dataset.group_dataset(group)
         values = {element.tag.element: element.value for element in curve}
@@ -180,9 +182,7 @@ def _from_curves(
         if rate is None or abs(samples.size / rate * 1000.0 - run_ms) > 0.2 * run_ms:
             # Many files say nothing sound here; the ECG was recorded along with the frames.
             rate = samples.size / run_ms * 1000.0
-            notes.append(
-                tr("The ECG is stretched over the run: its own rate is missing or wrong.")
-            )
+            notes.append(tr("The ECG is stretched over the run: its own rate is missing or wrong."))
         return Ecg(samples, rate, label="ECG")
     return None
 

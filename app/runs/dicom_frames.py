@@ -163,9 +163,7 @@ def _begins_frame(layout: PixelFormat, file: SharedFile, part: Part) -> bool:
     return begins_rle(head) if layout.transfer_syntax == RLELossless else begins_image(head)
 
 
-def _heads_by_table(
-    dataset: Dataset, table: bytes, fragments: Sequence[Part]
-) -> set[int] | None:
+def _heads_by_table(dataset: Dataset, table: bytes, fragments: Sequence[Part]) -> set[int] | None:
     """Return the fragments that the offset table names, None where it is none."""
     extended = dataset.get("ExtendedOffsetTable")
     if extended:

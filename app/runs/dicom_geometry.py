@@ -195,9 +195,7 @@ def _at_object(
     return Spacing(imager[0] / magnification, imager[1] / magnification, source)
 
 
-def read_masks(
-    dataset: Dataset, frame_count: int, notes: list[str]
-) -> tuple[MaskSubtraction, ...]:
+def read_masks(dataset: Dataset, frame_count: int, notes: list[str]) -> tuple[MaskSubtraction, ...]:
     """Return the Mask Subtraction Sequence (PS3.3 C.7.6.10) with 0-based frames."""
     found = []
     for item in items(dataset, "MaskSubtractionSequence"):

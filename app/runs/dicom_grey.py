@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from gettext import gettext as tr
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,9 +194,11 @@ def _padding(dataset: Dataset, layout: PixelFormat, notes: list[str]) -> tuple[i
 def _as_stored(value: int, layout: PixelFormat) -> int:
     """Return the value as frames hold it: the stored bits, with their sign."""
     value &= (1 << layout.bits_stored) - 1
-    return value - (1 << layout.bits_stored) if layout.signed and value >> (
-        layout.bits_stored - 1
-    ) else value
+    return (
+        value - (1 << layout.bits_stored)
+        if layout.signed and value >> (layout.bits_stored - 1)
+        else value
+    )
 
 
 def nominal_range(
@@ -228,7 +231,7 @@ def found_range(grey: GreyScale, frames: FrameSource, count: int) -> tuple[float
     lows, highs = [], []
     for index in np.unique(np.linspace(0, count - 1, min(count, SAMPLED_FRAMES)).astype(int)):
         try:
-            values = frames.read(int(index))
+            values: NDArray[Any] = frames.read(int(index))
         except RunError:
             continue  # it says so when it is shown
         if padding is not None:
@@ -259,9 +262,7 @@ def grey_palette(dataset: Dataset) -> tuple[NDArray[np.generic], int] | None:
     try:
         colours = apply_color_lut(indices[np.newaxis], dataset)[0, :, :3]
     except (ValueError, KeyError, AttributeError, IndexError, TypeError) as error:
-        raise RunError(
-            tr("The colour palette of the file is damaged; export it again.")
-        ) from error
+        raise RunError(tr("The colour palette of the file is damaged; export it again.")) from error
     bits = 8 if colours.dtype.itemsize == 1 else 16
     grey = np.rint(colours @ np.array([0.299, 0.587, 0.114]))
     return grey.astype(np.uint8 if bits == 8 else np.uint16), bits

@@ -96,9 +96,7 @@ class PixelFormat:
         """Check the header; raise RunError where no picture can follow from it."""
         rows, columns = _integer(dataset, "Rows", 0), _integer(dataset, "Columns", 0)
         if rows < 1 or columns < 1:
-            raise RunError(
-                tr("The file does not say how large its picture is; export it again.")
-            )
+            raise RunError(tr("The file does not say how large its picture is; export it again."))
         allocated = _integer(dataset, "BitsAllocated", 0)
         stored = _integer(dataset, "BitsStored", allocated)
         samples = _integer(dataset, "SamplesPerPixel", 1)
@@ -328,9 +326,10 @@ class DicomFrames:
             low = -(1 << (layout.bits_stored - 1)) if layout.signed else 0
             high = low + (1 << layout.bits_stored) - 1
             return np.clip(pixels, low, high).astype(_dtype(layout))
-        top = (1 << layout.bits_stored) - 1
         wide = pixels.view(np.uint8 if pixels.dtype.itemsize == 1 else np.uint16)
-        return self._stored_bits(np.minimum(wide, top) if top < np.iinfo(wide.dtype).max else wide)
+        if layout.bits_stored < 8 * wide.dtype.itemsize:
+            wide = np.minimum(wide, (1 << layout.bits_stored) - 1)
+        return self._stored_bits(wide)
 
     def _stored_bits(self, pixels: NDArray[Any]) -> NDArray[np.generic]:
         """Keep the stored bits only, sign-extended; what lies beside them is no pixel value."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from gettext import gettext as tr
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +95,7 @@ def series_part(path: Path, header: OpenedHeader) -> SeriesPart | None:
         header.reader.seek(at)
     return SeriesPart(
         path=path,
-        kind=(series, *(text(dataset, keyword) for keyword in _SAME_IN_ALL)),
+        kind=(series, header.transfer_syntax, *(text(dataset, keyword) for keyword in _SAME_IN_ALL)),
         instance_uid=text(dataset, "SOPInstanceUID"),
         instance_number=number(dataset, "InstanceNumber"),
         acquisition_number=number(dataset, "AcquisitionNumber"),
@@ -104,7 +105,7 @@ def series_part(path: Path, header: OpenedHeader) -> SeriesPart | None:
             None if primary is None else float(primary[0]),
             None if secondary is None else float(secondary[0]),
         ),
-        voi=next(iter((*grey.voi_luts, *grey.windows)), None),
+        voi=grey.voi_luts[0] if grey.voi_luts else next(iter(grey.windows), None),
     )
 
 
@@ -182,7 +183,7 @@ def _by_clock(index: int) -> Callable[[SeriesPart], object]:
     return lambda part: part.times_ms[index]
 
 
-def _first(pair: tuple[object, SeriesPart]) -> object:
+def _first(pair: tuple[Any, SeriesPart]) -> Any:
     return pair[0]
 
 
@@ -284,7 +285,9 @@ def _is_picture(path: Path) -> bool:
     from app.runs.opening import Kind, kind_of
 
     try:
-        return kind_of(path) is not Kind.DICOM or dicom_entry(path, listed_by_user=False) is not None
+        return (
+            kind_of(path) is not Kind.DICOM or dicom_entry(path, listed_by_user=False) is not None
+        )
     except RunError:
         return False
 

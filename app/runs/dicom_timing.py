@@ -146,9 +146,7 @@ def _from_intervals(
 ) -> Timing | None:
     good = _plausible(intervals)
     if not good.any():
-        notes.append(
-            tr("The {source} holds no possible interval; not used.").format(source=source)
-        )
+        notes.append(tr("The {source} holds no possible interval; not used.").format(source=source))
         return None
     usual = float(np.median(intervals[good]))
     filled = np.full(count - 1, usual)

@@ -48,7 +48,9 @@ def sensible(
 
 def note_impossible(notes: list[str], what: str, value: float) -> None:
     """Note once that a value of the file cannot be true."""
-    note = tr("The {what} of {value} is impossible; not used.").format(what=what, value=f"{value:g}")
+    note = tr("The {what} of {value} is impossible; not used.").format(
+        what=what, value=f"{value:g}"
+    )
     if note not in notes:
         notes.append(note)
 

@@ -102,9 +102,7 @@ class VideoFrames:
         frame = next(self._decoder, None)
         if frame is None:
             self._stop()
-            raise RunError(
-                tr("Frame {number} is missing from the file.").format(number=index + 1)
-            )
+            raise RunError(tr("Frame {number} is missing from the file.").format(number=index + 1))
         grey = frame.to_ndarray(format="gray")
         grey.setflags(write=False)
         self._kept[self._next] = grey
