@@ -19,6 +19,7 @@ from collections import deque
 from contextlib import suppress
 from enum import Enum
 from logging.handlers import RotatingFileHandler
+from numbers import Number
 from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
@@ -85,16 +86,6 @@ def start_log() -> None:
     _log_what_nobody_caught()
 
 
-def stop_log() -> None:
-    """Close the file, and leave it to Python what nobody caught."""
-    root = logging.getLogger()
-    for handler in [h for h in root.handlers if isinstance(h, _LogFile)]:
-        root.removeHandler(handler)
-        handler.close()
-    sys.excepthook, threading.excepthook = sys.__excepthook__, threading.__excepthook__
-    sys.unraisablehook = sys.__unraisablehook__
-
-
 def log_qt_messages() -> None:
     """Log what Qt has to say, for as long as the program runs."""
     from PySide6.QtCore import QtMsgType, qInstallMessageHandler
@@ -134,7 +125,7 @@ def _safe_message(record: logging.LogRecord) -> str:
 
 
 def _safe(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float, Enum)):
+    if value is None or isinstance(value, (Number, Enum)):
         return value
     if isinstance(value, type):
         return value.__name__

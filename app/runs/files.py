@@ -18,7 +18,7 @@ from app.runs.run import RunError
 
 logger = logging.getLogger(__name__)
 
-MAX_HEADER_READS = 400_000
+MAX_HEADER_READS = 200_000
 """A real header needs far fewer; a broken file could otherwise be parsed for minutes."""
 
 LONGEST_NAME = 80

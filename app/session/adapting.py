@@ -219,4 +219,4 @@ def adapting_arguments(run_path: Path, name: str) -> list[str]:
     """Return what Python is given to adapt a denoiser to a run (a frozen program is not Python)."""
     program = [] if getattr(sys, "frozen", False) else ["-m", "app"]
     adapt = ["adapt", str(run_path.absolute()), "--output", name]
-    return [*program, *adapt, "--minutes", str(MINUTES), "--json"]
+    return [*program, *adapt, "--minutes", str(MINUTES), "--json", "--end-with-input"]
