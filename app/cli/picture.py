@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
+from contextlib import closing
 from dataclasses import replace
 from gettext import gettext as tr
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from app.cli.arguments import Commands, add_device, add_run_parser
+from app.cli.terminal import say
+from app.errors import UserError
+from app.outputs import check_output, whole_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,27 +22,23 @@ if TYPE_CHECKING:
     from app.display.pipeline import DisplayPipeline, DisplaySettings
     from app.runs.run import Run, Window
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
-
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add(commands: Commands) -> None:
     """Add the command's parser."""
-    text = "Write one frame as the window would show it: 8 bits, the run's own size, no overlay."
-    parser = commands.add_parser("picture", help=text, description=text)
-    parser.add_argument("run", type=Path, metavar="RUN", help="a file or a folder of frames")
-    parser.add_argument("--frame", type=int, required=True, metavar="N", help="from 0")
+    text = tr("Write one frame as the window would show it, in 8 bits and without overlays.")
+    parser = add_run_parser(commands, "picture", text)
+    parser.add_argument("--frame", type=int, required=True, metavar="N", help=tr("from 0"))
     parser.add_argument(
         "--window",
         type=_window,
         metavar="C,W",
-        help="center and width instead of the file's own (--window=C,W where C is negative)",
+        help=tr("center and width instead of the file's own (--window=C,W where C is negative)"),
     )
-    parser.add_argument("--subtract", action="store_true", help="without the mask (DSA)")
-    parser.add_argument("--denoise", action="store_true", help="with the shipped denoiser")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where to denoise")
+    parser.add_argument("--subtract", action="store_true", help=tr("without the mask (DSA)"))
+    parser.add_argument("--denoise", action="store_true", help=tr("with the shipped denoiser"))
+    add_device(parser)
     parser.add_argument("--output", type=_png, required=True, metavar="FILE.png")
-    parser.add_argument("-v", "--verbose", action="store_true", help="details on standard error")
-    parser.set_defaults(run_command=run)
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,13 +46,12 @@ def run(options: argparse.Namespace) -> int:
     import cv2
 
     from app.display.pipeline import DisplayPipeline
-    from app.errors import UserError
-    from app.outputs import check_output, whole_file
     from app.runs.opening import open_run
 
-    opened = open_run(options.run)
-    try:
-        check_output(options.output, [options.run, opened.path])
+    check_output(options.output, [options.path])
+    opened = open_run(options.path)
+    with closing(opened.frames):
+        check_output(options.output, [opened.path])
         if not 0 <= options.frame < opened.frame_count:
             raise UserError(
                 tr("There is no frame {frame}; the last is {last}.").format(
@@ -64,8 +64,6 @@ def run(options: argparse.Namespace) -> int:
         if options.window is not None:
             settings = replace(settings, voi=_as_window(*options.window))
         picture = _picture(opened, display, settings, options)
-    finally:
-        opened.frames.close()
     with whole_file(options.output) as draft:
         draft.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
     return 0
@@ -84,12 +82,12 @@ def _denoised(display: DisplayPipeline, options: argparse.Namespace) -> NDArray[
     from inference.denoising.requests import DenoisedFrame, DenoiseRequest
 
     done: list[DenoisedFrame] = []
-    denoiser = load_denoiser(options.device, warn=_say)
+    denoiser = load_denoiser(options.device, warn=say)
     denoiser.denoise(
         display.sequence(), DenoiseRequest((options.frame,)), lambda: False, done.append
     )
     if not done[0].noise_removed:
-        _say(tr("Nothing to remove: the noise of this run is too weak to be seen."))
+        say(tr("Nothing to remove: the noise of this run is too weak to be seen."))
     return display.from_mono2(done[0].pixels)
 
 
@@ -99,19 +97,17 @@ def _as_window(center: float, width: float) -> Window:
     return Window(center, width)
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"fluorotrace: {' '.join(text.split())}\n")
-
-
 def _window(text: str) -> tuple[float, float]:
     center, width = (float(part) for part in text.split(","))
     if not (math.isfinite(center) and math.isfinite(width) and width > 0):
-        raise argparse.ArgumentTypeError(f"{text} is no center and width above 0")
+        raise argparse.ArgumentTypeError(
+            tr("{value} is no center and width above 0").format(value=text)
+        )
     return center, width
 
 
 def _png(text: str) -> Path:
     path = Path(text)
     if path.suffix.lower() != ".png":
-        raise argparse.ArgumentTypeError(f"{text} does not end in .png")
+        raise argparse.ArgumentTypeError(tr("{name} does not end in .png").format(name=text))
     return path

@@ -95,7 +95,11 @@ def series_part(path: Path, header: OpenedHeader) -> SeriesPart | None:
         header.reader.seek(at)
     return SeriesPart(
         path=path,
-        kind=(series, header.transfer_syntax, *(text(dataset, keyword) for keyword in _SAME_IN_ALL)),
+        kind=(
+            series,
+            header.transfer_syntax,
+            *(text(dataset, keyword) for keyword in _SAME_IN_ALL),
+        ),
         instance_uid=text(dataset, "SOPInstanceUID"),
         instance_number=number(dataset, "InstanceNumber"),
         acquisition_number=number(dataset, "AcquisitionNumber"),
