@@ -234,7 +234,6 @@ def test_json_is_valid_whatever_was_read(tmp_path, capsys, monkeypatch):
     run = replace(
         open_run(path),
         primary_angles_deg=np.array([np.nan, np.inf, 1.5]),
-        frame_times_ms=np.array([0.0, np.inf, np.inf]),
     )
     monkeypatch.setattr(opening, "open_run", lambda path: run)
     assert cli.main(["info", "--json", str(path)]) == 0
@@ -355,6 +354,22 @@ def test_track_fills_the_run_both_ways_from_the_click(folder, tmp_path, capsys):
         "run",
         "tracks.json",
     ]
+
+
+@pytest.mark.parametrize("name", ["json", "csv", "coco"])
+def test_a_folder_named_after_a_patient_is_not_in_the_labels(folder, tmp_path, name):
+    named = folder.rename(tmp_path / "DOE_JANE")
+    run = open_run(named)
+    store = open_store(run)
+    store.labels.apply(add_track(new_track((), "left")))
+    store.labels.apply(place_point(store.labels.tracks[0], 4, 7.25, 8))
+    store.close()
+    run.frames.close()
+    output = tmp_path / "labels.out"
+    command = ["export", str(named), "--format", name, "--output", str(output)]
+    assert cli.main(command) == 0
+    assert "7.25" in output.read_text()
+    assert "DOE" not in output.read_text()
 
 
 def test_each_tip_becomes_a_track(folder, tmp_path):
