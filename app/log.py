@@ -15,9 +15,11 @@ import re
 import secrets
 import sys
 import threading
+from collections import deque
 from contextlib import suppress
 from enum import Enum
 from logging.handlers import RotatingFileHandler
+from numbers import Number
 from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
@@ -104,6 +106,15 @@ def log_qt_messages() -> None:
     qInstallMessageHandler(take)
 
 
+def last_lines(count: int) -> list[str]:
+    """Return the end of the log, for a report; nothing where there is none."""
+    try:
+        with log_path().open(encoding="utf-8", errors="replace") as file:
+            return [line.rstrip("\n") for line in deque(file, count)]
+    except OSError:
+        return []
+
+
 def _safe_message(record: logging.LogRecord) -> str:
     if record.name.partition(".")[0] not in OURS or not isinstance(record.msg, str):
         return f"(said in line {record.lineno} of {Path(record.pathname).name})"
@@ -114,7 +125,7 @@ def _safe_message(record: logging.LogRecord) -> str:
 
 
 def _safe(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, float, Enum)):
+    if value is None or isinstance(value, (Number, Enum)):
         return value
     if isinstance(value, type):
         return value.__name__

@@ -183,25 +183,26 @@ def _told(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno is None:  # ours, with a sentence of its own
             raise
-        raise _output_error(path, error) from error
+        raise output_error(path, error.errno) from error
 
 
-def _output_error(path: Path, error: OSError) -> OutputError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+def output_error(path: Path, number: int | None) -> OutputError:
+    """Return the sentence for the system's refusal to write ``path``, by its ``errno``."""
+    if number in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(
             tr("The disk is full: {path} was not written; make room and try again.").format(
                 path=path
             )
         )
-    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM):
         return _read_only(path)
-    if error.errno == errno.EFBIG:
+    if number == errno.EFBIG:
         return OutputError(
             tr("{path} is larger than this disk allows; choose another disk.").format(path=path)
         )
-    if error.errno == errno.EISDIR:
+    if number == errno.EISDIR:
         return OutputError(tr("{path} is a folder; name a file.").format(path=path))
-    if error.errno == errno.ENAMETOOLONG:
+    if number == errno.ENAMETOOLONG:
         return OutputError(tr("The name of the output is too long; choose a shorter one."))
     return OutputError(
         tr("{path} could not be written; check the disk or choose another folder.").format(

@@ -19,6 +19,16 @@ os.environ.setdefault("FLUOROTRACE_LOG", tempfile.mkdtemp(prefix="fluorotrace-lo
 atexit.register(shutil.rmtree, os.environ["FLUOROTRACE_LOG"], ignore_errors=True)
 
 
+SLOW_S = 1200
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that train or start the program more time than pyproject.toml does."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_S))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real runs; tests that need it skip where it is absent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from app.outputs import whole_file, whole_folder
 from app.session.movie_writer import MovieWriter
 from app.session.open_run import OpenRun
 
+CHUNK_BYTES = 1 << 22
 Write = Callable[[int, NDArray[np.float32]], None]
 """``write(frame, denoised)``: frames in order, (rows, columns) on the stored grey scale."""
 
@@ -56,8 +58,24 @@ def _stack(path: Path, review: OpenRun, strength: float) -> Iterator[Write]:
             stack = np.lib.format.open_memmap(draft, mode="r+")
             stack[frame] = _blended(review, frame, denoised, strength)
 
-        np.lib.format.open_memmap(draft, mode="w+", dtype=np.float32, shape=shape)
+        _make_stack(draft, shape)
         yield write
+
+
+def _make_stack(path: Path, shape: tuple[int, ...]) -> None:
+    """Make a float32 stack of zeros, and take its place on the disk.
+
+    A mapped file grows as it is written, and a full disk would then end the process (SIGBUS).
+    """
+    np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    with path.open("r+b") as file:
+        size = path.stat().st_size
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            for start in range(0, size, CHUNK_BYTES):
+                file.seek(start)
+                file.write(file.read(min(CHUNK_BYTES, size - start)))
 
 
 @contextmanager
@@ -80,7 +98,6 @@ def _folder(path: Path, review: OpenRun, strength: float) -> Iterator[Write]:
     if not grey.signed:
         low, high = 0, (1 << grey.bits_stored) - 1
     kind = np.int16 if grey.signed else np.uint8 if high < 256 else np.uint16
-
     with whole_folder(path) as draft:
 
         def write(frame: int, denoised: NDArray[np.float32]) -> None:

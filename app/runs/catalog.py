@@ -39,10 +39,10 @@ def scan(path: Path, should_stop: Callable[[], bool] = lambda: False) -> Iterato
     path = Path(path)
     if _is(path.is_dir):
         yield from _scan_folder(path, should_stop, depth=0)
-    elif path.name.upper() == "DICOMDIR":
-        yield from _scan_directory_file(path, should_stop)
+    elif _is_directory_file(path):
+        yield from _series_together(_scan_directory_file(path, should_stop))
     else:
-        yield from _listed(path, lambda: _file_entry(path, listed_by_user=True))
+        yield from _series_together(_with_series(path))
 
 
 def _scan_folder(
@@ -60,17 +60,55 @@ def _scan_folder(
         return
     if pictures:
         yield from _listed(folder, lambda: _folder_entry(folder, len(pictures)))
-    known = set(pictures)
+    yield from _series_together(_scan_children(children, set(pictures), should_stop, depth))
+
+
+def _scan_children(
+    children: list[Path], known: set[Path], should_stop: Callable[[], bool], depth: int
+) -> Iterator[CatalogEntry]:
     for child in children:
         if should_stop():
             return
-        if child.name.startswith(".") or child in known or child.name.upper() == "DICOMDIR":
+        if child.name.startswith(".") or child in known or _is_directory_file(child):
             continue
         if _is(child.is_dir):
             if depth < MAX_DEPTH and not child.is_symlink():
                 yield from _scan_folder(child, should_stop, depth + 1)
         elif _is(child.is_file):
             yield from _listed(child, partial(_file_entry, child, listed_by_user=False))
+
+
+def _is_directory_file(path: Path) -> bool:
+    return path.name.upper().split(";")[0].rstrip(".") == "DICOMDIR"
+
+
+def _series_together(entries: Iterator[CatalogEntry]) -> Iterator[CatalogEntry]:
+    """Yield entries as they come; files that may be frames of one run come last, as one entry."""
+    held: dict[tuple[Path, tuple[object, ...]], list[CatalogEntry]] = {}
+    for entry in entries:
+        if entry.part is None:
+            yield entry
+        else:
+            held.setdefault((entry.path.parent, entry.part.kind), []).append(entry)
+    if held:
+        from app.runs.dicom_catalog import one_a_series
+
+        for group in held.values():
+            yield from one_a_series(group)
+
+
+def _with_series(path: Path) -> Iterator[CatalogEntry]:
+    """Yield the line of a file, and those of the files beside it that may be of its run."""
+    for entry in _listed(path, partial(_file_entry, path, listed_by_user=True)):
+        yield entry
+        if entry.part is not None:
+            from app.runs.dicom_series import beside
+
+            for other in beside(path, entry.part):
+                if other.path != path:
+                    yield from _listed(
+                        other.path, partial(_file_entry, other.path, listed_by_user=False)
+                    )
 
 
 def _is(question: Callable[[], bool]) -> bool:
@@ -153,8 +191,10 @@ def thumbnail(path: Path, size: int = 96) -> NDArray[np.uint8]:
     try:
         pipeline = DisplayPipeline(run)
         index = run.representative_frame
-        stored = run.frames.read(run.frame_count // 2 if index is None else index)
-        picture = pipeline.render(stored, pipeline.default_settings())
+        frame = run.frame_count // 2 if index is None else index
+        picture = pipeline.render(
+            run.frames.read(frame), pipeline.default_settings(), frame_index=frame
+        )
     finally:
         run.frames.close()
     height, width = picture.shape[0] * run.pixel_aspect_ratio, picture.shape[1]

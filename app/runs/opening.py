@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import replace
 from enum import Enum
+from gettext import gettext as tr
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runs.files import open_regular, opening_error
+from app.runs.files import open_regular, opening_error, shown_name
 from app.runs.images import image_files, is_image, open_image, open_image_folder
 from app.runs.run import Run, RunError
 
@@ -58,7 +58,16 @@ def _open_folder(folder: Path) -> Run:
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     if len(files) == 1:
         return _open_file(files[0])
-    raise RunError(f"{folder.name} is no single run; open the folder as a list of runs.")
+    from app.runs.dicom_series import open_series_folder
+
+    run = open_series_folder(folder)
+    if run is not None:
+        return run
+    raise RunError(
+        tr("{name} is no single run; open the folder as a list of runs.").format(
+            name=shown_name(folder)
+        )
+    )
 
 
 class Kind(Enum):
@@ -107,7 +116,7 @@ def _open_file(path: Path) -> Run:
     """Open by kind; each reader is imported only when a file needs it."""
     match kind_of(path):
         case Kind.DICOM:
-            from app.runs.dicom import open_dicom as open_kind
+            from app.runs.dicom_series import open_dicom as open_kind
         case Kind.NUMPY:
             from app.runs.volumes import open_numpy as open_kind
         case Kind.VOLUME:
@@ -137,25 +146,8 @@ def _is_bare_dicom(head: bytes) -> bool:
 
 
 def _checked(run: Run) -> Run:
-    """Decode one frame, so that a run which opened can be shown; fit the grey range to the run.
-
-    Frames from all over it are read for that: the first one may be dark.
-    """
-    first = _first_frame(run)
-    undescribed = not run.grey.windows and not run.grey.voi_luts
-    if undescribed and run.grey.bits_stored > 8 and run.grey.modality_lut is None:
-        values = [float(first.min()), float(first.max())]
-        quarters = {run.frame_count * part // 4 for part in range(1, 4)}
-        for index in sorted(quarters | {run.frame_count - 1}):
-            try:
-                frame = run.frames.read(index)
-            except RunError:
-                continue  # it says so when it is shown
-            values += [float(frame.min()), float(frame.max())]
-        ends = (min(values), max(values))
-        low, high = sorted(v * run.grey.slope + run.grey.intercept for v in ends)
-        if high > low:
-            return replace(run, nominal_range=(low, high))
+    """Decode one frame, so that a run which opened can be shown."""
+    _first_frame(run)
     return run
 
 

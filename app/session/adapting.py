@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QProcess, QProcessEnvironment
+from PySide6.QtCore import QObject, QProcess
 from PySide6.QtWidgets import QMessageBox
 
 from app.session.denoisers import (
@@ -23,7 +23,6 @@ from app.session.denoisers import (
     free_name,
     saved_denoisers,
 )
-from app.session.parent_watch import WATCHED
 from app.session.worker import NICENESS
 from widgets.panels.denoiser_choice import DenoiserRow
 from widgets.panels.notice_bar import Severity
@@ -121,9 +120,6 @@ class Adapting(QObject):
         process = QProcess(self)
         process.setProgram(sys.executable)
         process.setArguments(adapting_arguments(run.path, self._name))
-        environment = QProcessEnvironment.systemEnvironment()
-        environment.insert(WATCHED, "1")
-        process.setProcessEnvironment(environment)
         process.setWorkingDirectory(str(Path(__file__).parents[2]))  # where app is imported from
         process.started.connect(self._let_others_go_first)
         process.readyReadStandardOutput.connect(self._read)
@@ -223,4 +219,4 @@ def adapting_arguments(run_path: Path, name: str) -> list[str]:
     """Return what Python is given to adapt a denoiser to a run (a frozen program is not Python)."""
     program = [] if getattr(sys, "frozen", False) else ["-m", "app"]
     adapt = ["adapt", str(run_path.absolute()), "--output", name]
-    return [*program, *adapt, "--minutes", str(MINUTES), "--json"]
+    return [*program, *adapt, "--minutes", str(MINUTES), "--json", "--end-with-input"]

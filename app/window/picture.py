@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from app.display.grey import auto_window
 from app.display.pipeline import DisplaySettings
 from app.runs import words
 from app.runs.run import Lut, RunError, Window
@@ -108,14 +107,15 @@ class Picture(QObject):
         """Fit the window to the frame under the playhead."""
         frame = self._stored()
         if frame is not None and self._review is not None:
-            self._set_voi(auto_window(self._review.display.to_modality(frame)))
+            self._set_voi(self._review.display.auto(frame, self._settings, self._playback.frame))
 
     def next_file_window(self) -> None:
         """Go to the next window or LUT that the file offers, then to its full range."""
         if self._review is None:
             return
         choices = [voi for _, voi in self._review.display.presets()]
-        now = self._voi()
+        own = self._settings.voi is None and None in choices  # each frame's own
+        now = None if own else self._voi()
         at = next((i for i, voi in enumerate(choices) if voi == now), -1)
         self._set_voi(choices[(at + 1) % len(choices)])
 
@@ -126,9 +126,9 @@ class Picture(QObject):
 
     def _voi(self) -> Window | Lut:
         assert self._review is not None
-        return self._settings.voi or self._review.display.default_voi()
+        return self._review.display.voi(self._settings, self._playback.frame)
 
-    def _set_voi(self, voi: Window | Lut) -> None:
+    def _set_voi(self, voi: Window | Lut | None) -> None:
         self.change_settings(replace(self._settings, voi=voi))
 
     # comparison
@@ -281,7 +281,7 @@ class Picture(QObject):
         needs_original = denoised is None or self._mode in (ViewMode.SIDE_BY_SIDE, ViewMode.WIPE)
         clean = difference = None
         if denoised is not None and self._mode is ViewMode.DIFFERENCE:
-            difference = display.difference(stored, denoised, settings)
+            difference = display.difference(stored, denoised, settings, frame)
         elif denoised is not None:
             clean = display.render(stored, settings, denoised, self._strength, frame)
         shown = clean if clean is not None else difference

@@ -46,7 +46,7 @@ class RunRow:
     study: str = ""
     series: str = ""
     angles: str = ""
-    frames: int = 0
+    frames: int | None = 0
     duration_ms: float = 0.0
     date: str = ""
     thumbnail: NDArray[np.uint8] | None = None
@@ -56,6 +56,8 @@ class RunRow:
     @property
     def facts(self) -> str:
         """Frames and duration in words; a still has no duration, and pictures have none known."""
+        if self.frames is None:
+            return "? frames"
         if self.frames <= 1:
             return "still" if self.frames else ""
         lasts = f", {self.duration_ms / 1000.0:.1f} s" if self.duration_ms else ""

@@ -34,8 +34,7 @@ class RunFacts:
     Attributes
     ----------
     path : str
-        Name of the file or folder; the folders above it are left out, as they often name the
-        patient.
+        Name of the file, "" for a folder of pictures: folders often name the patient.
     spacing_mm : (row_mm, column_mm) or None
         Down a column and along a row, as in DICOM.
     """
@@ -62,7 +61,7 @@ def run_facts(run: Run) -> RunFacts:
     """Return what a label file says of its run."""
     spacing = run.spacing
     return RunFacts(
-        path=run.path.absolute().name,
+        path="" if run.path.is_dir() else run.path.absolute().name,
         sop_instance_uid=run.sop_instance_uid,
         frames=run.frame_count,
         rows=run.rows,

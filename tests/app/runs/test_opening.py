@@ -21,6 +21,7 @@ from app.runs.run import RunError, SpacingSource, TimingSource
 MAY_OPEN = {  # sound images among the bad inputs, and how many frames they have
     "fodicom_D_CLUNIE_CT1_RLE_FRAGS.dcm": 1,
     "fodicom_GH227.dcm": 1,
+    "fodicom_genFile.dcm": 1,  # says JPEG, holds plain pixels
     "orthanc_MultiframeWindowing.dcm": 4,
 }
 BAD_INPUTS = [
@@ -203,7 +204,7 @@ def test_pixels_declared_larger_than_the_file(write_run, ramp):
 
 
 def test_deflated_bomb_is_refused(tmp_path, make_dataset, monkeypatch):
-    monkeypatch.setattr("app.runs.dicom.MAX_INFLATED_BYTES", 1 << 20)
+    monkeypatch.setattr("app.runs.allowance.FREE_BYTES", 1 << 20)
     dataset = make_dataset(np.zeros((1, 2048, 1024), np.uint8))
     dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
     dataset.save_as(tmp_path / "bomb.dcm", enforce_file_format=True)
