@@ -12,7 +12,7 @@ from gettext import gettext as tr
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from app.cli import adapt, denoise, export, info, prepare, track
+from app.cli import adapt, denoise, export, info, picture, prepare, track
 from app.cli.terminal import say
 from app.errors import UserError, sentence
 
@@ -23,6 +23,7 @@ COMMANDS = {
     "track": track,
     "denoise": denoise,
     "adapt": adapt,
+    "picture": picture,
     "export": export,
     "prepare": prepare,
 }
