@@ -24,6 +24,7 @@ COMMANDS = {
     "denoise": denoise,
     "picture": picture,
     "adapt": adapt,
+    "picture": picture,
     "export": export,
     "prepare": prepare,
 }
