@@ -15,6 +15,8 @@ class CatalogEntry:
     ----------
     path : Path
         What `open_run` takes: a file, or a folder of pictures.
+    frame_count : int or None
+        None where only reading all of the file would tell; shown as "?".
     error : str or None
         Why this file is listed but cannot be opened: one plain sentence.
     """
@@ -22,7 +24,7 @@ class CatalogEntry:
     path: Path
     title: str
     modality: str = ""
-    frame_count: int = 1
+    frame_count: int | None = 1
     duration_ms: float = 0.0
     primary_angle_deg: float | None = None
     secondary_angle_deg: float | None = None

@@ -115,6 +115,12 @@ class GreyScale:
     """From stored value to the picture (PS3.4 N.2).
 
     Modality value = ``modality_lut[stored]`` or ``stored * slope + intercept``.
+
+    Attributes
+    ----------
+    from_floats : bool
+        The file holds floating (or very wide) numbers: they are the modality values, and the
+        stored ones are these spread over 16 bits.
     """
 
     bits_stored: int = 8
@@ -125,6 +131,13 @@ class GreyScale:
     modality_lut: Lut | None = None
     windows: tuple[Window, ...] = ()
     voi_luts: tuple[Lut, ...] = ()
+    from_floats: bool = False
+
+    def file_values(self, stored: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return stored values on the scale of the numbers that the file holds."""
+        if not self.from_floats:
+            return stored
+        return (stored.astype(np.float64) * self.slope + self.intercept).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
