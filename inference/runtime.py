@@ -7,7 +7,7 @@ halved, and at last the CPU takes over; both are told to the caller in a sentenc
 
 from __future__ import annotations
 
-import ctypes.util
+import ctypes
 import logging
 import os
 import platform
@@ -68,8 +68,7 @@ def choose_device(preferred: str = "auto") -> str:
 def _is_usable(device: str) -> bool:
     # Importing torch takes seconds, so it is asked only where the machine may have such a device.
     if device == "cuda":
-        library = "nvcuda" if sys.platform == "win32" else "cuda"
-        if sys.platform == "darwin" or ctypes.util.find_library(library) is None:
+        if not _has_library("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"):
             return False
     elif sys.platform != "darwin" or platform.machine() != "arm64":
         return False
@@ -79,6 +78,18 @@ def _is_usable(device: str) -> bool:
         return False
     usable = torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()
     return bool(usable)
+
+
+def _has_library(name: str) -> bool:
+    """Tell whether the system has a library: the driver of a GPU.
+
+    Asked of the loader itself: `ctypes.util.find_library` starts a compiler where there is one.
+    """
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
 
 
 def weights_path(name: str, suffix: str) -> Path:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +15,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ.setdefault("FLUOROTRACE_LOG", tempfile.mkdtemp(prefix="fluorotrace-log-"))
+atexit.register(shutil.rmtree, os.environ["FLUOROTRACE_LOG"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QTimer
 
-from app.session.settings import Settings
+from app.session.settings import Settings, SettingsKeeper
 from app.window.application import make_application
 from app.window.main_window import MainWindow
 from widgets.picture.compare import ViewMode
@@ -65,7 +65,7 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
     """Open ``path``, wait for all frames, play for ``play_s`` seconds, and tell the figures."""
     figures: dict[str, float | int | None] = {}
     app = make_application()
-    window = MainWindow(Settings(project_folder="/tmp"))
+    window = MainWindow(SettingsKeeper(Settings(), project_folder="/tmp"))
     window.resize(1440, 900)
     window.show()
     app.processEvents()

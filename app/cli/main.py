@@ -11,11 +11,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from gettext import gettext as tr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.arguments import command_parser, window_parser
 from app.errors import UserError, sentence
+from app.outputs import check_output
 
 if TYPE_CHECKING:
     from app.session.open_run import OpenRun
@@ -109,9 +111,9 @@ def _told(value: Any) -> str:
 def _track(options: argparse.Namespace) -> int:
     if options.tip is not None and options.frame is None:
         command_parser().error("--tip needs --frame")
-    _check_place(options.output)
     with _opened(options.run) as review:
         run = review.run
+        check_output(options.output, review.files)
         if options.frame is not None and not 0 <= options.frame < run.frame_count:
             raise UserError(
                 f"There is no frame {options.frame}; the last is {run.frame_count - 1}."
@@ -189,8 +191,8 @@ def _proposed(review: OpenRun, tracker: Tracker, frame: int | None) -> TrackedPo
 
 
 def _denoise(options: argparse.Namespace) -> int:
-    _check_place(options.output)
     with _opened(options.run) as review:
+        check_output(options.output, review.files)
         from app.cli.denoised_output import denoised_output
         from app.session.denoisers import find_denoiser
         from inference.denoising.denoiser import STUDENT, load_denoiser
@@ -203,12 +205,17 @@ def _denoise(options: argparse.Namespace) -> int:
             denoised_output(options.output, review, options.strength) as write,
             _progress(f"Denoising on {denoiser.device_name}", len(frames)) as done,
         ):
+            clean = False
 
             def take(denoised: DenoisedFrame) -> None:
+                nonlocal clean
+                clean = not denoised.noise_removed
                 write(denoised.frame, review.display.from_mono2(denoised.pixels))
                 done(denoised.frame + 1)
 
             denoiser.denoise(review.sequence, DenoiseRequest(frames), lambda: False, take)
+    if clean:
+        _say(tr("Nothing to remove: the noise of this run is too weak to be seen."))
     return 0
 
 
@@ -239,8 +246,8 @@ def _adapt(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    _check_place(options.output)
     with _opened(options.run) as review:
+        check_output(options.output, review.files)
         from app.tracks.formats import FORMATS, LabelFile, run_facts
 
         if not review.labels.tracks:
@@ -338,12 +345,6 @@ def _progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task(text, total=total)
         yield lambda done: progress.update(task, completed=done)
-
-
-def _check_place(output: Path) -> None:
-    folder = output.absolute().parent
-    if not folder.is_dir():
-        raise UserError(f"There is no folder {folder} for the output; make it first.")
 
 
 def _inside(tip: tuple[float, float], columns: int, rows: int) -> bool:

@@ -32,7 +32,7 @@ from app.tracks.identity import SUFFIX
 from app.tracks.store import saved_labels
 from app.tracks.track import Track, TrackKind
 from inference.frames import FrameSequence
-from inference.tracking.shards import STATES, make_shard, write_shard
+from inference.tracking.training.shards import STATES, make_shard, write_shard
 
 log = logging.getLogger(__name__)
 

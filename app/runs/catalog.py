@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from gettext import gettext as tr
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def _scan_folder(
             if depth < MAX_DEPTH and not child.is_symlink():
                 yield from _scan_folder(child, should_stop, depth + 1)
         elif _is(child.is_file):
-            yield from _listed(child, lambda at=child: _file_entry(at, listed_by_user=False))
+            yield from _listed(child, partial(_file_entry, child, listed_by_user=False))
 
 
 def _is(question: Callable[[], bool]) -> bool:
@@ -124,7 +125,7 @@ def _scan_directory_file(path: Path, should_stop: Callable[[], bool]) -> Iterato
             missing = tr("{name} is missing from the medium.").format(name=shown_name(file))
             yield _refused(file, RunError(missing))
         else:
-            yield from _listed(file, lambda at=file: _file_entry(at, listed_by_user=False))
+            yield from _listed(file, partial(_file_entry, file, listed_by_user=False))
 
 
 def _file_entry(path: Path, *, listed_by_user: bool) -> CatalogEntry | None:

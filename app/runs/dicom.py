@@ -38,7 +38,7 @@ from app.runs.dicom_pixels import (
 )
 from app.runs.dicom_timing import read_timing
 from app.runs.dicom_values import number, numbers, text
-from app.runs.files import HeaderReader, SharedFile, opening_error
+from app.runs.files import HeaderReader, SharedFile, open_regular, opening_error
 from app.runs.run import Patient, Run, RunError
 
 logger = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ def open_header(path: Path) -> OpenedHeader:
         If it cannot be read or is no DICOM file.
     """
     try:
-        file: BinaryIO = path.open("rb")
+        file = open_regular(path)
         size = path.stat().st_size
     except OSError as error:
         raise opening_error(path, error) from error

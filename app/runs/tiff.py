@@ -63,7 +63,9 @@ class TiffFrames:
         file = open_regular(path)
         try:
             self._file = tifffile.TiffFile(file, name=self._name)
-            self._pages = [p for p in self._file.pages if not (p.is_reduced or p.is_mask)]
+            count = len(self._file.pages)  # ends at a page list that leads back to itself
+            pages = [self._file.pages[number] for number in range(count)]
+            self._pages = [p for p in pages if not (p.is_reduced or p.is_mask)]
             self._stack = self._written_at_once()
         except MemoryError:
             file.close()
@@ -202,6 +204,8 @@ def _orientation(page: Any) -> int:
 def _bits(page: Any) -> int:
     bits = page.bitspersample
     declared = max(bits) if isinstance(bits, tuple) else bits
+    if page.dtype is not None and page.dtype.kind == "b":
+        return 8
     return 16 if page.photometric == _PALETTE else int(declared)
 
 
@@ -227,6 +231,4 @@ def _seen(page: Any, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     if grey.dtype.kind == "i":
         return np.invert(grey)
     highest = (1 << min(_bits(page), 8 * grey.dtype.itemsize)) - 1
-    if page.bitspersample == 1:
-        highest = 255
     return np.asarray(grey.dtype.type(highest) - grey)

@@ -115,6 +115,8 @@ def undescribed_run(
     elif extent.dtype.itemsize > 2:
         frames = NarrowFrames(frames, np.dtype(np.int16 if grey.signed else np.uint16))
     high = extent.high if extent.high > extent.low else extent.low + 1.0
+    if bits is not None and bits < 8:  # stored in bytes all the same
+        high = float((1 << bits) - 1)
     run = Run(
         path=path,
         frames=frames,
@@ -178,7 +180,7 @@ def _grey_scale(extent: Extent, bits: int | None) -> GreyScale:
     largest = max(extent.high, -extent.low - 1.0, 1.0) if signed else extent.high
     fitting = next((d for d in _DEPTHS if largest < 1 << (d - signed)), None)
     if dtype.kind in "iu" and dtype.itemsize <= 2:
-        full = bits or 8 * dtype.itemsize
+        full = max(bits or 0, 8 * dtype.itemsize if bits is None else 8)
         return GreyScale(min(fitting or full, full) if extent.whole else full, signed)
     if dtype.kind in "iu" and extent.whole and fitting is not None:
         return GreyScale(fitting, signed)

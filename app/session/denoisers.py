@@ -155,7 +155,7 @@ def adapt_to_run(
     OSError
         If the weights cannot be saved.
     """
-    from inference.denoising.adaptation import AdaptationError, adapt
+    from inference.denoising.training.adaptation import AdaptationError, adapt
 
     try:
         learned = adapt(DisplayPipeline(run).sequence(), lambda: False, on_progress, minutes)

@@ -36,7 +36,8 @@ class Denoising(QObject):
         self._weights = ""
         self._kept: dict[int, NDArray[np.float32]] = {}
         self._wanted = False
-        self._judged = False
+        self.nothing_to_remove = False
+        """True once the denoiser has said that the noise of the run is too weak to be seen."""
         self._playhead = 0
         self._asked_around: int | None = None
         worker.frame_denoised.connect(self._take)
@@ -51,8 +52,7 @@ class Denoising(QObject):
         if self._review is not None:
             self._worker.cancel_denoising(self._key)
         self._review = review
-        self._judged = False
-        self.found_clean.emit(False)
+        self._set_clean(False)
         self.forget()
 
     def forget(self) -> None:
@@ -157,10 +157,12 @@ class Denoising(QObject):
             return
         clean = self._review.display.from_mono2(denoised.pixels)
         self._kept[denoised.frame] = clean
-        stored = self._review.cache.get(denoised.frame)
-        if not self._judged and stored is not None:
-            self._judged = True
-            self.found_clean.emit(bool(np.array_equal(clean, stored)))
+        self._set_clean(not denoised.noise_removed)
         kept = sum(frame in window for frame in self._kept)
         self.progress_changed.emit(kept, len(window))
         self.frame_ready.emit(denoised.frame)
+
+    def _set_clean(self, clean: bool) -> None:
+        if clean != self.nothing_to_remove:
+            self.nothing_to_remove = clean
+            self.found_clean.emit(clean)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from gettext import gettext as tr
 from typing import Literal, Protocol
 from uuid import uuid4
 
@@ -187,13 +188,19 @@ def place_point(
     return _set_points(f"Place {track.name}", track, [point])
 
 
-def accept_point(track: Track, frame: int) -> Edit:
-    """Say that the point on this frame is right as it is: authoritative from now on."""
-    point = track.points.get(frame)
-    if point is None:
-        raise EditError("There is no point on this frame; click to place it.")
-    accepted = replace(point, source=PointSource.CLICKED, confidence=None)
-    return _set_points(f"Accept {track.name}", track, [accepted])
+def accept_points(track: Track, first: int, last: int | None = None) -> Edit:
+    """Say that the points on ``first..last`` are right as they are: authoritative from now on.
+
+    Raises
+    ------
+    EditError
+        If there is none.
+    """
+    found = [track.points[frame] for frame in _span(first, last) if frame in track.points]
+    if not found:
+        raise EditError(tr("There is no point on this frame; click to place it."))
+    accepted = [replace(p, source=PointSource.CLICKED, confidence=None) for p in found]
+    return _set_points(f"Accept {track.name}", track, accepted)
 
 
 def mark_occluded(track: Track, first: int, last: int | None = None) -> Edit:
@@ -242,14 +249,11 @@ def mark_visible(track: Track, first: int, last: int | None = None) -> Edit:
     return _set_points(f"Mark {track.name} visible", track, points)
 
 
-def delete_point(track: Track, frame: int) -> Edit:
-    """Delete the point on this frame only."""
-    return _clear(f"Delete point of {track.name}", track, range(frame, frame + 1))
-
-
-def clear_span(track: Track, first: int, last: int) -> Edit:
-    """Delete all points on the frames ``first..last``."""
-    return _clear(f"Clear span of {track.name}", track, _span(first, last))
+def delete_points(track: Track, first: int, last: int | None = None) -> Edit:
+    """Delete the points on the frames ``first..last`` (one frame without ``last``) only."""
+    frames = _span(first, last)
+    what = "Delete point of" if len(frames) == 1 else "Clear span of"
+    return _clear(f"{what} {track.name}", track, frames)
 
 
 def interpolate_span(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -28,10 +28,11 @@ from app.session.labelling import Labelling
 from app.session.library import Library
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
-from app.session.settings import Settings, save_settings
+from app.session.settings import Settings, SettingsKeeper
 from app.session.worker import InferenceWorker
 from app.tracks.track import TrackKind
 from app.window.commander import Commander
+from app.window.commands import COMMANDS
 from app.window.label_views import LabelViews
 from app.window.menus import make_actions, set_icons, shown_keys
 from app.window.picture import Picture
@@ -87,35 +88,37 @@ class MainWindow(QMainWindow):
 
     Parameters
     ----------
-    settings : Settings
+    settings : SettingsKeeper
     worker : InferenceWorker, optional
         Made here by default; the window closes it.
     """
 
-    def __init__(self, settings: Settings, worker: InferenceWorker | None = None) -> None:
+    def __init__(self, settings: SettingsKeeper, worker: InferenceWorker | None = None) -> None:
         super().__init__()
         self.settings = settings
+        now = settings.now
         self.review: OpenRun | None = None
         self.setWindowTitle("Fluorotrace")
         self.setAcceptDrops(True)
-        self.worker = worker or InferenceWorker(load_tracker, load_denoiser, settings.device)
+        self.worker = worker or InferenceWorker(load_tracker, load_denoiser, now.device)
         self.background = Background()
         self._make_widgets()
         self.playback = Playback(self)
         self.labelling = Labelling(self.playback, self.worker)
-        self.denoising = Denoising(self.worker, settings.denoised_memory_mb << 20)
+        self.denoising = Denoising(self.worker, now.denoised_memory_mb << 20)
         self.adapting = Adapting(self)
         self.picture = Picture(self.view, self.playback, self.denoising, self.labelling)
         self.label_views = LabelViews(
             self.labelling, self.picture, self.timeline, self.track_panel, self.motion_plot
         )
         self.progress = Progress(self.playback, self.denoising, self.timeline, self.play_bar)
-        self.library = Library(self.run_list, self.background, lambda: self.settings)
+        self.library = Library(self.run_list, self.background, settings)
         self.commander = Commander(self)
         self.actions_by_name: dict[str, QAction] = make_actions(self, self.commander.receivers)
         self._lay_out()
         self._connect()
-        self.apply_settings(self.settings)
+        self._apply_settings(now)
+        settings.changed.connect(self._apply_settings)
         self._show_empty()
         self.label_views.set_review(None)
 
@@ -187,9 +190,10 @@ class MainWindow(QMainWindow):
         self.ecg_strip.frame_requested.connect(playback.seek)
         self.motion_plot.frame_requested.connect(playback.seek)
         self.view.wheel_stepped.connect(playback.step)
-        self.view.point_clicked.connect(lambda x, y, _: labelling.place(x, y))
+        self.view.pressed.connect(labelling.begin_gesture)
+        self.view.point_clicked.connect(lambda x, y, _: labelling.click(x, y))
         self.view.point_drag_started.connect(lambda _: playback.pause())
-        self.view.point_dropped.connect(lambda _, x, y: labelling.place(x, y, keep_state=True))
+        self.view.point_dropped.connect(labelling.drop)
         self.view.track_picked.connect(labelling.select)
         self.view.full_screen_toggled.connect(self.actions_by_name["toggle_full_screen"].trigger)
         self.picture.frame_shown.connect(self.progress.count_frame)
@@ -234,8 +238,6 @@ class MainWindow(QMainWindow):
         run, state = review.run, review.store.review
         self.notices.clear()
         review.store.on_trouble = self._trouble_on_writer_thread
-        self.settings = self.settings.with_recent(run.path)
-        save_settings(self.settings)
         self.timeline.set_frames(run.frame_times_ms)
         self.play_bar.set_frame_count(run.frame_count)
         self.motion_plot.set_frames(run.frame_times_ms)
@@ -262,7 +264,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name["toggle_reviewed"].setChecked(state.reviewed)
         self.library.show_label_state(review)
         self.setWindowTitle(f"{run.path.name} – Fluorotrace")
-        self._show_history()
+        self._show_usable()
         self.progress.set_review(review)
         self.view.setFocus()
         if review.store.notice:
@@ -324,9 +326,8 @@ class MainWindow(QMainWindow):
 
     # settings
 
-    def apply_settings(self, settings: Settings) -> None:
+    def _apply_settings(self, settings: Settings) -> None:
         """Take over settings, and draw in their theme."""
-        self.settings = settings
         theme = THEMES.get(settings.theme, THEMES["dark"])
         app = QApplication.instance()
         assert isinstance(app, QApplication)
@@ -359,6 +360,15 @@ class MainWindow(QMainWindow):
         self.worker.set_device(settings.device)
         self.denoising.set_budget(settings.denoised_memory_mb << 20)
 
+    def restore_layout(self) -> bool:
+        """Take the size and the panels that it was left with; False where none are known."""
+        now = self.settings.now
+        geometry, layout = (
+            QByteArray.fromBase64(text.encode())
+            for text in (now.window_geometry, now.window_layout)
+        )
+        return self.restoreGeometry(geometry) and self.restoreState(layout)
+
     # drawing what changed
 
     def _show_empty(self) -> None:
@@ -371,7 +381,7 @@ class MainWindow(QMainWindow):
         self.timeline.set_frames(np.zeros(0))
         self.play_bar.set_frame_count(0)
         self.ecg_strip.clear()
-        self._show_history()
+        self._show_usable()
 
     def _show_position(self, frame: int) -> None:
         assert self.review is not None
@@ -390,6 +400,13 @@ class MainWindow(QMainWindow):
             ("toggle_subtraction", settings.subtracted),
         ):
             self.actions_by_name[name].setChecked(on)
+
+    def _show_usable(self) -> None:
+        """Offer what can be done: without a run, little."""
+        for command in COMMANDS:
+            usable = self.review is not None or not command.needs_run
+            self.actions_by_name[command.name].setEnabled(usable)
+        self._show_history()
 
     def _show_history(self) -> None:
         labels = self.review.labels if self.review is not None else None
@@ -422,11 +439,15 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save everything and end the threads."""
+        if not self.isFullScreen():
+            self.settings.change(
+                window_geometry=bytes(self.saveGeometry().toBase64().data()).decode(),
+                window_layout=bytes(self.saveState().toBase64().data()).decode(),
+            )
         self.commander.close()
         self.adapting.cancel()
         self.close_review()
         self.label_views.stop()
         self.worker.close()
         self.background.close()
-        save_settings(self.settings)
         event.accept()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from gettext import gettext as tr
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class Picture(QObject):
         self._waiting = False
         playback.frame_changed.connect(self._go)
         denoising.frame_ready.connect(self._take_denoised)
-        labelling.labels_changed.connect(lambda _: self.draw_tracks())
+        labelling.labels_changed.connect(self._follow_labels)
         labelling.selection_changed.connect(self.draw_tracks)
         view.zoom_changed.connect(lambda _: self.draw_corners())
         view.window_dragged.connect(self._drag_window)
@@ -81,6 +82,14 @@ class Picture(QObject):
         self._view.set_frame(None)
         self._view.set_pixel_aspect(review.run.pixel_aspect_ratio)
         self.settings_changed.emit()
+
+    def copy_look(self, other: Picture) -> None:
+        """Show the same run in the same way, to be drawn frame by frame beside ``other``."""
+        self._review = other._review
+        self._settings, self._mode, self._strength = other._settings, other._mode, other._strength
+        self._show_patient, self._hidden_tracks = other._show_patient, set(other._hidden_tracks)
+        self._trail_frames, self._show_trails = other._trail_frames, other._show_trails
+        self._view.copy_look(other._view)
 
     # the grey scale
 
@@ -138,8 +147,7 @@ class Picture(QObject):
         """Compare another way; denoising begins when it is needed."""
         self._mode = mode
         self._view.set_mode(mode)
-        if mode is not ViewMode.ORIGINAL:
-            self._denoising.set_wanted(True)
+        self._denoising.set_wanted(mode is not ViewMode.ORIGINAL)
         self.settings_changed.emit()
         self.draw()
 
@@ -230,7 +238,8 @@ class Picture(QObject):
             return
         run, frame = self._review.run, self._playback.frame
         patient = words.patient_lines(run) if self._show_patient else ()
-        self._view.set_corner(Corner.TOP_LEFT, (*patient, *words.study_lines(run)))
+        study = words.study_lines(run, described=self._show_patient)
+        self._view.set_corner(Corner.TOP_LEFT, (*patient, *study))
         self._view.set_corner(
             Corner.TOP_RIGHT,
             tuple(t for t in (words.angles_on(run, frame), run.modality) if t),
@@ -284,9 +293,16 @@ class Picture(QObject):
 
     def _names(self) -> PictureNames:
         percent = round(self._strength * 100)
+        denoised = tr("Denoised {percent}%").format(percent=percent)
+        if self._denoising.nothing_to_remove:
+            denoised = tr("Nothing to remove")
+        original = tr("Original")
+        if self._settings.subtracted:
+            original, denoised = tr("Subtracted"), tr("Subtracted, {what}").format(what=denoised)
         return PictureNames(
-            denoised=f"Denoised {percent}%",
-            difference="Difference: original minus denoised",
+            original=original,
+            denoised=denoised,
+            difference=tr("Difference: original minus denoised"),
         )
 
     def _go(self, frame: int) -> None:
@@ -294,6 +310,9 @@ class Picture(QObject):
             self._review.cache.set_playhead(frame, 1)
             self._denoising.set_playhead(frame)
             self.draw()
+
+    def _follow_labels(self, _: object) -> None:
+        self.draw_tracks()
 
     def _take_decoded(self, key: str, index: int) -> None:
         review = self._review

@@ -21,7 +21,18 @@ class DenoiseRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DenoisedFrame:
-    """One denoised frame, float32 (rows, columns), on the grey scale of its input."""
+    """One frame as the denoiser gives it back, at full strength.
+
+    Attributes
+    ----------
+    frame : int
+    pixels : ndarray
+        float32 (rows, columns), on the grey scale of its input.
+    noise_removed : bool
+        False where the run's noise is too weak to be seen, so that ``pixels`` are the frame as it
+        was, whatever strength they are blended in with.
+    """
 
     frame: int
     pixels: NDArray[np.float32]
+    noise_removed: bool = True

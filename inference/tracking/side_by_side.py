@@ -6,13 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from inference.frames import ShouldStop
+from inference.tracking.job import TrackingJob
 from inference.tracking.requests import TrackedPoint, TrackRequest
-
-if TYPE_CHECKING:
-    from inference.tracking.job import TrackingJob
 
 OnPoints = Callable[[list[TrackedPoint]], None]
 """Receives points; a frame told again replaces what was said of it before."""

@@ -44,10 +44,12 @@ def denoised(
     white: float,
     order: tuple[int, ...] | None = None,
     causal: bool = False,
+    noise_removed: bool = True,
 ) -> dict[int, np.ndarray]:
     found: dict[int, np.ndarray] = {}
 
     def keep(frame: DenoisedFrame) -> None:
+        assert frame.noise_removed is noise_removed
         assert frame.pixels.dtype == np.float32
         assert frame.pixels.shape == frames.shape[1:]
         found[frame.frame] = frame.pixels
@@ -225,9 +227,9 @@ def test_every_grey_scale_gives_the_same_picture(
     assert np.abs(wide * (255.0 / white) - narrow).mean() < 0.2
 
 
-def test_a_clean_run_comes_back_as_it_is(denoiser: Denoiser) -> None:
+def test_a_clean_run_comes_back_as_it_is_and_the_denoiser_says_so(denoiser: Denoiser) -> None:
     run = simulate_run(22, Scenario.FLUOROSCOPY, 6, 256, noise_sd=0.001, bits=8, recursion=0.0)
-    out = denoised(denoiser, run.frames, run.white)
+    out = denoised(denoiser, run.frames, run.white, noise_removed=False)
     for index, pixels in out.items():
         np.testing.assert_array_equal(pixels, run.frames[index])
 

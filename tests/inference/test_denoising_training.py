@@ -9,17 +9,16 @@ import onnx
 import pytest
 import torch
 
-from inference.denoising import losses
-from inference.denoising.adaptation import AdaptationError, adapt
-from inference.denoising.cpu_layers import for_cpu
 from inference.denoising.denoiser import load_denoiser
-from inference.denoising.drawing import draw_devices
-from inference.denoising.export import export_student
 from inference.denoising.networks import STUDENT_INPUTS, ExportedStudent, Msr2auNet
-from inference.denoising.quantisation import quantise
 from inference.denoising.requests import DenoiseRequest
-from inference.denoising.samples import BaseRun, draw_sample, load_base
-from inference.denoising.training import (
+from inference.denoising.training import losses
+from inference.denoising.training.adaptation import AdaptationError, adapt
+from inference.denoising.training.cpu_layers import for_cpu
+from inference.denoising.training.drawing import draw_devices
+from inference.denoising.training.export import export_student, quantise_student
+from inference.denoising.training.samples import BaseRun, draw_sample, load_base
+from inference.denoising.training.train import (
     Config,
     StudentTask,
     collate,
@@ -99,7 +98,7 @@ def test_pixels_of_one_profile_number_lie_at_one_distance_from_the_device() -> N
 
 
 def test_a_simulated_run_tells_where_its_catheter_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference.denoising.samples.DEVICE_SHARE", 0.0)
+    monkeypatch.setattr("inference.denoising.training.samples.DEVICE_SHARE", 0.0)
     rows = 60 + 4 * np.arange(-2, 10)  # the first two frames were left out of the run
     frames = np.full((10, 160, 160), 120.0, np.float32)
     for frame, row in zip(frames, rows[2:], strict=True):
@@ -154,7 +153,7 @@ def test_from_own_noisy_runs_to_a_network_that_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.save(tmp_path / "run.npy", flat_run(10, 160))
-    monkeypatch.setattr("inference.denoising.training.CHECKPOINT_FOLDER", tmp_path)
+    monkeypatch.setattr("inference.denoising.training.train.CHECKPOINT_FOLDER", tmp_path)
     config = Config(
         patch=64,
         batch=2,
@@ -179,7 +178,7 @@ def test_from_own_noisy_runs_to_a_network_that_runs(
     seen = [draw_sample(np.random.default_rng(k), bases, 64) for k in range(4)]
     inputs = [{n: v.numpy() for n, v in collate([s]).items() if n in STUDENT_INPUTS} for s in seen]
     (tmp_path / "bytes.safetensors").write_bytes((tmp_path / "own.safetensors").read_bytes())
-    quantise(tmp_path / "own.onnx", tmp_path / "bytes.onnx", iter(inputs))
+    quantise_student(tmp_path / "own.onnx", tmp_path / "bytes.onnx", iter(inputs))
     in_bytes = load_denoiser("cpu", name=str(tmp_path / "bytes"))
     in_bytes.denoise(sequence, DenoiseRequest((2,)), lambda: False, given.append)
     assert np.abs(given[1].pixels - given[0].pixels).max() < 0.3 * frames[2].std()

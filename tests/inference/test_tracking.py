@@ -20,7 +20,6 @@ from inference.benchmarks.tracking import (
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, simulate_run
 from inference.tracking.job import BATCH
-from inference.tracking.labelled import LabelledRun, sequence_of
 from inference.tracking.paths import (
     Candidates,
     find_candidates,
@@ -32,9 +31,10 @@ from inference.tracking.paths import (
 from inference.tracking.proposing import find_tip
 from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
 from inference.tracking.seen_frames import SeenFrames
-from inference.tracking.shards import STATES
 from inference.tracking.side_by_side import TrackCall
 from inference.tracking.tracker import load_tracker
+from inference.tracking.training.labelled import LabelledRun, sequence_of
+from inference.tracking.training.shards import STATES
 from inference.tracking.views import ViewGeometry, crop, normalise, shrink
 
 

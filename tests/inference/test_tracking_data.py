@@ -8,14 +8,14 @@ from safetensors.numpy import save_file
 
 from inference.benchmarks import peers
 from inference.benchmarks.tracking import both_ways
-from inference.tracking.augmentation import Look
-from inference.tracking.calibration import fit, gather, held_back_runs, write_confidence
 from inference.tracking.confidence import Evidence, features
-from inference.tracking.labelled import LabelledRun, read_labelled_runs
-from inference.tracking.prepare import prepare_drawn, prepare_real, prepare_simulated
-from inference.tracking.samples import VISIBLE, SampleOptions, draw_sample
-from inference.tracking.shards import STATES, ShardPool, read_shard
 from inference.tracking.tracker import load_tracker
+from inference.tracking.training.augmentation import Look
+from inference.tracking.training.calibration import fit, gather, held_back_runs, write_confidence
+from inference.tracking.training.labelled import LabelledRun, read_labelled_runs
+from inference.tracking.training.prepare import prepare_drawn, prepare_real, prepare_simulated
+from inference.tracking.training.samples import SampleOptions, draw_sample
+from inference.tracking.training.shards import STATES, VISIBLE, ShardPool, read_shard
 
 
 @pytest.fixture
@@ -48,12 +48,30 @@ def test_no_validation_patient_can_enter_supervised_training(shared_data, tmp_pa
     assert len(list(tmp_path.glob("*.npz"))) >= 1
 
 
+def names(folder):
+    return {path.stem for path in folder.glob("*.npz")}
+
+
 def test_real_shards_keep_labels_and_pretraining_runs_apart(shared_data, tmp_path):
     prepare_real(shared_data, tmp_path, 64)
-    unlabelled = [read_shard(path) for path in (tmp_path / "unlabelled").glob("*.npz")]
-    assert len(unlabelled) == 25
-    assert all((shard.states == STATES.index("unknown")).all() for shard in unlabelled)
-    assert len(list((tmp_path / "labelled").glob("*.npz"))) == 13
+    runs = {folder.name for folder in (shared_data / "angiodata").iterdir()}
+    validation = {path.stem for path in (shared_data / "labels" / "validation").glob("*.json")}
+    held_back = {name[:2] for name in validation}
+    assert names(tmp_path / "unlabelled") == {run for run in runs if run[:2] not in held_back}
+    labelled = {path.stem for path in (shared_data / "labels" / "training").glob("*.json")}
+    assert names(tmp_path / "labelled") == labelled
+    for path in (tmp_path / "unlabelled").glob("*.npz"):
+        assert (read_shard(path).states == STATES.index("unknown")).all()
+
+
+def test_no_frame_of_a_validation_patient_enters_a_shard(data, tmp_path):
+    for run in ("P1_C1", "P4_C2", "P9_C3", "P3_C1"):
+        folder = data / "angiodata" / run
+        folder.mkdir()
+        cv2.imwrite(str(folder / "frame_00000.jpg"), np.full((64, 64), 90, np.uint8))
+    prepare_real(data, tmp_path / "shards", 64)
+    assert names(tmp_path / "shards" / "unlabelled") == {"P2_C9", "P3_C1"}
+    assert names(tmp_path / "shards" / "labelled") == {"P2_C9"}
 
 
 def test_simulated_shards_hold_the_truth(tmp_path):

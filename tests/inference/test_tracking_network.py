@@ -9,13 +9,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 
-import inference.tracking
+import inference.tracking.training
 from inference.runtime import OnnxRunner, weights_path
-from inference.tracking import tracker
+from inference.tracking import search
 from inference.tracking.correlation import correlate, unit
-from inference.tracking.export import build_part, load_trained
-from inference.tracking.finetuning import Finetuning, decode_peak, heat_target, start_from
-from inference.tracking.matching import draw_pair, matching_loss
 from inference.tracking.network import (
     CELL,
     TEMPLATES,
@@ -25,7 +22,13 @@ from inference.tracking.network import (
     Stem,
     TrackerNetwork,
 )
-from inference.tracking.pretraining import (
+from inference.tracking.parts import build_part
+from inference.tracking.refiner import Refiner, RefinerOptions
+from inference.tracking.tracker import PARTS
+from inference.tracking.training.export import load_trained
+from inference.tracking.training.finetuning import Finetuning, decode_peak, heat_target, start_from
+from inference.tracking.training.matching import draw_pair, matching_loss
+from inference.tracking.training.pretraining import (
     MASKS,
     STEMS,
     Clips,
@@ -34,17 +37,23 @@ from inference.tracking.pretraining import (
     draw_mask,
     reconstruction_picture,
 )
-from inference.tracking.quantisation import calibration_inputs
-from inference.tracking.refiner import Refiner, RefinerOptions
-from inference.tracking.refining import Refining, draw_fine_sample
-from inference.tracking.samples import ABSENT, OCCLUDED, VISIBLE, SampleOptions, draw_sample
-from inference.tracking.shards import ShardPool, make_shard, read_shard, write_shard
-from inference.tracking.tracker import PARTS
+from inference.tracking.training.quantised_export import calibration_inputs
+from inference.tracking.training.refining import Refining, draw_fine_sample
+from inference.tracking.training.samples import SampleOptions, draw_sample
+from inference.tracking.training.shards import (
+    ABSENT,
+    OCCLUDED,
+    VISIBLE,
+    ShardPool,
+    make_shard,
+    read_shard,
+    write_shard,
+)
 from inference.training.loop import LoopOptions, averaged_state, read_options, train
 from inference.training.precision import mixed_precision
 
 SMALL = NetworkOptions(width=48, depth=2, heads=2, stem=(8, 8, 16), view=128, template=48)
-CONFIGS = Path(inference.tracking.__file__).parent / "configs"
+CONFIGS = Path(inference.tracking.training.__file__).parent / "configs"
 
 
 def small_inputs(clips=2, searches=3):
@@ -85,7 +94,7 @@ def test_each_size_comes_from_its_configuration(size):
 
 
 def test_the_cpu_path_agrees_with_the_network_on_what_it_shares():
-    assert (tracker.CELL, tracker.TEMPLATES) == (CELL, TEMPLATES)
+    assert (search.CELL, search.TEMPLATES) == (CELL, TEMPLATES)
 
 
 @pytest.mark.parametrize("side", [3, 13])

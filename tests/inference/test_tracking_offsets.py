@@ -5,10 +5,10 @@ import pytest
 
 from inference.benchmarks.tracking import track_all
 from inference.simulation import Scenario, simulate_run
-from inference.tracking.labelled import sequence_of
 from inference.tracking.offsets import LARGEST, Offsets
 from inference.tracking.requests import Anchor
 from inference.tracking.tracker import load_tracker
+from inference.tracking.training.labelled import sequence_of
 
 SAID = np.array([[100.0, 100.0], [110.0, 95.0], [104.0, 108.0]])
 

@@ -40,6 +40,7 @@ class CineView(PictureView):
     wheel_stepped(int) : frames to step, +1 a notch towards the user.
     window_drag_started(), window_dragged(float, float), window_drag_finished() :
         the right button was dragged; (dx, dy) in pixels since the last call, down is positive.
+    pressed() : a button went down; the gestures below belong to the frame shown then.
     point_clicked(float, float, Qt.KeyboardModifier) : a click on the picture.
     track_picked(str) : a click on the point of a track that is not selected.
     point_drag_started(str), point_dragged(str, float, float), point_dropped(str, float, float),
@@ -51,6 +52,7 @@ class CineView(PictureView):
     """
 
     wheel_stepped = Signal(int)
+    pressed = Signal()
     window_drag_started = Signal()
     window_dragged = Signal(float, float)
     window_drag_finished = Signal()
@@ -149,6 +151,7 @@ class CineView(PictureView):
         self._pressed_at = self._last_at = position
         self._gesture_button = event.button()
         self._held = None
+        self.pressed.emit()
         match event.button():
             case Qt.MouseButton.LeftButton if self._on_divider(position):
                 self._gesture = Gesture.DIVIDER

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.errors import UserError
+from app.outputs import whole_file
 from app.runs.run import Run
 from app.tracks.track import (
     TRACK_COLORS,
@@ -131,12 +131,8 @@ def points_in_order(track: Track) -> list[TrackPoint]:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that a failure leaves the old one as it was."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with whole_file(path) as draft:
         draft.write_text(text, "utf-8", newline="")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def read_text(path: Path) -> str:

@@ -290,8 +290,21 @@ def test_denoised_movie_and_pictures(folder, pictures, tmp_path):
 def test_a_folder_in_use_is_left_alone(folder, tmp_path, capsys):
     before = sorted(folder.iterdir())
     assert cli.main(["denoise", str(folder), "--output", str(folder)]) == 1
-    assert "not empty" in only_line(capsys)
+    assert "part of the run itself" in only_line(capsys)
     assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("spelling", ["stack.npy", "./stack.npy", "link.npy", "hard.npy"])
+def test_a_run_is_never_written_onto(tmp_path, capsys, spelling, monkeypatch):
+    stack = tmp_path / "stack.npy"
+    np.save(stack, np.zeros((3, 8, 9), np.uint8))
+    (tmp_path / "link.npy").symlink_to(stack)
+    (tmp_path / "hard.npy").hardlink_to(stack)
+    before = stack.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["denoise", str(stack), "--output", spelling]) == 1
+    assert "part of the run itself" in only_line(capsys)
+    assert stack.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["stack.npy", "movie.mp4", "denoised"])
@@ -300,7 +313,7 @@ def test_a_folder_in_use_is_left_alone(folder, tmp_path, capsys):
     [
         (KeyboardInterrupt(), 130, "Stopped."),
         (UserError("It broke."), 1, "It broke."),
-        (RuntimeError("bad\nnews"), 1, "This did not work (bad)"),
+        (RuntimeError("bad\nnews"), 1, "This did not work, by a fault"),
     ],
 )
 def test_what_is_broken_off_leaves_nothing(

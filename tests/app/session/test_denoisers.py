@@ -9,8 +9,8 @@ from pydicom import dcmread
 import inference.denoising.denoiser
 from app.cli import main as cli
 from app.session.denoisers import denoisers_folder, saved_denoisers
-from inference.denoising import adaptation
-from inference.denoising.adaptation import AdaptationError
+from inference.denoising.training import adaptation
+from inference.denoising.training.adaptation import AdaptationError
 
 
 class Learned:

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Frame = NDArray[np.float32]
+from inference.frames import FloatFrame
+
 Points = NDArray[np.floating]
 
 KINDS = {"wire": 0.45, "tube": 0.3, "marker": 0.12, "strut": 0.13}
@@ -40,8 +41,8 @@ class DrawnDevices:
         side and along the same stretch of it, share a number; 0 away from devices.
     """
 
-    attenuation: Frame
-    presence: Frame
+    attenuation: FloatFrame
+    presence: FloatFrame
     profile: NDArray[np.int64]
 
 
@@ -87,7 +88,7 @@ def draw_devices(rng: np.random.Generator, count: int, size: int) -> DrawnDevice
 
 def _profile_of(
     pieces: list[Points], size: int, thickness: int, softness: float, hollow: bool
-) -> Frame:
+) -> FloatFrame:
     """Draw one device with a height of about 1; a hollow one is lighter inside."""
     canvas = np.zeros((size, size), np.uint8)
     for piece in pieces:

@@ -1,6 +1,6 @@
 """Train the denoiser from noisy runs: step 1 the blind teacher, step 2 the student that ships.
 
-``python -m inference.denoising.training --step 1`` and then ``--step 2``. A training that was
+``python -m inference.denoising.training.train --step 1`` and then ``--step 2``. A training that was
 broken off goes on from its last checkpoint; ``--disable PART`` leaves a named part out, which is
 one line of the ablation; ``--run PATH`` (repeatable) adds runs of a group's own archive.
 """
@@ -22,9 +22,16 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from inference.denoising import losses
 from inference.denoising.networks import STUDENT_INPUTS, Msr2auNet, Student
-from inference.denoising.samples import BaseRun, Sample, draw_sample, halved, load_base, read_run
+from inference.denoising.training import losses
+from inference.denoising.training.samples import (
+    BaseRun,
+    Sample,
+    draw_sample,
+    halved,
+    load_base,
+    read_run,
+)
 from inference.simulation import Scenario, simulate_run
 from inference.training.loop import LoopOptions, read_options, task_weights, train
 
@@ -289,7 +296,7 @@ def train_step(
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m inference.denoising.training")
+    parser = argparse.ArgumentParser(prog="python -m inference.denoising.training.train")
     parser.add_argument("--step", type=int, choices=(1, 2), required=True)
     parser.add_argument("--config", default="student", help="name in configs/ or a TOML file")
     parser.add_argument("--run", type=Path, action="append", default=[], help="own noisy run")

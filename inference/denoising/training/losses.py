@@ -5,13 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from inference.denoising.networks import Msr2auNet
-
-Frame = NDArray[np.float32]
+from inference.frames import FloatFrame
 
 RECURSION_WEIGHT = 0.2
 MATRIX_SIZE_PX = 7
@@ -28,7 +26,7 @@ def feature_matching(network: Msr2auNet, output: Tensor, target: Tensor) -> Tens
     return functional.l1_loss(branches((output - level) / 8.0), wanted)
 
 
-def recursive_mean(frames: list[Frame]) -> Frame:
+def recursive_mean(frames: list[FloatFrame]) -> FloatFrame:
     """Recursive filter over motion-compensated neighbours, from both ends towards the centre.
 
     ``y0 = x0``, ``y_i = w x_i + (1 - w) y_(i-1)`` with w = 0.2, where each ``y_(i-1)`` is warped
@@ -50,7 +48,7 @@ def recursive_mean(frames: list[Frame]) -> Frame:
     return (means[0] * weights[0] + means[1] * weights[1]) / total
 
 
-def _warp(source: Frame, target: Frame) -> Frame:
+def _warp(source: FloatFrame, target: FloatFrame) -> FloatFrame:
     """Warp ``source`` onto ``target`` along the optical flow between their smoothed pictures."""
     smooth = [cv2.GaussianBlur(f, (0, 0), 1.5) for f in (target, source)]
     low = min(float(s.min()) for s in smooth)

@@ -19,12 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.denoising.drawing import DRAWN_SHARES, draw_devices, profile_numbers
 from inference.denoising.fusion import Gates, Neighbour
 from inference.denoising.noise import CORRELATION_REACH_PX, NoiseModel, estimate_noise
+from inference.denoising.training.drawing import DRAWN_SHARES, draw_devices, profile_numbers
+from inference.frames import FloatFrame
 from inference.simulation import DeviceTruth
-
-Frame = NDArray[np.float32]
 
 WINDOW_RADIUS = 6
 """Frames on either side of the centre that a sample can hold."""
@@ -62,14 +61,14 @@ class BaseRun:
 class Sample:
     """One patch; stabilised, so that the noise of ``frame`` has a deviation of about 1."""
 
-    frame: Frame  # (n, n)
-    mean: Frame  # (n, n)
-    variance: Frame  # (n / 2, n / 2)
+    frame: FloatFrame  # (n, n)
+    mean: FloatFrame  # (n, n)
+    variance: FloatFrame  # (n / 2, n / 2)
     correlation: float
-    target: Frame  # (n, n)
-    device: Frame  # (n, n), 1 on devices whose place is known
+    target: FloatFrame  # (n, n)
+    device: FloatFrame  # (n, n), 1 on devices whose place is known
     profile: NDArray[np.int64]  # (n, n), see `drawing.DrawnDevices`
-    window: Frame  # (5, n, n): frames t-2..t+2, aligned by whole pixels
+    window: FloatFrame  # (5, n, n): frames t-2..t+2, aligned by whole pixels
     exact: bool  # whether the target is (nearly) free of noise
 
 
@@ -124,7 +123,7 @@ def halved(run: BaseRun) -> BaseRun:
 
 def _correlated(
     rng: np.random.Generator, count: int, size: int, kernel: NDArray[np.float64]
-) -> Frame:
+) -> FloatFrame:
     """Draw unit Gaussian noise (count, size, size) with the autocorrelation of a small kernel."""
     pad = len(kernel) // 2
     white = rng.standard_normal((count, size + 2 * pad, size + 2 * pad), dtype=np.float32)
@@ -166,7 +165,7 @@ def _random_kernel(rng: np.random.Generator) -> NDArray[np.float64]:
 
 def _cut(
     rng: np.random.Generator, run: BaseRun, count: int, size: int
-) -> tuple[Frame, NDArray[np.int64], tuple[int, NDArray[np.int64]]]:
+) -> tuple[FloatFrame, NDArray[np.int64], tuple[int, NDArray[np.int64]]]:
     """Cut ``count`` frames with panning windows.
 
     Also their positions (x, y), whole pixels, and of the middle one the frame and the corner.
@@ -204,7 +203,7 @@ def _cut(
 
 def _own_device(
     run: BaseRun, frame: int, corner: NDArray[np.int64], size: int
-) -> tuple[Frame, NDArray[np.int64]]:
+) -> tuple[FloatFrame, NDArray[np.int64]]:
     """Return where a patch shows the run's own device, and its profile numbers."""
     assert run.device is not None
     # Frames may have been left out at the beginning.

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from inference.denoising.noise import estimate_noise
-from inference.denoising.samples import RECORRUPTION, BaseRun, Sample, draw_sample
+from inference.denoising.training.samples import RECORRUPTION, BaseRun, Sample, draw_sample
 from inference.frames import FrameSequence, ShouldStop
 from inference.runtime import weights_path
 
@@ -50,18 +50,12 @@ class AdaptedWeights:
     _network: Any
     _learned: BaseRun
 
-    @property
-    def is_better(self) -> bool:
-        """True where adapting paid."""
-        return self.error_after < self.error_before
-
     def save(self, path: Path) -> None:
         """Write ``path`` with the endings .safetensors and .onnx; load it by that path as name.
 
         The second is in 8 bits, as the shipped one is.
         """
-        from inference.denoising.export import write_student
-        from inference.denoising.quantisation import calibration_inputs
+        from inference.denoising.training.export import calibration_inputs, write_student
 
         write_student(self._network, path, calibration_inputs([self._learned]))
 
@@ -117,9 +111,9 @@ def adapt(
     import torch
     from safetensors.torch import load_file
 
-    from inference.denoising.export import read_metadata
     from inference.denoising.networks import ExportedStudent, student_from_metadata
-    from inference.denoising.training import StudentTask, adaptation_config, collate
+    from inference.denoising.training.export import read_metadata
+    from inference.denoising.training.train import StudentTask, adaptation_config, collate
     from inference.training.precision import mixed_precision
 
     shipped = weights_path("denoiser_student", ".safetensors")
@@ -152,7 +146,7 @@ def _error(network: Any, samples: list[Sample]) -> float:
     """Estimated squared error in noise variances: the targets' own noise is taken off."""
     import torch
 
-    from inference.denoising.training import collate
+    from inference.denoising.training.train import collate
 
     squares = []
     network.eval()

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from inference.tracking.augmentation import (
+from inference.tracking.network import TEMPLATES, TIMES
+from inference.tracking.training.augmentation import (
     Look,
     Point,
     draw_covered,
@@ -22,12 +23,9 @@ from inference.tracking.augmentation import (
     draw_table,
     draw_warp,
 )
-from inference.tracking.network import TEMPLATES, TIMES
-from inference.tracking.shards import STATES, Shard, ShardPool
+from inference.tracking.training.shards import ABSENT, OCCLUDED, VISIBLE, Shard, ShardPool
 from inference.tracking.views import MARGIN, ViewGeometry, crop, normalise, trimmed
 from inference.training.loop import worker_rank
-
-VISIBLE, OCCLUDED, ABSENT, UNKNOWN = range(len(STATES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ def draw_sample(shard: Shard, random: np.random.Generator, options: SampleOption
     chosen = choose_frames(shard, options.searches, random)
     if options.single_template:
         chosen = replace(chosen, templates=chosen.templates[:1] * TEMPLATES)
-    scene = Scene(shard, chosen, options.view, random)
+    scene = AugmentedFrames(shard, chosen, options.view, random)
     out = _empty_sample(options)
     start = chosen.templates[0]
     wander = random.normal(0.0, 15.0, 2) if random.random() < 0.3 else np.zeros(2)
@@ -146,7 +144,7 @@ def draw_sample(shard: Shard, random: np.random.Generator, options: SampleOption
     return out
 
 
-class Scene:
+class AugmentedFrames:
     """Some frames of a run, turned, lit and covered alike; each is made when it is asked for.
 
     Parameters

@@ -2,7 +2,7 @@ r"""The exported tracker in 8-bit integers, for CPUs.
 
 Run as
 
-    python -m inference.tracking.quantisation --weights checkpoints/tracker_tiny \
+    python -m inference.tracking.training.quantised_export --weights checkpoints/tracker_tiny \
         --output resources/weights
 
 What the networks see while they track some simulated runs sets the range of each value.
@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from inference.quantisation import Inputs, quantise
 from inference.runtime import Arrays, Network
 from inference.simulation import Scenario, simulate_run
-from inference.tracking.labelled import sequence_of
 from inference.tracking.requests import Anchor, TrackRequest
 from inference.tracking.tracker import PARTS, load_tracker
+from inference.tracking.training.labelled import sequence_of
+from inference.training.quantisation import Inputs, quantise
 
 CALIBRATION_SEED, RUNS, FRAMES = 860_000, 16, 8
 OPERATORS = {"_stem": ["Conv"], "": ["Conv", "MatMul", "Gemm"], "_refiner": ["Conv", "Gemm"]}

@@ -1,6 +1,6 @@
 """Train short with each part left out in turn, and compare: one command, one table.
 
-``python -m inference.denoising.ablation --config paper --steps 600``
+``python -m inference.denoising.training.ablation --config paper --steps 600``
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from inference.denoising.networks import Student
-from inference.denoising.samples import draw_sample
-from inference.denoising.training import (
+from inference.denoising.training.samples import draw_sample
+from inference.denoising.training.train import (
     CHECKPOINT_FOLDER,
     Config,
     config_path,
@@ -43,7 +43,7 @@ def variants(config: Config) -> dict[str, Config]:
 
 def main() -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m inference.denoising.ablation")
+    parser = argparse.ArgumentParser(prog="python -m inference.denoising.training.ablation")
     parser.add_argument("--config", default="paper")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--threads", type=int, default=1)

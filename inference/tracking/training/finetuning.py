@@ -2,7 +2,8 @@ r"""Teach the pretrained encoder to find a tip that it was shown on other frames
 
 Run as
 
-    python -m inference.tracking.finetuning --config inference/tracking/configs/tiny.toml \
+    python -m inference.tracking.training.finetuning \
+        --config inference/tracking/training/configs/tiny.toml \
         --real shards/labelled --simulated shards/simulated \
         --start checkpoints/tracker_tiny_pretraining --output checkpoints/tracker_tiny
 
@@ -27,7 +28,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from inference.tracking.network import CELL, NetworkOptions, Prediction, TrackerNetwork
-from inference.tracking.samples import ABSENT, OCCLUDED, SampleOptions, Samples, draw_sample
+from inference.tracking.training.samples import SampleOptions, Samples, draw_sample
+from inference.tracking.training.shards import ABSENT, OCCLUDED
 from inference.training.loop import LoopOptions, averaged_state, reached_step, read_options, train
 
 log = logging.getLogger(__name__)

@@ -18,9 +18,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.point_state import PointState
 from inference.tracking.views import ViewGeometry, shrink
 
-STATES = ("visible", "occluded", "absent", "unknown")
+STATES = (*PointState, "unknown")
+VISIBLE, OCCLUDED, ABSENT, UNKNOWN = range(len(STATES))
 JPEG_QUALITY = 95
 
 

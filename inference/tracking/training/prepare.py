@@ -1,13 +1,13 @@
 r"""Prepare shards of real runs, of simulated runs and of catheters drawn over real frames.
 
-    python -m inference.tracking.prepare real --data ../shared/data --output shards
-    python -m inference.tracking.prepare simulated --count 500 --output shards/simulated
-    python -m inference.tracking.prepare drawn --count 200 --data ../shared/data \
+    python -m inference.tracking.training.prepare real --data ../shared/data --output shards
+    python -m inference.tracking.training.prepare simulated --count 500 --output shards/simulated
+    python -m inference.tracking.training.prepare drawn --count 200 --data ../shared/data \
         --output shards/simulated
 
-``real`` writes ``labelled`` (hand labels of ``labels/training``) and ``unlabelled`` (all other
-runs of patients 1 to 5 and rubo/0002.DCM, without any label). ``drawn`` uses the frames of the
-patients whose labels are for training (2, 3 and 5) only.
+``real`` writes ``labelled`` (hand labels of ``labels/training``) and ``unlabelled`` (all runs of
+the same patients, without any label). All real frames, those that ``drawn`` draws over as well, are
+of the patients whose labels are for training (2, 3 and 5): the others' belong to validation.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.simulation import DeviceTruth, Scenario, draw_device_over, simulate_run
-from inference.tracking.labelled import read_dicom_frames, read_image_folder, read_labelled_runs
-from inference.tracking.shards import STATES, make_shard, write_shard
+from inference.tracking.training.labelled import read_image_folder, read_labelled_runs
+from inference.tracking.training.shards import STATES, UNKNOWN, VISIBLE, make_shard, write_shard
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +30,16 @@ TRAINING_PATIENTS = ("P2", "P3", "P5")
 
 
 def prepare_real(data: Path, output: Path, side: int) -> None:
-    """Write the labelled training runs, and all runs without labels for pretraining."""
+    """Write the labelled training runs, and all runs of their patients without labels."""
     for run in read_labelled_runs(data, "training"):
         shard = make_shard(run.frames, run.tips, run.states, None, real=True, side=side)
         write_shard(output / "labelled" / f"{run.name}.npz", shard)
-    folders = sorted((data / "angiodata").iterdir())
-    runs = [(folder.name, read_image_folder(folder)) for folder in folders]
-    runs.append(("R0002", read_dicom_frames(data / "rubo" / "0002.DCM")))
-    for name, frames in runs:
+    for folder in training_folders(data):
+        frames = read_image_folder(folder)
         tips = np.full((len(frames), 2), np.nan)
-        states = np.full(len(frames), STATES.index("unknown"), np.uint8)
+        states = np.full(len(frames), UNKNOWN, np.uint8)
         shard = make_shard(frames, tips, states, None, real=True, side=side)
-        write_shard(output / "unlabelled" / f"{name}.npz", shard)
+        write_shard(output / "unlabelled" / f"{folder.name}.npz", shard)
 
 
 def prepare_simulated(
@@ -74,7 +72,7 @@ def prepare_drawn(seeds: range, frames: int, data: Path, output: Path, side: int
 
 
 def training_folders(data: Path) -> list[Path]:
-    """Return the real runs whose labels may be learned from."""
+    """Return the real runs that may be learned from, labelled or not."""
     return sorted(f for f in (data / "angiodata").iterdir() if f.name[:2] in TRAINING_PATIENTS)
 
 
@@ -87,7 +85,7 @@ def _write_device(
     path: Path, frames: NDArray[np.generic], device: DeviceTruth, side: int, *, only: bool
 ) -> None:
     states = codes(device.state)
-    if (states == STATES.index("visible")).sum() < 3:
+    if (states == VISIBLE).sum() < 3:
         return
     body = device.mask(*frames.shape[1:]).astype(bool)
     shard = make_shard(frames, device.tip, states, body, real=False, only=only, side=side)

@@ -3,7 +3,8 @@ r"""FIMAE: masked pretraining of the encoder on unlabelled runs (arXiv 2405.0115
 Ten consecutive frames; on every other one a tube mask hides the same 75% of the patches, on the
 frames in between about 98% are hidden, so that the network has to interpolate them in time. Run as
 
-    python -m inference.tracking.pretraining --config inference/tracking/configs/tiny.toml \
+    python -m inference.tracking.training.pretraining \
+        --config inference/tracking/training/configs/tiny.toml \
         --shards shards --output checkpoints/tracker_tiny_pretraining
 """
 
@@ -24,9 +25,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from inference.tracking.matching import draw_pair, matching_loss
 from inference.tracking.network import FRAME_STEP, PATCH, Block, Encoder, NetworkOptions, positions
-from inference.tracking.shards import ShardPool
+from inference.tracking.training.matching import draw_pair, matching_loss
+from inference.tracking.training.shards import ShardPool
 from inference.tracking.views import normalise
 from inference.training.loop import LoopOptions, reached_step, read_options, train, worker_rank
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.frames import FrameSequence
-from inference.tracking.shards import STATES
+from inference.tracking.training.shards import STATES, UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +65,7 @@ def read_labelled_runs(data: Path, part: str) -> list[LabelledRun]:
             frames = read_dicom_frames(data / "rubo" / f"{path.stem[1:]}.DCM")
             frames = frames[: max(map(int, labels)) + 1]
         tips = np.full((len(frames), 2), np.nan)
-        states = np.full(len(frames), STATES.index("unknown"), np.uint8)
+        states = np.full(len(frames), UNKNOWN, np.uint8)
         for index, label in labels.items():
             tips[int(index)] = label["x"], label["y"]
             states[int(index)] = STATES.index(label["state"])

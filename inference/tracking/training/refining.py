@@ -2,7 +2,8 @@ r"""Teach the refiner to find a clicked spot again, to a fraction of a pixel.
 
 Run as
 
-    python -m inference.tracking.refining --config inference/tracking/configs/tiny.toml \
+    python -m inference.tracking.training.refining \
+        --config inference/tracking/training/configs/tiny.toml \
         --real shards/labelled --simulated shards/simulated --output checkpoints/refiner_tiny
 
 Loss: cross-entropy of the heatmap's softmax against a Gaussian as wide as the labels are sure.
@@ -18,11 +19,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from inference.tracking.finetuning import begin, read_arguments
 from inference.tracking.network import TEMPLATES, TIMES
 from inference.tracking.refiner import Refiner, RefinerOptions
-from inference.tracking.samples import ABSENT, OCCLUDED, Sample, Samples, Scene, choose_frames
-from inference.tracking.shards import Shard
+from inference.tracking.training.finetuning import begin, read_arguments
+from inference.tracking.training.samples import AugmentedFrames, Sample, Samples, choose_frames
+from inference.tracking.training.shards import ABSENT, OCCLUDED, Shard
 from inference.tracking.views import FINE_VIEW
 from inference.training.loop import LoopOptions, reached_step, read_options, train
 
@@ -45,7 +46,7 @@ def draw_fine_sample(shard: Shard, random: np.random.Generator, options: Refiner
         in pixels of the crops, ``states`` (S,) and ``real`` ().
     """
     chosen = choose_frames(shard, SEARCHES, random)
-    scene = Scene(shard, chosen, FINE_VIEW, random)
+    scene = AugmentedFrames(shard, chosen, FINE_VIEW, random)
     side = options.crop
     out: dict[str, NDArray[np.generic]] = {
         "templates": np.zeros((TEMPLATES, TIMES, side, side), np.float32),

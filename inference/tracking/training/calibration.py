@@ -3,7 +3,7 @@ r"""Calibrate the confidence on held-back simulated runs.
 Logistic regression of "within 5 pixels (at 512) of the tip" on what speaks for each point
 (`inference.tracking.confidence.Evidence`). Run as
 
-    python -m inference.tracking.calibration --weights resources/weights/tracker_tiny \
+    python -m inference.tracking.training.calibration --weights resources/weights/tracker_tiny \
         --data ../shared/data
 
 It is written into the weights file.
@@ -25,11 +25,11 @@ from scipy.optimize import minimize
 
 from inference.simulation import Scenario, draw_device_over, simulate_run
 from inference.tracking.confidence import features, probability
-from inference.tracking.labelled import LabelledRun, read_image_folder, sequence_of
-from inference.tracking.prepare import codes, training_folders
 from inference.tracking.requests import Anchor, TrackRequest
-from inference.tracking.shards import STATES
 from inference.tracking.tracker import Tracker, load_tracker
+from inference.tracking.training.labelled import LabelledRun, read_image_folder, sequence_of
+from inference.tracking.training.prepare import codes, training_folders
+from inference.tracking.training.shards import ABSENT, VISIBLE
 
 HELD_BACK_SEED = 800_000
 """First seed of the runs for calibration; training uses seeds below 100,000."""
@@ -54,7 +54,7 @@ def held_back_runs(count: int, data: Path | None) -> Iterator[LabelledRun]:
 
 def gather(tracker: Tracker, run: LabelledRun) -> tuple[list[NDArray[np.float64]], list[bool]]:
     """Track a run from its first visible tip; return features and whether each point is right."""
-    visible = np.flatnonzero(run.states == STATES.index("visible"))
+    visible = np.flatnonzero(run.states == VISIBLE)
     if not len(visible):
         return [], []
     first = int(visible[0])
@@ -64,7 +64,7 @@ def gather(tracker: Tracker, run: LabelledRun) -> tuple[list[NDArray[np.float64]
     points = {point.frame: point for told in job.run(lambda: False) for point in told}
     rows_of, right = [], []
     for frame, point in points.items():
-        if point.x is None or point.y is None or run.states[frame] == STATES.index("absent"):
+        if point.x is None or point.y is None or run.states[frame] == ABSENT:
             continue
         error = np.hypot(point.x - run.tips[frame, 0], point.y - run.tips[frame, 1])
         rows_of.append(features(job.evidence[frame]))

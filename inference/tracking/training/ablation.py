@@ -2,7 +2,7 @@ r"""What each part of the tracker's training is worth: the same short budget wit
 
 Run as
 
-    python -m inference.tracking.ablation --shards shards --data ../shared/data \
+    python -m inference.tracking.training.ablation --shards shards --data ../shared/data \
         --output checkpoints/ablation
 
 Each line is trained by itself, with three seeds where pretraining is judged, and scored on the same
@@ -29,15 +29,16 @@ from rich.table import Table
 from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
+from inference.point_state import PointState
 from inference.simulation import Scenario, simulate_run
-from inference.tracking.calibration import HELD_BACK_SEED
-from inference.tracking.finetuning import Finetuning, decode_peak, start_from
-from inference.tracking.labelled import read_labelled_runs
 from inference.tracking.network import NetworkOptions
-from inference.tracking.prepare import codes, prepare_simulated
-from inference.tracking.pretraining import Clips, Pretraining, PretrainingOptions
-from inference.tracking.samples import OCCLUDED, VISIBLE, SampleOptions, Samples, draw_sample
-from inference.tracking.shards import Shard, make_shard
+from inference.tracking.training.calibration import HELD_BACK_SEED
+from inference.tracking.training.finetuning import Finetuning, decode_peak, start_from
+from inference.tracking.training.labelled import read_labelled_runs
+from inference.tracking.training.prepare import codes, prepare_simulated
+from inference.tracking.training.pretraining import Clips, Pretraining, PretrainingOptions
+from inference.tracking.training.samples import SampleOptions, Samples, draw_sample
+from inference.tracking.training.shards import OCCLUDED, VISIBLE, Shard, make_shard
 from inference.training.loop import LoopOptions, read_options, train
 from inference.training.precision import mixed_precision
 
@@ -48,7 +49,7 @@ SEEDS = (1, 2, 3)
 PICTURE_PX = 2.0
 """Pixels at 512 of a view pixel."""
 KINDS = ("simulated", "real")
-STATE_CODES = {"visible": VISIBLE, "occluded": OCCLUDED}
+STATE_CODES = {PointState.VISIBLE: VISIBLE, PointState.OCCLUDED: OCCLUDED}
 SCORE = "score.json"
 
 

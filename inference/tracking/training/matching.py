@@ -16,10 +16,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference.tracking.augmentation import Look
 from inference.tracking.correlation import correlate, unit
 from inference.tracking.network import KERNELS, Stem
-from inference.tracking.shards import Shard
+from inference.tracking.training.augmentation import Look
+from inference.tracking.training.shards import Shard
 from inference.tracking.views import normalise
 
 PLACES = 8
