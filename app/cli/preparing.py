@@ -68,7 +68,7 @@ class Outcome:
 
 def may_teach(entry: CatalogEntry) -> bool:
     """Tell whether an entry of the archive may be an X-ray run long enough to learn from."""
-    return entry.modality in XRAY_KINDS and entry.frame_count >= LEAST_FRAMES
+    return entry.modality in XRAY_KINDS and (entry.frame_count or 0) >= LEAST_FRAMES
 
 
 def shard_name(entry: CatalogEntry, archive: Path) -> str:

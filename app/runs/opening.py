@@ -155,15 +155,20 @@ def frame_count(path: Path, kind: Kind) -> int | None:
     RunError
         If the file is damaged.
     """
+    count: Callable[[Path], int | None] = picture_frame_count
     match kind:
         case Kind.NUMPY:
-            from app.runs.stacks import numpy_frame_count as count
+            from app.runs.stacks import numpy_frame_count
+
+            count = numpy_frame_count
         case Kind.VOLUME:
-            from app.runs.volumes import volume_frame_count as count
+            from app.runs.volumes import volume_frame_count
+
+            count = volume_frame_count
         case Kind.VIDEO:
-            from app.runs.video import video_frame_count as count
-        case _:
-            count = picture_frame_count
+            from app.runs.video import video_frame_count
+
+            count = video_frame_count
     return count(path)
 
 
@@ -185,7 +190,7 @@ def _is_bare_dicom(head: bytes) -> bool:
 
 
 def _checked(run: Run) -> Run:
-    """Decode one frame, so that a run which opened can be shown; fit the grey range to the run.
+    """Decode one frame, so that a run which opened can be shown; fit a DICOM's grey range to it.
 
     Frames from all over it are read for that: the first one may be dark.
     """

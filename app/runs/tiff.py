@@ -227,8 +227,8 @@ def _seen(page: Any, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
     if page.photometric != _WHITE_IS_ZERO:
         return grey
     if grey.dtype.kind == "f":
-        return -grey
+        return np.asarray(np.negative(grey))
     if grey.dtype.kind == "i":
         return np.invert(grey)
     highest = (1 << min(_bits(page), 8 * grey.dtype.itemsize)) - 1
-    return np.asarray(grey.dtype.type(highest) - grey)
+    return np.asarray(np.subtract(highest, grey, dtype=grey.dtype))
