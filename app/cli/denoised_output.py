@@ -28,7 +28,7 @@ def denoised_output(path: Path, review: OpenRun, strength: float) -> AbstractCon
     Parameters
     ----------
     path : Path
-        ``.npy``: float32 (T, rows, columns) on the stored grey scale of the run. ``.mp4``: as the
+        ``.npy``: float32 (T, rows, columns) on the grey scale of the run's file. ``.mp4``: as the
         window would show it. Else a new folder of PNG pictures (TIFF for signed values) on the
         stored scale.
     strength : float
@@ -56,7 +56,7 @@ def _stack(path: Path, review: OpenRun, strength: float) -> Iterator[Write]:
         def write(frame: int, denoised: NDArray[np.float32]) -> None:
             # mapped anew for each frame: pages of a long-lived map would count as memory in use
             stack = np.lib.format.open_memmap(draft, mode="r+")
-            stack[frame] = _blended(review, frame, denoised, strength)
+            stack[frame] = run.grey.file_values(_blended(review, frame, denoised, strength))
 
         _make_stack(draft, shape)
         yield write

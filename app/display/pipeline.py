@@ -320,10 +320,7 @@ class DisplayPipeline:
     ) -> Greys:
         """Bring values to codes 0..65535 in one pass, then look the picture up."""
         low, scale = self._low, 1.0
-        if stored.dtype.kind == "f":
-            low, high = self._run.nominal_range
-            scale = (_CODES - 1) / (high - low)
-        elif denoised is not None:  # steps between the integers, so that no banding shows
+        if denoised is not None:  # steps between the integers, so that no banding shows
             scale = float(min(_MAX_SUBSTEPS, _CODES // (int(self.white) + 1)))
         table = self._table(voi, inverted, _CODES, scale, low)
         if denoised is not None and strength > 0.0:

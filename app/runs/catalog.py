@@ -20,7 +20,7 @@ from app.display.pipeline import DisplayPipeline
 from app.runs.catalog_entry import CatalogEntry
 from app.runs.files import log_unforeseen, opening_error, shown_name
 from app.runs.images import image_files, natural_key
-from app.runs.opening import Kind, kind_of, open_run
+from app.runs.opening import Kind, frame_count, kind_of, open_run
 from app.runs.run import RunError
 
 logger = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ def _file_entry(path: Path, *, listed_by_user: bool) -> CatalogEntry | None:
         from app.runs.dicom_catalog import dicom_entry
 
         return dicom_entry(path, listed_by_user=listed_by_user)
-    return CatalogEntry(path, shown_name(path), kind.value)
+    return CatalogEntry(path, shown_name(path), kind.value, frame_count(path, kind))
 
 
 def thumbnail(path: Path, size: int = 96) -> NDArray[np.uint8]:

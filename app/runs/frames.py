@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.runs.files import log_unforeseen
+from app.runs.guarded import read_frame
 from app.runs.run import Run, RunError
 
 logger = logging.getLogger(__name__)
@@ -207,20 +208,10 @@ class FrameCache:
     def _read(self, index: int) -> Frame | RunError:
         """Read a frame; whatever happens in its reader becomes that frame's error."""
         try:
-            frame = self._run.frames.read(index)
-            frame.setflags(write=False)
+            frame = read_frame(self._run.frames, index)
         except RunError as error:
-            logger.info("frame %d not decoded", index)
             return error
-        except MemoryError:
-            return RunError(tr("The memory is full; lower the frame memory in the settings."))
-        except Exception as error:  # noqa: BLE001 - a reader may fail in ways nobody foresaw
-            log_unforeseen(logger, f"decoding frame {index}", error)
-            return RunError(
-                tr("Frame {number} is damaged; copy or export the run again.").format(
-                    number=index + 1
-                )
-            )
+        frame.setflags(write=False)
         return frame
 
     def _keep(self, index: int, frame: Frame) -> None:
