@@ -186,12 +186,13 @@ class MainWindow(QMainWindow):
         self.play_bar.speed_picked.connect(playback.set_speed)
         timeline.frame_requested.connect(playback.seek)
         timeline.span_selected.connect(labelling.set_span)
+        timeline.span_dropped.connect(labelling.drop_span)
         timeline.track_picked.connect(labelling.select)
         self.ecg_strip.frame_requested.connect(playback.seek)
         self.motion_plot.frame_requested.connect(playback.seek)
         self.view.wheel_stepped.connect(playback.step)
-        self.view.pressed.connect(labelling.begin_gesture)
-        self.view.point_clicked.connect(lambda x, y, _: labelling.click(x, y))
+        self.view.point_clicked.connect(lambda frame, x, y, _: labelling.place(x, y, frame=frame))
+        self.view.blocked_click.connect(labelling.refuse_locked)
         self.view.point_drag_started.connect(lambda _: playback.pause())
         self.view.point_dropped.connect(labelling.drop)
         self.view.track_picked.connect(labelling.select)
@@ -373,7 +374,7 @@ class MainWindow(QMainWindow):
 
     def _show_empty(self) -> None:
         self.setWindowTitle("Fluorotrace")
-        self.view.set_frame(None)
+        self.view.clear_frame()
         self.view.set_message(
             "Drop an X-ray run here",
             "or open one with Ctrl+O; File, Open the built-in sample shows what can be done",

@@ -1,4 +1,4 @@
-"""Writing on the picture as on a cath-lab monitor: corners, name chips, scale bar, messages."""
+"""Writing on the picture as on a cath-lab monitor: corners, scale bar, messages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from widgets.theme import DARK
 
 HALO = QColor(0, 0, 0, 200)
 TEXT = QColor(DARK.text)
-CHIP = QColor(8, 11, 14, 205)
-WAITING = QColor(DARK.warning)
 SMALLEST_FONT_PX = 8
 MARGIN = 10.0
 
@@ -179,22 +177,6 @@ def clear_of(rect: QRectF, blocks: Iterable[CornerBlock], downwards: bool) -> QR
         else:
             moved.moveBottom(block.rect.top() - 6)
     return moved
-
-
-def chip_size(text: str, font: QFont) -> tuple[float, float]:
-    """Return (width, height) of a name chip."""
-    metrics = QFontMetricsF(font)
-    return metrics.horizontalAdvance(text) + metrics.height(), metrics.height() * 1.45
-
-
-def paint_chip(painter: QPainter, rect: QRectF, text: str, font: QFont, waiting: bool) -> None:
-    """Draw the name of a picture; amber where another stands in for it."""
-    painter.setPen(QPen(QColor(255, 255, 255, 40), 1))
-    painter.setBrush(CHIP)
-    painter.drawRoundedRect(rect, rect.height() / 2, rect.height() / 2)
-    painter.setFont(font)
-    painter.setPen(WAITING if waiting else TEXT)
-    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
 
 
 def scale_bar_mm(mm_per_px: float, zoom: float, widest_px: float) -> float:
