@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from gettext import gettext as tr
 from math import floor, log10
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -208,7 +209,8 @@ def paint_scale_bar(
     """Draw the scale bar at the bottom of ``area``, with its length and where it comes from."""
     length_mm = scale_bar_mm(mm_per_px, zoom, min(area.width() * 0.25, 180.0))
     length = length_mm / mm_per_px * zoom
-    label = f"{length_mm:g} mm · {text}" if text else f"{length_mm:g} mm"
+    label = tr("{length:g} mm").format(length=length_mm)
+    label = f"{label} · {text}" if text else label
     metrics = QFontMetricsF(font)
     width = max(length, metrics.horizontalAdvance(label))
     height = metrics.lineSpacing() + 10

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from gettext import gettext as tr
 
 import numpy as np
 import pyqtgraph as pg
@@ -59,7 +60,7 @@ class PictureView(pg.GraphicsView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, useOpenGL=False, background=PICTURE_SURROUND)
-        self.setAccessibleName("X-ray picture")
+        self.setAccessibleName(tr("X-ray picture"))
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
         self.setMinimumSize(160, 160)
         self.setAcceptDrops(False)  # files dropped here are the window's
@@ -113,6 +114,7 @@ class PictureView(pg.GraphicsView):
     def clear_frame(self) -> None:
         """Empty the view; zoom and place stay for a next picture of the same size."""
         self._pictures = None
+        self._pills_layout = ()
         self._refresh()
 
     def set_pixel_aspect(self, aspect: float) -> None:
@@ -187,6 +189,7 @@ class PictureView(pg.GraphicsView):
         self._tracks, self._overlay_visible = other._tracks, other._overlay_visible
         self._corners, self._corners_visible = dict(other._corners), other._corners_visible
         self._scale_bar = other._scale_bar
+        self._pills_layout, self._pills_top = other._pills_layout, other._pills_top
         self._refresh()
 
     # Zoom
