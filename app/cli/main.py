@@ -24,7 +24,6 @@ COMMANDS = {
     "denoise": denoise,
     "picture": picture,
     "adapt": adapt,
-    "picture": picture,
     "export": export,
     "prepare": prepare,
 }

@@ -44,9 +44,7 @@ def check_numbers(dtype: np.dtype[np.generic], name: str) -> None:
             tr("{name} holds complex numbers; save their size or one part.").format(name=name)
         )
     if dtype.kind not in "biuf":
-        raise RunError(
-            tr("{name} holds text, dates or records; save numbers.").format(name=name)
-        )
+        raise RunError(tr("{name} holds text, dates or records; save numbers.").format(name=name))
 
 
 def real_pixels(pixels: NDArray[np.generic]) -> NDArray[np.generic]:

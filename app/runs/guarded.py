@@ -22,9 +22,7 @@ def read_frame(source: FrameSource, index: int) -> NDArray[np.generic]:
         logger.info("frame %d not decoded", index)
         raise
     except MemoryError as error:
-        raise RunError(
-            tr("The memory is full; lower the frame memory in the settings.")
-        ) from error
+        raise RunError(tr("The memory is full; lower the frame memory in the settings.")) from error
     except Exception as error:
         log_unforeseen(logger, f"decoding frame {index}", error)
         raise RunError(

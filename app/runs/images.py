@@ -122,7 +122,7 @@ def _codestream_bits(data: bytes) -> int:
         while data[position + 1] == 0xFF:
             position += 1
         marker = data[position + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) or marker == 0xF7:
+        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
             return max(data[position + 4], 8)
         position += 2 + int(struct.unpack_from(">H", data, position + 2)[0])
 
@@ -147,9 +147,7 @@ def read_image(path: Path) -> NDArray[np.generic]:
         raise opening_error(path, error) from error
     header = read_header(data, name)
     sample_bytes = 1 if header.bits == 8 else 2
-    check_allowance(
-        header.rows * header.columns * header.samples * sample_bytes, len(data), name
-    )
+    check_allowance(header.rows * header.columns * header.samples * sample_bytes, len(data), name)
     try:
         pixels = to_grey(real_pixels(_decode(data)))
     except (CodestreamError, RuntimeError, ValueError, LookupError, struct.error) as error:
@@ -159,9 +157,7 @@ def read_image(path: Path) -> NDArray[np.generic]:
 
 
 def _damaged(name: str) -> RunError:
-    return RunError(
-        tr("{name} is a damaged picture; copy or export it again.").format(name=name)
-    )
+    return RunError(tr("{name} is a damaged picture; copy or export it again.").format(name=name))
 
 
 def _decode(data: bytes) -> NDArray[np.generic]:

@@ -120,9 +120,9 @@ def stack_shape(shape: tuple[int, ...], name: str, *, colour: bool = False) -> t
         )
     if longer[1] * longer[2] > MAX_FRAME_PIXELS or longer[0] > MAX_FRAMES:
         raise RunError(
-            tr("{name} declares {count} frames of {columns} x {rows} pixels; it is damaged.").format(
-                name=name, count=longer[0], columns=longer[2], rows=longer[1]
-            )
+            tr(
+                "{name} declares {count} frames of {columns} x {rows} pixels; it is damaged."
+            ).format(name=name, count=longer[0], columns=longer[2], rows=longer[1])
         )
     return (*longer, *samples)
 
@@ -134,9 +134,7 @@ def run_of_stack(
     name = shown_name(path)
     check_numbers(stack.dtype, name)
     shape = stack_shape(stack.shape, name, colour=colour)
-    return undescribed_run(
-        path, StackFrames(stack.reshape(shape), name), shape[0], spacing=spacing
-    )
+    return undescribed_run(path, StackFrames(stack.reshape(shape), name), shape[0], spacing=spacing)
 
 
 @dataclass(frozen=True, slots=True)

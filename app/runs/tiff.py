@@ -221,7 +221,7 @@ def _seen(page: Any, pixels: NDArray[np.generic]) -> NDArray[np.generic]:
         return np.ascontiguousarray(pixels[:, :, 0])  # luminance
     if page.photometric == _RGB and pixels.ndim == 2:
         return pixels
-    grey = to_grey(pixels) if page.photometric == _RGB or _YCBCR == page.photometric else pixels
+    grey = to_grey(pixels) if page.photometric == _RGB or page.photometric == _YCBCR else pixels
     if grey.ndim == 3:  # grey with alpha or other extra samples
         grey = np.ascontiguousarray(grey[:, :, 0])
     if page.photometric != _WHITE_IS_ZERO:

@@ -8,6 +8,7 @@ from its beginning.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import zlib
@@ -92,9 +93,7 @@ class _Decoder:
                 stream.disposition & Disposition.attached_pic
             ):
                 return stream
-        raise RunError(
-            tr("{name} holds no pictures; choose another file.").format(name=self.name)
-        )
+        raise RunError(tr("{name} holds no pictures; choose another file.").format(name=self.name))
 
     def frames(self) -> Iterator[Any]:
         """Yield the decoded frames; packets that cannot be decoded give none."""
@@ -410,7 +409,7 @@ def _decoded_index(path: Path, matrix: tuple[int, ...]) -> VideoIndex:
     finally:
         decoder.close()
     told = [stamp for stamp in stamps if stamp is not None]
-    increasing = all(a < b for a, b in zip(told, told[1:], strict=False))
+    increasing = all(a < b for a, b in itertools.pairwise(told))
     usable = tuple(told) if len(told) == len(stamps) and increasing else ()
     return VideoIndex(len(stamps), usable, tuple(keys), tuple(checks))
 

@@ -44,7 +44,6 @@ class Labelling(QObject):
         self._unsubscribe: Callable[[], None] = lambda: None
         self._selected: str | None = None
         self._span: tuple[int, int] | None = None
-        self._gesture_frame = 0  # on which the mouse was pressed
         self._progress: dict[str, tuple[int, int]] = {}  # frames done and asked, by request
         self._explicit_steps: set[int] = set()  # "track" was pressed: interpolated points give way
         self.locked = False
@@ -134,19 +133,11 @@ class Labelling(QObject):
 
     # points
 
-    def begin_gesture(self) -> None:
-        """Remember the frame: what the mouse does until it is let go belongs to it."""
-        self._gesture_frame = self._playback.frame
-
-    def drop(self, track_id: str, x: float, y: float) -> None:
-        """Put the point of a track that was dragged where it was let go."""
+    def drop(self, track_id: str, frame: int, x: float, y: float) -> None:
+        """Put the point of a track that was dragged on a frame where it was let go."""
         if self._review is not None and track_id in self._review.labels:
             self.select(track_id)
-            self.place(x, y, keep_state=True, frame=self._gesture_frame)
-
-    def click(self, x: float, y: float) -> None:
-        """Put the point of the chosen track on the frame that was clicked."""
-        self.place(x, y, frame=self._gesture_frame)
+            self.place(x, y, keep_state=True, frame=frame)
 
     def place(
         self, x: float, y: float, *, keep_state: bool = False, frame: int | None = None
@@ -321,9 +312,13 @@ class Labelling(QObject):
         if self.selected is None and self._review.labels.tracks:
             self.select(self._review.labels.tracks[-1].id)
 
+    def refuse_locked(self) -> None:
+        """Say why a gesture does nothing while the labels are locked."""
+        self.refused.emit(tr("The labels are locked; press K to unlock them."))
+
     def _may_edit(self) -> bool:
         if self.locked:
-            self.refused.emit("The labels are locked; press K to unlock them.")
+            self.refuse_locked()
         return not self.locked
 
     def _refuse_without_track(self) -> None:

@@ -79,6 +79,7 @@ class Library(QObject):
             if number == self._asked:
                 self._refuse(text)
 
+        self._list.set_opening(str(path))
         self.busy.emit(f"Opening {path.name}…")
         self._background.start(
             lambda _: open_labelled(path, settings, labels_folder), deliver, refuse
@@ -146,6 +147,7 @@ class Library(QObject):
             key=key,
             title=entry.title,
             study=entry.study_description,
+            study_id=entry.study_uid,
             series=entry.series_description,
             angles=angle_text(entry.primary_angle_deg, entry.secondary_angle_deg),
             frames=entry.frame_count,
@@ -158,8 +160,6 @@ class Library(QObject):
         )
         self._rows[key] = row
         self._list.put_row(row)
-        if key == self._current:
-            self._list.set_current(key)
         if not entry.error:
             self._background.start(
                 lambda task: None if task.cancelled else thumbnail(entry.path),
@@ -170,12 +170,12 @@ class Library(QObject):
 
     def _deliver(self, review: OpenRun) -> None:
         self.busy.emit("")
-        key = str(review.run.path)
-        if key in self._rows:
-            self._list.set_current(key)
+        self._list.set_opening(None)
+        self._list.set_current(str(review.run.path))
         self.opened.emit(review)
 
     def _refuse(self, text: str) -> None:
+        self._list.set_opening(None)
         self.busy.emit("")
         self.refused.emit(text)
 

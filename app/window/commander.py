@@ -233,7 +233,7 @@ class Commander:
     def lock_labels(self, on: bool) -> None:
         """Keep clicks and keys from changing labels."""
         self._window.labelling.locked = on
-        self._window.view.set_editable(not on)
+        self._window.view.set_locked(tr("The labels are locked; K unlocks them") if on else "")
 
     def cancel_tracking(self) -> None:
         """Stop tracking; in full screen, leave it first."""

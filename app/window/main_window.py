@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from gettext import gettext as tr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,12 +128,12 @@ class MainWindow(QMainWindow):
 
     def _make_widgets(self) -> None:
         self.view = CineView()
-        self.notices = NoticeBar()
+        self.notices = NoticeBar(self.view)
         self.play_bar = PlayBar()
         self.timeline = Timeline()
         self.ecg_strip = EcgStrip()
         self.run_list = RunList()
-        self.track_panel = TrackPanel([str(kind) for kind in TrackKind])
+        self.track_panel = TrackPanel({str(kind): tr(str(kind)) for kind in TrackKind})
         self.denoise_panel = DenoisePanel()
         self.motion_plot = MotionPlot()
         self.tool_bar = QToolBar("Tools")
@@ -147,7 +148,6 @@ class MainWindow(QMainWindow):
         column.addWidget(self.timeline)
         column.addWidget(self.play_bar)
         self.setCentralWidget(center)
-        self.notices.float_over(self.view)
         self.tool_bar.setMovable(False)
         self.tool_bar.setObjectName("tools")
         self.tool_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
@@ -187,12 +187,13 @@ class MainWindow(QMainWindow):
         self.play_bar.speed_picked.connect(playback.set_speed)
         timeline.frame_requested.connect(playback.seek)
         timeline.span_selected.connect(labelling.set_span)
+        timeline.span_dropped.connect(labelling.drop_span)
         timeline.track_picked.connect(labelling.select)
         self.ecg_strip.frame_requested.connect(playback.seek)
         self.motion_plot.frame_requested.connect(playback.seek)
         self.view.wheel_stepped.connect(playback.step)
-        self.view.pressed.connect(labelling.begin_gesture)
-        self.view.point_clicked.connect(lambda x, y, _: labelling.click(x, y))
+        self.view.point_clicked.connect(lambda frame, x, y, _: labelling.place(x, y, frame=frame))
+        self.view.blocked_click.connect(labelling.refuse_locked)
         self.view.point_drag_started.connect(lambda _: playback.pause())
         self.view.point_dropped.connect(labelling.drop)
         self.view.track_picked.connect(labelling.select)
@@ -217,7 +218,7 @@ class MainWindow(QMainWindow):
         denoise.cancel_requested.connect(lambda: self.denoising.set_wanted(False))
         self.denoising.progress_changed.connect(denoise.set_progress)
         self.denoising.found_clean.connect(
-            lambda clean: denoise.set_available(True, TOO_CLEAN if clean else "")
+            lambda clean: denoise.set_note(TOO_CLEAN if clean else "")
         )
         self.worker.device_changed.connect(lambda device: denoise.set_device(DEVICE_WORDS[device]))
         self.worker.failed.connect(lambda _, text: self.say(text, Severity.ERROR))
@@ -225,6 +226,7 @@ class MainWindow(QMainWindow):
         self.library.opened.connect(self.set_review)
         self.library.refused.connect(self.say_error)
         self.library.busy.connect(self.run_list.set_status)
+        self.run_list.keys_released.connect(self.view.setFocus)
         self.notices.action_requested.connect(lambda notice: self.run_command(notice.command))
 
     # the run
@@ -386,7 +388,8 @@ class MainWindow(QMainWindow):
 
     def _show_empty(self) -> None:
         self.setWindowTitle("Fluorotrace")
-        self.view.set_frame(None)
+        self.run_list.set_current(None)
+        self.view.clear_frame()
         self.view.set_message(
             "Drop an X-ray run here",
             "or open one with Ctrl+O; File, Open the built-in sample shows what can be done",
@@ -416,9 +419,12 @@ class MainWindow(QMainWindow):
 
     def _show_usable(self) -> None:
         """Offer what can be done: without a run, little."""
-        for command in COMMANDS:
-            usable = self.review is not None or not command.needs_run
-            self.actions_by_name[command.name].setEnabled(usable)
+        usable = {c.name for c in COMMANDS if self.review is not None or not c.needs_run}
+        for name, action in self.actions_by_name.items():
+            action.setEnabled(name in usable)
+        plays = self.review is not None and self.review.run.frame_count > 1
+        self.play_bar.set_usable(usable if plays else ())
+        self.denoise_panel.set_usable(usable)
         self._show_history()
 
     def _show_history(self) -> None:

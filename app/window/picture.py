@@ -72,13 +72,13 @@ class Picture(QObject):
         self._review = review
         self._hidden_tracks.clear()
         if review is None:
-            self._view.set_frame(None)
+            self._view.clear_frame()
             return
         self._settings = review.display.default_settings()
         key = review.key
         review.cache.on_decoded = lambda index: self._decoded.emit(key, index)
         self._view.set_message("")
-        self._view.set_frame(None)
+        self._view.clear_frame()
         self._view.set_pixel_aspect(review.run.pixel_aspect_ratio)
         self.settings_changed.emit()
 
@@ -206,7 +206,7 @@ class Picture(QObject):
             return
         self._view.set_message("")
         self._view.set_names(self._names())
-        self._view.set_frame(pictures)
+        self._view.set_frame(pictures, frame)
         self.draw_tracks()
         self.draw_corners()
         self.frame_shown.emit(frame)
@@ -270,7 +270,7 @@ class Picture(QObject):
 
     def _tell(self, error: RunError | None) -> None:
         if error is not None:
-            self._view.set_frame(None)
+            self._view.clear_frame()
             self._view.set_message("This frame cannot be shown", str(error), MessageKind.ERROR)
 
     def _pictures(self, review: OpenRun, stored: NDArray[np.generic], frame: int) -> FramePictures:

@@ -90,9 +90,7 @@ def test_a_file_that_is_cut_off_keeps_its_whole_frames(write_run):
 @pytest.mark.parametrize("declared", [None, 1, 4, 6, 9])
 @pytest.mark.parametrize("table", ["basic", "none", "short", "extended"])
 @pytest.mark.parametrize("fragments", [1, 3])
-def test_number_of_frames_of_compressed_files(
-    tmp_path, make_dataset, declared, table, fragments
-):
+def test_number_of_frames_of_compressed_files(tmp_path, make_dataset, declared, table, fragments):
     streams = [jpeg_ls(frame) for frame in PIXELS]
     dataset = make_dataset(PIXELS, NumberOfFrames=declared)
     dataset.file_meta.TransferSyntaxUID = JPEGLSLossless

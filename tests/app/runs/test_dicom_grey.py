@@ -8,9 +8,9 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    JPEG2000,
     DigitalXRayImageStorageForPresentation,
     EnhancedXAImageStorage,
-    JPEG2000,
     JPEG2000Lossless,
     JPEGExtended12Bit,
     SecondaryCaptureImageStorage,

@@ -149,12 +149,15 @@ def test_times(write_series, attributes, source, step_ms):
     run.frames.close()
     count = len(attributes)
     np.testing.assert_allclose(run.frame_times_ms, np.arange(count) * step_ms, atol=1e-3)
-    assert run.timing_source is {
-        "clock": TimingSource.PER_FRAME,
-        "frame time": TimingSource.FRAME_TIME,
-        "cine rate": TimingSource.CINE_RATE,
-        "none": TimingSource.ASSUMED,
-    }[source]
+    assert (
+        run.timing_source
+        is {
+            "clock": TimingSource.PER_FRAME,
+            "frame time": TimingSource.FRAME_TIME,
+            "cine rate": TimingSource.CINE_RATE,
+            "none": TimingSource.ASSUMED,
+        }[source]
+    )
     if source == "none":
         assert any("one by one" in note for note in run.notes)
 
@@ -172,14 +175,16 @@ def test_windows_and_angles_of_each_file(write_series):
     folder, _ = write_series(attributes)
     run = open_run(folder)
     display = DisplayPipeline(run)
-    pictures = [display.render(run.frames.read(k), DisplaySettings(), frame_index=k) for k in (0, 2)]
+    pictures = [
+        display.render(run.frames.read(k), DisplaySettings(), frame_index=k) for k in (0, 2)
+    ]
     run.frames.close()
     np.testing.assert_array_equal(*pictures)  # pixels and window move together
     assert run.primary_angles_deg.tolist() == [0, 10, 20]
 
 
 def test_without_a_window_all_files_tell(write_series):
-    folder, paths = write_series(numbered(3))
+    folder, _paths = write_series(numbered(3))
     run = open_run(folder)
     run.frames.close()
     assert run.nominal_range == (0, RAMP.max() + 2)
