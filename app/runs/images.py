@@ -22,6 +22,7 @@ from app.runs.codestreams import (
     decode_jpeg,
     decode_jpeg_2000,
     decode_jpeg_ls,
+    is_jpeg_ls,
 )
 from app.runs.files import open_regular, opening_error, shown_name
 from app.runs.greys import real_pixels, to_grey
@@ -39,7 +40,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _BMP = b"BM"
 _JPEG_2000 = (b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
-_JPEG_LS_FRAME = b"\xff\xf7"
 _HEADER_BYTES = 1 << 17
 """Enough for the size of any picture; an Exif block before it holds up to 64 KiB."""
 
@@ -169,7 +169,7 @@ def _decode(data: bytes) -> NDArray[np.generic]:
         return _decode_bmp(data)
     if not data.startswith(_JPEG):
         return decode_jpeg_2000(data)
-    if _JPEG_LS_FRAME in data[:512] and codestream_size(data).lossless_jpeg:
+    if is_jpeg_ls(data):
         return decode_jpeg_ls(data)
     pixels = decode_jpeg(data)
     if pixels.ndim == 3 and pixels.shape[2] == 4:  # inks, stored inverted as Adobe does

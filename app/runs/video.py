@@ -229,9 +229,9 @@ class VideoFrames:
                 self._position = at
                 return None
             pixels = grey_frame(frame, self._matrix)
-            if not self._counted and self._index.checks and at == index:
-                if _check_sum(pixels) != self._index.checks[at]:
-                    return None
+            checked = not self._counted and self._index.checks and at == index
+            if checked and _check_sum(pixels) != self._index.checks[at]:
+                return None
             self._position = at
             if at == index or self._counted:
                 self._recent[at] = pixels

@@ -54,8 +54,8 @@ class NoticeBar(QFrame):
     """Shows notices one at a time; hidden while there is none.
 
     It lies over the lower edge of its host, moves nothing when it comes and goes, and lets clicks
-    through to what is below, except on its buttons. Only infos go by themselves; warnings and errors wait to be
-    dismissed.
+    through to what is below, except on its buttons. Only infos go by themselves; warnings and
+    errors wait to be dismissed.
 
     Parameters
     ----------

@@ -264,7 +264,7 @@ def test_odd_frames_in_big_endian_words(
 def test_more_frames_than_can_be_handled_are_refused_at_once(write_run, monkeypatch):
     monkeypatch.setattr(allowance, "MAX_FRAMES", 5)
     path = write_run(PIXELS, name="long.dcm")
-    with pytest.raises(RunError, match="long.dcm holds 6 frames"):
+    with pytest.raises(RunError, match=r"long\.dcm holds 6 frames"):
         open_run(path)
     (entry,) = scan(path)
     assert "holds 6 frames" in entry.error

@@ -1,4 +1,4 @@
-"""The greys that a DICOM file asks for, on the screen: windows, LUTs, padding, overshoot, colour."""
+"""The greys that a DICOM file asks for: windows, LUTs, padding, overshoot, colour."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.tag import Tag
+from pydicom.uid import SecondaryCaptureImageStorage
 
 from app.runs.opening import open_run
 from app.runs.run import SpacingSource, TimingSource, VoiFunction
