@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+FloatFrame = NDArray[np.float32]
+"""One frame in the making, (rows, columns)."""
 ShouldStop = Callable[[], bool]
 """Asked between pieces of work (at least every 100 ms); True means give up at once."""
 

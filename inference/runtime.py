@@ -7,7 +7,7 @@ halved, and at last the CPU takes over; both are told to the caller in a sentenc
 
 from __future__ import annotations
 
-import ctypes.util
+import ctypes
 import logging
 import os
 import platform
@@ -27,6 +27,10 @@ BuildModule = Callable[[Mapping[str, str]], Any]
 """Makes the ``torch.nn.Module`` that a weights file's metadata describes."""
 Warn = Callable[[str], None]
 """Receives a sentence that the user should see."""
+
+
+M_ARENA_MAX, ARENAS = -8, 2
+"""In glibc's malloc.h: how many pools of memory the threads of this process share."""
 
 
 class DeviceMemoryError(RuntimeError):
@@ -68,8 +72,7 @@ def choose_device(preferred: str = "auto") -> str:
 def _is_usable(device: str) -> bool:
     # Importing torch takes seconds, so it is asked only where the machine may have such a device.
     if device == "cuda":
-        library = "nvcuda" if sys.platform == "win32" else "cuda"
-        if sys.platform == "darwin" or ctypes.util.find_library(library) is None:
+        if not _has_library("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"):
             return False
     elif sys.platform != "darwin" or platform.machine() != "arm64":
         return False
@@ -79,6 +82,18 @@ def _is_usable(device: str) -> bool:
         return False
     usable = torch.cuda.is_available() if device == "cuda" else torch.backends.mps.is_available()
     return bool(usable)
+
+
+def _has_library(name: str) -> bool:
+    """Tell whether the system has a library: the driver of a GPU.
+
+    Asked of the loader itself: `ctypes.util.find_library` starts a compiler where there is one.
+    """
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
 
 
 def weights_path(name: str, suffix: str) -> Path:
@@ -219,6 +234,7 @@ def load_network(
     """
     from safetensors import safe_open
 
+    _share_memory_pools()
     chosen = choose_device(device)
     with safe_open(weights_path(name, ".safetensors"), framework="np") as file:
         metadata = file.metadata() or {}
@@ -234,6 +250,18 @@ def load_network(
         (warn or log.warning)(f"The {chosen} device has too little memory: going on with the CPU.")
         runner = on_cpu()
     return Network(runner, on_cpu, metadata, warn)
+
+
+def _share_memory_pools() -> None:
+    """Have all threads take memory from the same pools (glibc).
+
+    With one for each thread, as it is by default, arrays that live for one frame leave 100 MB of
+    holes behind in the many pools.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:
+            mallopt(M_ARENA_MAX, ARENAS)
 
 
 class OnnxRunner:

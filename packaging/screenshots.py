@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
 
-from app.session.settings import Settings
+from app.session.settings import Settings, SettingsKeeper
 from app.window.application import make_application
 from app.window.demo import demo_click
 from app.window.main_window import MainWindow
@@ -48,7 +48,7 @@ def main() -> None:
     """Open the sample, track its tip, denoise it, and save the pictures."""
     app = make_application()
     with tempfile.TemporaryDirectory() as folder:
-        window = MainWindow(Settings(project_folder=folder))
+        window = MainWindow(SettingsKeeper(Settings(), project_folder=folder))
         window.resize(1440, 900)
         window.show()
         window.library.open_paths([resource_path("sample", "demo.dcm")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gettext import gettext as tr
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
@@ -76,7 +78,8 @@ class CommandButton(QToolButton):
         for long, short in SHORT_KEYS:
             self._short_key = self._short_key.replace(long, short)
         self._key = key
-        self.setToolTip(f"{self._description} ({key})" if key else self._description)
+        tip = tr("{meaning} ({key})") if key else "{meaning}"
+        self.setToolTip(tip.format(meaning=self._description, key=key))
         self.updateGeometry()
         self.update()
 

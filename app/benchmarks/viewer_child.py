@@ -7,16 +7,21 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 
-from app.session.settings import Settings
+from app.benchmarks.denoised_passes import Pass
+from app.session.settings import Settings, SettingsKeeper
 from app.window.application import make_application
 from app.window.main_window import MainWindow
 from widgets.picture.compare import ViewMode
 
 POLL_MS = 10
 GIVE_UP_S = 300.0
+BEFORE_PLAYING_MS = 500
+MOST_LOOPS = 2
+"""Loops that are played at once; after a rest, in which all is denoised, one more follows."""
 
 
 def process_age_ms() -> float:
@@ -61,16 +66,81 @@ class PaintWatch(QObject):
         return False
 
 
+class Passes(QObject):
+    """Plays a run loop by loop and notes which of the frames shown were denoised.
+
+    Signals
+    -------
+    ended() : the last loop has been played.
+    """
+
+    ended = Signal()
+
+    def __init__(self, window: MainWindow, loop_s: float) -> None:
+        super().__init__()
+        self._window, self._loop_s = window, loop_s
+        self.passes: list[Pass] = []
+        self.dropped = 0
+        self._rested = False
+        self.all_denoised_s: float | None = None
+        self._begun_s = time.perf_counter()
+        self._poll = QTimer(self)
+        self._poll.setInterval(POLL_MS)
+        self._poll.timeout.connect(self._wait_for_all)
+        window.picture.frame_shown.connect(self._note)
+
+    def start(self) -> None:
+        """Play the first loops, one straight after the other."""
+        self._window.playback.play()
+        self._begin_loop()
+
+    def _begin_loop(self) -> None:
+        count = len(self._window.denoising.ready())
+        self.passes.append(Pass(count, time.perf_counter()))
+        self._ready_before = int(self._window.denoising.ready().sum())
+        QTimer.singleShot(int(1000 * self._loop_s), self, self._end_loop)
+
+    def _end_loop(self) -> None:
+        loop = self.passes[-1]
+        loop.ended_s = time.perf_counter()
+        loop.computed = int(self._window.denoising.ready().sum()) - self._ready_before
+        if self._rested:
+            self.dropped += self._window.playback.dropped
+            self.ended.emit()
+        elif len(self.passes) < MOST_LOOPS:
+            self._begin_loop()
+        else:
+            self.dropped = self._window.playback.dropped
+            self._window.playback.pause()
+            self._poll.start()
+
+    def _wait_for_all(self) -> None:
+        now_s = time.perf_counter()
+        done = bool(self._window.denoising.ready().all())
+        if done or now_s - self._begun_s > GIVE_UP_S:
+            self._poll.stop()
+            self.all_denoised_s = now_s - self._begun_s if done else None
+            self._rested = True
+            self._window.playback.play()
+            self._begin_loop()
+
+    def _note(self, frame: int) -> None:
+        if self.passes and self._window.playback.playing:
+            denoised = bool(self._window.denoising.ready()[frame])
+            self.passes[-1].shown.append((time.perf_counter(), denoised))
+
+
 def main(path: Path, play_s: float, denoise: bool) -> None:
     """Open ``path``, wait for all frames, play for ``play_s`` seconds, and tell the figures."""
-    figures: dict[str, float | int | None] = {}
+    figures: dict[str, Any] = {}
     app = make_application()
-    window = MainWindow(Settings(project_folder="/tmp"))
+    window = MainWindow(SettingsKeeper(Settings(), project_folder="/tmp"))
     window.resize(1440, 900)
     window.show()
     app.processEvents()
     figures["window_ms"] = process_age_ms()
     watch = PaintWatch(window)
+    passes = Passes(window, play_s)
     begun = time.perf_counter()
 
     def since_ms() -> float:
@@ -91,13 +161,15 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
             app.exit(1)
 
     def start_playing() -> None:
-        if denoise:
-            window.picture.set_mode(ViewMode.DENOISED)
         if play_s <= 0:
             finish()
-            return
-        QTimer.singleShot(500, window.playback.play)
-        QTimer.singleShot(int(500 + play_s * 1000), finish)
+        elif denoise:
+            window.picture.set_mode(ViewMode.DENOISED)
+            passes.ended.connect(finish)
+            QTimer.singleShot(BEFORE_PLAYING_MS, passes.start)
+        else:
+            QTimer.singleShot(BEFORE_PLAYING_MS, window.playback.play)
+            QTimer.singleShot(int(BEFORE_PLAYING_MS + play_s * 1000), finish)
 
     def finish() -> None:
         late = sorted(watch.lateness_ms)
@@ -105,8 +177,9 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
             figures["shown"] = len(late)
             figures["late_median_ms"] = late[len(late) // 2]
             figures["late_p99_ms"] = late[int(len(late) * 0.99)]
-        figures["dropped"] = window.playback.dropped
-        figures["denoised_frames"] = int(window.denoising.ready().sum())
+        figures["dropped"] = passes.dropped if denoise else window.playback.dropped
+        figures["passes"] = [loop.figures() for loop in passes.passes]
+        figures["all_denoised_s"] = passes.all_denoised_s
         figures["peak_mb"] = peak_memory_mb()
         window.close()
         app.quit()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -14,10 +13,11 @@ import tifffile
 from numpy.typing import NDArray
 
 from app.display.pipeline import DisplaySettings
-from app.errors import UserError
+from app.outputs import whole_file, whole_folder
 from app.session.movie_writer import MovieWriter
 from app.session.open_run import OpenRun
 
+CHUNK_BYTES = 1 << 22
 Write = Callable[[int, NDArray[np.float32]], None]
 """``write(frame, denoised)``: frames in order, (rows, columns) on the stored grey scale."""
 
@@ -28,7 +28,7 @@ def denoised_output(path: Path, review: OpenRun, strength: float) -> AbstractCon
     Parameters
     ----------
     path : Path
-        ``.npy``: float32 (T, rows, columns) on the stored grey scale of the run. ``.mp4``: as the
+        ``.npy``: float32 (T, rows, columns) on the grey scale of the run's file. ``.mp4``: as the
         window would show it. Else a new folder of PNG pictures (TIFF for signed values) on the
         stored scale.
     strength : float
@@ -49,20 +49,33 @@ def _blended(
 
 @contextmanager
 def _stack(path: Path, review: OpenRun, strength: float) -> Iterator[Write]:
-    run, draft = review.run, _draft(path)
+    run = review.run
     shape = (run.frame_count, run.rows, run.columns)
+    with whole_file(path) as draft:
 
-    def write(frame: int, denoised: NDArray[np.float32]) -> None:
-        # mapped anew for each frame: pages of a long-lived map would count as memory in use
-        stack = np.lib.format.open_memmap(draft, mode="r+")
-        stack[frame] = _blended(review, frame, denoised, strength)
+        def write(frame: int, denoised: NDArray[np.float32]) -> None:
+            # mapped anew for each frame: pages of a long-lived map would count as memory in use
+            stack = np.lib.format.open_memmap(draft, mode="r+")
+            stack[frame] = run.grey.file_values(_blended(review, frame, denoised, strength))
 
-    try:
-        np.lib.format.open_memmap(draft, mode="w+", dtype=np.float32, shape=shape)
+        _make_stack(draft, shape)
         yield write
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+
+
+def _make_stack(path: Path, shape: tuple[int, ...]) -> None:
+    """Make a float32 stack of zeros, and take its place on the disk.
+
+    A mapped file grows as it is written, and a full disk would then end the process (SIGBUS).
+    """
+    np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    with path.open("r+b") as file:
+        size = path.stat().st_size
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            for start in range(0, size, CHUNK_BYTES):
+                file.seek(start)
+                file.write(file.read(min(CHUNK_BYTES, size - start)))
 
 
 @contextmanager
@@ -80,32 +93,20 @@ def _movie(path: Path, review: OpenRun, strength: float) -> Iterator[Write]:
 
 @contextmanager
 def _folder(path: Path, review: OpenRun, strength: float) -> Iterator[Write]:
-    if path.exists() and any(path.iterdir()):
-        raise UserError(f"The folder {path} is not empty; name a new one.")
-    grey, draft = review.run.grey, _draft(path)
+    grey = review.run.grey
     low, high = (-(1 << grey.bits_stored - 1), (1 << grey.bits_stored - 1) - 1)
     if not grey.signed:
         low, high = 0, (1 << grey.bits_stored) - 1
     kind = np.int16 if grey.signed else np.uint8 if high < 256 else np.uint16
+    with whole_folder(path) as draft:
 
-    def write(frame: int, denoised: NDArray[np.float32]) -> None:
-        values = _blended(review, frame, denoised, strength)
-        pixels = np.clip(np.rint(values), low, high).astype(kind)
-        name = draft / f"frame_{frame:06d}"
-        if grey.signed:
-            tifffile.imwrite(name.with_suffix(".tif"), pixels)
-        else:
-            name.with_suffix(".png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
+        def write(frame: int, denoised: NDArray[np.float32]) -> None:
+            values = _blended(review, frame, denoised, strength)
+            pixels = np.clip(np.rint(values), low, high).astype(kind)
+            name = draft / f"frame_{frame:06d}"
+            if grey.signed:
+                tifffile.imwrite(name.with_suffix(".tif"), pixels)
+            else:
+                name.with_suffix(".png").write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
 
-    draft.mkdir()
-    try:
         yield write
-        if path.exists():
-            path.rmdir()
-        draft.rename(path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-
-def _draft(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from app.display.pipeline import DisplayPipeline
 from app.errors import UserError, sentence
+from app.log import start_log
 from app.runs.catalog import CatalogEntry
 from app.runs.opening import open_run
 from app.runs.run import Run
@@ -32,7 +33,7 @@ from app.tracks.identity import SUFFIX
 from app.tracks.store import saved_labels
 from app.tracks.track import Track, TrackKind
 from inference.frames import FrameSequence
-from inference.tracking.shards import STATES, make_shard, write_shard
+from inference.tracking.training.shards import STATES, make_shard, write_shard
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Outcome:
 
 def may_teach(entry: CatalogEntry) -> bool:
     """Tell whether an entry of the archive may be an X-ray run long enough to learn from."""
-    return entry.modality in XRAY_KINDS and entry.frame_count >= LEAST_FRAMES
+    return entry.modality in XRAY_KINDS and (entry.frame_count or 0) >= LEAST_FRAMES
 
 
 def shard_name(entry: CatalogEntry, archive: Path) -> str:
@@ -228,3 +229,4 @@ def _begin() -> None:
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger().addHandler(logging.NullHandler())
+    start_log()

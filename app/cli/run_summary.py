@@ -1,4 +1,7 @@
-"""What was read of a run, for the command line; nothing that names the patient."""
+"""What was read of a run, for the command line; what may name the patient stands apart.
+
+Names stand in descriptions and in the names of files and folders as well, so these do too.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,11 @@ def summary(run: Run) -> dict[str, Any]:
     """Return the facts of a run by name, ready for JSON."""
     gaps = np.diff(run.frame_times_ms)
     return {
-        "path": str(run.path),
         "modality": run.modality,
         "manufacturer": run.manufacturer,
         "scanner_model": run.scanner_model,
         "sop_instance_uid": run.sop_instance_uid,
         "study_date": run.study_date.isoformat() if run.study_date else None,
-        "study_description": run.study_description,
-        "series_description": run.series_description,
         "frames": run.frame_count,
         "rows": run.rows,
         "columns": run.columns,
@@ -47,13 +47,33 @@ def summary(run: Run) -> dict[str, Any]:
             f"{mask.operation}, mask frames {[frame + 1 for frame in mask.mask_frames]}"
             for mask in run.mask_subtraction
         ],
-        "notes": list(run.notes),
+        "notes": [_without_names(note, run) for note in run.notes],
     }
 
 
+def patient_facts(run: Run) -> dict[str, Any]:
+    """Return what may name the patient, by name, ready for JSON."""
+    patient = run.patient
+    return {
+        "path": str(run.path),
+        "patient_name": patient.name,
+        "patient_id": patient.id,
+        "patient_birth_date": patient.birth_date,
+        "patient_sex": patient.sex,
+        "study_description": run.study_description,
+        "series_description": run.series_description,
+    }
+
+
+def _without_names(note: str, run: Run) -> str:
+    """Return a note with "the run" for the names of its files."""
+    for name in (str(run.path), run.path.name, run.path.stem):
+        note = note.replace(name, "the run") if name else note
+    return note
+
+
 def _window(window: Window) -> str:
-    said = f" {window.explanation}" if window.explanation else ""
-    return f"{window.center:g} / {window.width:g} {window.function.value}{said}"
+    return f"{window.center:g} / {window.width:g} {window.function.value}"
 
 
 def _numbers(values: Any) -> list[float] | None:

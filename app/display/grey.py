@@ -12,10 +12,20 @@ from app.runs.run import Lut, VoiFunction, Window
 _AUTO_PERCENTILES = (0.5, 99.5)
 
 
-def auto_window(values: NDArray[Any]) -> Window:
-    """Return the window that spans all but the outermost 0.5 % of values at either end."""
+def auto_window(values: NDArray[Any], shown: NDArray[np.bool_] | None = None) -> Window:
+    """Return the window that spans all but the outermost 0.5 % of values at either end.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, columns)
+    shown : ndarray of bool, shape (rows, columns), optional
+        Where there is a picture; by default everywhere.
+    """
     step = max(1, int(np.sqrt(values.size / 65536)))
-    low, high = np.percentile(values[::step, ::step], _AUTO_PERCENTILES)
+    chosen = values[::step, ::step]
+    if shown is not None and (inside := shown[::step, ::step]).any():
+        chosen = chosen[inside]
+    low, high = np.percentile(chosen, _AUTO_PERCENTILES)
     width = max(float(high - low), 1e-6)
     return Window(float(low + high) / 2.0, width, VoiFunction.LINEAR_EXACT, "auto")
 

@@ -7,8 +7,9 @@ is one table look-up, because the window is applied here and not by the drawing 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from gettext import gettext as tr
 from typing import Any
 
 import cv2
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from app.display.grey import auto_window, steps, voi_unit
 from app.display.shutter import shutter_opening
 from app.display.subtraction import MaskSubtractor
-from app.runs.run import Lut, Run, VoiFunction, Window
+from app.runs.run import Lut, Run, RunError, VoiFunction, Window
 from inference.frames import FrameSequence
 
 Stored = NDArray[Any]
@@ -27,6 +28,13 @@ Floats = NDArray[np.float32]
 
 DIFFERENCE_GAIN = 4.0
 """How much the difference view enlarges what denoising took away."""
+
+_SAMPLED_FRAMES = 8
+_SPREAD_PERCENTILE = 99.5
+_SPREADS = 2.5
+"""Width of a subtracted run's window: how far it changes either way, and some room."""
+_NARROWEST_SHARE = 0.02
+"""Of the plain window's width; narrower, a run without any contrast would be noise alone."""
 
 _CODES = 65536
 _MAX_SUBSTEPS = 16
@@ -39,7 +47,8 @@ class DisplaySettings:
     Attributes
     ----------
     voi : Window, Lut or None
-        Over modality values; None takes the run's default.
+        Over modality values; None takes the run's default: each frame's own window, where the
+        file gives one a frame.
     mask_frames : tuple of int
         0-based frames averaged into the mask; empty takes the file's, else the first frame.
     mask_shift_px : (x, y)
@@ -76,6 +85,7 @@ class DisplayPipeline:
         self._high = self._low + float((1 << grey.bits_stored) - 1)
         self._table = lru_cache(maxsize=16)(self._make_table)
         self._value_table = lru_cache(maxsize=4)(self._make_value_table)
+        self._subtraction_window = lru_cache(maxsize=4)(self._find_subtraction_window)
         self._subtractor = MaskSubtractor(run, self._read, self.to_modality, self.default_window())
         self._open_shutter: Greys | None = None
 
@@ -128,15 +138,20 @@ class DisplayPipeline:
         """Return how the file asks to be shown: plain or subtracted, by its own window or LUT."""
         return DisplaySettings(subtracted=self._run.open_subtracted)
 
-    def default_voi(self) -> Window | Lut:
-        """Return what the file asks for: its first VOI LUT or window, else the nominal range."""
+    def default_voi(self, frame_index: int | None = None) -> Window | Lut:
+        """Return what the file asks for: its first VOI LUT or window, else the nominal range.
+
+        Where each frame has its own, that of ``frame_index``, or of the first frame.
+        """
         grey = self._run.grey
+        if grey.frame_vois:
+            return grey.frame_vois[frame_index or 0]
         if grey.voi_luts:
             return grey.voi_luts[0]
-        return self.default_window()
+        return grey.windows[0] if grey.windows else self.full_range()
 
     def default_window(self) -> Window:
-        """Return the file's first window, else the one that spans the nominal range."""
+        """Return the file's first window for all frames, else that of the nominal range."""
         windows = self._run.grey.windows
         return windows[0] if windows else self.full_range()
 
@@ -146,17 +161,44 @@ class DisplayPipeline:
         center, width = (low + high) / 2.0, max(high - low, 1e-6)
         return Window(center, width, VoiFunction.LINEAR_EXACT, "full range")
 
-    def presets(self, stored: Stored | None = None) -> list[tuple[str, Window | Lut]]:
-        """Return (label, window) choices: the file's, auto for frame ``stored``, full range."""
+    def voi(self, settings: DisplaySettings, frame_index: int | None = None) -> Window | Lut:
+        """Return what a frame is shown by: what was chosen, else the default for it.
+
+        Raises
+        ------
+        RunError
+            If the run is shown subtracted and its mask cannot be decoded.
+        """
+        if settings.subtracted:
+            if isinstance(settings.voi, Window):
+                return settings.voi
+            return self._subtraction_window(settings.mask_frames, settings.mask_shift_px)
+        return settings.voi or self.default_voi(frame_index)
+
+    def auto(
+        self, stored: Stored, settings: DisplaySettings, frame_index: int | None = None
+    ) -> Window:
+        """Return the window that fits a frame as it is shown, without what only fills it up."""
+        return auto_window(self.values(stored, settings, frame_index), self._shown(stored))
+
+    def presets(self, stored: Stored | None = None) -> list[tuple[str, Window | Lut | None]]:
+        """Return (label, window) choices: the file's, auto for frame ``stored``, full range.
+
+        None stands for the file's own window of each frame.
+        """
         grey = self._run.grey
-        choices: list[tuple[str, Window | Lut]] = []
+        choices: list[tuple[str, Window | Lut | None]] = []
+        if grey.frame_vois:
+            choices.append((tr("File windows, one a frame"), None))
         for i, window in enumerate(grey.windows):
-            choices.append((window.explanation or f"File window {i + 1}", window))
+            label = window.explanation or tr("File window {number}").format(number=i + 1)
+            choices.append((label, window))
         for i, lut in enumerate(grey.voi_luts):
-            choices.append((lut.explanation or f"File LUT {i + 1}", lut))
+            label = lut.explanation or tr("File LUT {number}").format(number=i + 1)
+            choices.append((label, lut))
         if stored is not None:
-            choices.append(("Auto", auto_window(self.to_modality(stored))))
-        choices.append(("Full range", self.full_range()))
+            choices.append((tr("Auto"), self.auto(stored, DisplaySettings())))
+        choices.append((tr("Full range"), self.full_range()))
         return choices
 
     def render(
@@ -175,7 +217,7 @@ class DisplayPipeline:
         denoised : ndarray of float32, shape (rows, columns), optional
             On the stored grey scale; blended in by ``strength`` (0..1).
         frame_index : int, optional
-            Needed for subtraction by a mask that moves along (TID).
+            Needed where each frame has its own window, or a mask that moves along (TID).
 
         Returns
         -------
@@ -186,19 +228,28 @@ class DisplayPipeline:
         RunError
             If a mask frame cannot be decoded.
         """
-        voi = self._voi(settings)
+        voi = self.voi(settings, frame_index)
         if settings.subtracted:
+            assert isinstance(voi, Window)
             blend = stored if denoised is None else _blend(stored, denoised, strength)
             values = self.values(blend, settings, frame_index)
-            window = voi if isinstance(voi, Window) else self.default_window()
-            picture = self._windowed(values, window, settings.inverted)
+            picture = self._windowed(values, voi, settings.inverted)
         elif stored.dtype == np.uint8 and (denoised is None or strength <= 0.0):
             picture = cv2.LUT(
                 np.ascontiguousarray(stored), self._table(voi, settings.inverted, 256)
             )
         else:
             picture = self._looked_up(stored, voi, settings.inverted, denoised, strength)
+        if (shown := self._shown(stored)) is not None:
+            picture = np.where(shown, picture, np.uint8(0))
         return self._shuttered(picture) if settings.shutter else picture
+
+    def _shown(self, stored: Stored) -> NDArray[np.bool_] | None:
+        """Return where a frame holds a picture and no padding; None where it is everywhere."""
+        padding = self._run.grey.padding
+        if padding is None:
+            return None
+        return np.asarray((stored < padding[0]) | (stored > padding[1]))
 
     def values(
         self, stored: Stored, settings: DisplaySettings, frame_index: int | None = None
@@ -208,9 +259,15 @@ class DisplayPipeline:
             return self.to_modality(stored).astype(np.float32)
         return self._subtractor.subtracted(stored, *self.mask(settings, frame_index))
 
-    def difference(self, stored: Stored, denoised: Floats, settings: DisplaySettings) -> Greys:
+    def difference(
+        self,
+        stored: Stored,
+        denoised: Floats,
+        settings: DisplaySettings,
+        frame_index: int | None = None,
+    ) -> Greys:
         """Return original minus denoised, `DIFFERENCE_GAIN` times enlarged; 128 is no change."""
-        voi = self._voi(settings)
+        voi = self.default_voi(frame_index) if settings.voi is None else settings.voi
         width = voi.width if isinstance(voi, Window) else self.default_window().width
         change = self.to_modality(stored) - self.to_modality(denoised)
         scaled = 128.0 + change * (DIFFERENCE_GAIN * 255.0 / width)
@@ -219,6 +276,7 @@ class DisplayPipeline:
     def prepare_mask(self, settings: DisplaySettings, frame_index: int | None = None) -> None:
         """Decode the mask now (off the GUI thread), so that `render` need not."""
         self._subtractor.mask(*self.mask(settings, frame_index))
+        self.voi(replace(settings, subtracted=True), frame_index)
 
     def mask(
         self, settings: DisplaySettings, frame_index: int | None = None
@@ -226,8 +284,31 @@ class DisplayPipeline:
         """Return the frames whose mean is a frame's mask, and its (x, y) shift in pixels."""
         return self._subtractor.chosen(settings.mask_frames, settings.mask_shift_px, frame_index)
 
-    def _voi(self, settings: DisplaySettings) -> Window | Lut:
-        return settings.voi or self.default_voi()
+    def _find_subtraction_window(
+        self, mask_frames: tuple[int, ...], mask_shift_px: tuple[float, float]
+    ) -> Window:
+        """Return the window that shows what differs from the mask, over the whole run.
+
+        The window of the unsubtracted picture would leave it flat: a vessel changes a fraction
+        of the grey scale.
+        """
+        settings = DisplaySettings(
+            subtracted=True, mask_frames=mask_frames, mask_shift_px=mask_shift_px
+        )
+        plain = self.default_window()
+        count = self._run.frame_count
+        spread = 0.0
+        for index in np.unique(np.linspace(0, count - 1, min(count, _SAMPLED_FRAMES)).astype(int)):
+            try:
+                stored = self._read(int(index))
+            except RunError:
+                continue  # it says so when it is shown
+            shown = self._shown(stored)
+            changes = np.abs(self.values(stored, settings, int(index)) - plain.center)
+            changes = changes if shown is None or not shown.any() else changes[shown]
+            spread = max(spread, float(np.percentile(changes, _SPREAD_PERCENTILE)))
+        width = min(max(_SPREADS * spread, _NARROWEST_SHARE * plain.width), plain.width)
+        return Window(plain.center, width, VoiFunction.LINEAR_EXACT, "subtraction")
 
     def _looked_up(
         self,
@@ -239,10 +320,7 @@ class DisplayPipeline:
     ) -> Greys:
         """Bring values to codes 0..65535 in one pass, then look the picture up."""
         low, scale = self._low, 1.0
-        if stored.dtype.kind == "f":
-            low, high = self._run.nominal_range
-            scale = (_CODES - 1) / (high - low)
-        elif denoised is not None:  # steps between the integers, so that no banding shows
+        if denoised is not None:  # steps between the integers, so that no banding shows
             scale = float(min(_MAX_SUBSTEPS, _CODES // (int(self.white) + 1)))
         table = self._table(voi, inverted, _CODES, scale, low)
         if denoised is not None and strength > 0.0:

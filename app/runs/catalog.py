@@ -5,8 +5,11 @@ The DICOM parser is imported with the first DICOM file, so that the window start
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
+from gettext import gettext as tr
 from pathlib import Path
 
 import cv2
@@ -15,9 +18,12 @@ from numpy.typing import NDArray
 
 from app.display.pipeline import DisplayPipeline
 from app.runs.catalog_entry import CatalogEntry
+from app.runs.files import log_unforeseen, opening_error, shown_name
 from app.runs.images import image_files, natural_key
-from app.runs.opening import Kind, kind_of, open_run
+from app.runs.opening import Kind, frame_count, kind_of, open_run
 from app.runs.run import RunError
+
+logger = logging.getLogger(__name__)
 
 MAX_DEPTH = 12
 """Folders below folders; deeper ones are loops or no archive of runs."""
@@ -27,17 +33,16 @@ def scan(path: Path, should_stop: Callable[[], bool] = lambda: False) -> Iterato
     """Yield the runs below ``path``, as they are found.
 
     Files that are no runs (reports, presentation states, texts) are left out; damaged ones and
-    unreadable folders are listed with their error.
+    unreadable folders are listed with their error. Nothing that happens to one of them ends the
+    scan.
     """
     path = Path(path)
-    if path.is_dir():
+    if _is(path.is_dir):
         yield from _scan_folder(path, should_stop, depth=0)
-    elif path.name.upper() == "DICOMDIR":
-        yield from _scan_directory_file(path, should_stop)
+    elif _is_directory_file(path):
+        yield from _series_together(_scan_directory_file(path, should_stop))
     else:
-        entry = _entry(path, listed_by_user=True)
-        if entry is not None:
-            yield entry
+        yield from _series_together(_with_series(path))
 
 
 def _scan_folder(
@@ -48,27 +53,98 @@ def _scan_folder(
             children = sorted((Path(c.path) for c in found), key=natural_key)
         pictures = image_files(folder)
     except RunError as error:
-        yield CatalogEntry(folder, folder.name, error=str(error))
+        yield _refused(folder, error)
         return
-    except OSError:
-        yield CatalogEntry(folder, folder.name, error=f"The folder {folder.name} may not be read.")
+    except OSError as error:
+        yield _refused(folder, opening_error(folder, error))
         return
     if pictures:
-        yield _folder_entry(folder, len(pictures))
+        yield from _listed(folder, lambda: _folder_entry(folder, len(pictures)))
+    yield from _series_together(_scan_children(children, set(pictures), should_stop, depth))
+
+
+def _scan_children(
+    children: list[Path], known: set[Path], should_stop: Callable[[], bool], depth: int
+) -> Iterator[CatalogEntry]:
     for child in children:
         if should_stop():
             return
-        if child.name.startswith(".") or child in pictures or child.name.upper() == "DICOMDIR":
+        if child.name.startswith(".") or child in known or _is_directory_file(child):
             continue
-        if child.is_dir():
+        if _is(child.is_dir):
             if depth < MAX_DEPTH and not child.is_symlink():
                 yield from _scan_folder(child, should_stop, depth + 1)
-        elif child.is_file() and (entry := _entry(child, listed_by_user=False)) is not None:
+        elif _is(child.is_file):
+            yield from _listed(child, partial(_file_entry, child, listed_by_user=False))
+
+
+def _is_directory_file(path: Path) -> bool:
+    return path.name.upper().split(";")[0].rstrip(".") == "DICOMDIR"
+
+
+def _series_together(entries: Iterator[CatalogEntry]) -> Iterator[CatalogEntry]:
+    """Yield entries as they come; files that may be frames of one run come last, as one entry."""
+    held: dict[tuple[Path, tuple[object, ...]], list[CatalogEntry]] = {}
+    for entry in entries:
+        if entry.part is None:
             yield entry
+        else:
+            held.setdefault((entry.path.parent, entry.part.kind), []).append(entry)
+    if held:
+        from app.runs.dicom_catalog import one_a_series
+
+        for group in held.values():
+            yield from one_a_series(group)
+
+
+def _with_series(path: Path) -> Iterator[CatalogEntry]:
+    """Yield the line of a file, and those of the files beside it that may be of its run."""
+    for entry in _listed(path, partial(_file_entry, path, listed_by_user=True)):
+        yield entry
+        if entry.part is not None:
+            from app.runs.dicom_series import beside
+
+            for other in beside(path, entry.part):
+                if other.path != path:
+                    yield from _listed(
+                        other.path, partial(_file_entry, other.path, listed_by_user=False)
+                    )
+
+
+def _is(question: Callable[[], bool]) -> bool:
+    """Ask what a path is; one that the system cannot even look at is nothing."""
+    try:
+        return question()
+    except (OSError, ValueError):
+        return False
+
+
+def _listed(path: Path, make: Callable[[], CatalogEntry | None]) -> Iterator[CatalogEntry]:
+    """Yield the entry that ``make`` gives for ``path``; whatever happens to it is its error."""
+    try:
+        entry = make()
+    except RunError as error:
+        entry = _refused(path, error)
+    except OSError as error:
+        entry = _refused(path, opening_error(path, error))
+    except Exception as error:  # noqa: BLE001 - one bad file must not end a scan of thousands
+        log_unforeseen(logger, "listing a file", error)
+        entry = _refused(
+            path,
+            RunError(
+                tr("{name} is damaged; copy or export it again.").format(name=shown_name(path))
+            ),
+        )
+    if entry is not None:
+        yield entry
+
+
+def _refused(path: Path, error: RunError) -> CatalogEntry:
+    return CatalogEntry(path, shown_name(path), error=str(error))
 
 
 def _folder_entry(folder: Path, frame_count: int) -> CatalogEntry:
-    return CatalogEntry(folder, folder.name, "pictures", frame_count)
+    return CatalogEntry(folder, shown_name(folder), "pictures", frame_count)
 
 
 def _scan_directory_file(path: Path, should_stop: Callable[[], bool]) -> Iterator[CatalogEntry]:
@@ -78,28 +154,29 @@ def _scan_directory_file(path: Path, should_stop: Callable[[], bool]) -> Iterato
     try:
         files = directory_files(path)
     except RunError as error:
-        yield CatalogEntry(path, path.name, error=str(error))
+        yield _refused(path, error)
         return
     for file in files:
         if should_stop():
             return
-        if not file.is_file():
-            yield CatalogEntry(file, file.name, error=f"{file.name} is missing from the medium.")
-        elif (entry := _entry(file, listed_by_user=False)) is not None:
-            yield entry
+        if not _is(file.is_file):
+            missing = tr("{name} is missing from the medium.").format(name=shown_name(file))
+            yield _refused(file, RunError(missing))
+        else:
+            yield from _listed(file, partial(_file_entry, file, listed_by_user=False))
 
 
-def _entry(path: Path, *, listed_by_user: bool) -> CatalogEntry | None:
+def _file_entry(path: Path, *, listed_by_user: bool) -> CatalogEntry | None:
     """Return the line of one file; None for files that are no runs."""
     try:
         kind = kind_of(path)
     except RunError as error:
-        return CatalogEntry(path, path.name, error=str(error)) if listed_by_user else None
-    if kind is not Kind.DICOM:
-        return CatalogEntry(path, path.name, kind.value)
-    from app.runs.dicom_catalog import dicom_entry
+        return _refused(path, error) if listed_by_user else None
+    if kind is Kind.DICOM:
+        from app.runs.dicom_catalog import dicom_entry
 
-    return dicom_entry(path, listed_by_user=listed_by_user)
+        return dicom_entry(path, listed_by_user=listed_by_user)
+    return CatalogEntry(path, shown_name(path), kind.value, frame_count(path, kind))
 
 
 def thumbnail(path: Path, size: int = 96) -> NDArray[np.uint8]:
@@ -114,8 +191,10 @@ def thumbnail(path: Path, size: int = 96) -> NDArray[np.uint8]:
     try:
         pipeline = DisplayPipeline(run)
         index = run.representative_frame
-        stored = run.frames.read(run.frame_count // 2 if index is None else index)
-        picture = pipeline.render(stored, pipeline.default_settings())
+        frame = run.frame_count // 2 if index is None else index
+        picture = pipeline.render(
+            run.frames.read(frame), pipeline.default_settings(), frame_index=frame
+        )
     finally:
         run.frames.close()
     height, width = picture.shape[0] * run.pixel_aspect_ratio, picture.shape[1]

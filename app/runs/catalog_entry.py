@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the DICOM parser is imported with the first DICOM file
+    from app.runs.dicom_series import SeriesPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,11 @@ class CatalogEntry:
     Attributes
     ----------
     path : Path
-        What `open_run` takes: a file, or a folder of pictures.
+        What `open_run` takes: a file (the first one of a DICOM series), or a folder of pictures.
+    frame_count : int or None
+        None where only reading all of the file would tell; shown as "?".
+    part : SeriesPart or None
+        While the list is made: how a single-frame file joins others of its series.
     error : str or None
         Why this file is listed but cannot be opened: one plain sentence.
     """
@@ -22,7 +30,7 @@ class CatalogEntry:
     path: Path
     title: str
     modality: str = ""
-    frame_count: int = 1
+    frame_count: int | None = 1
     duration_ms: float = 0.0
     primary_angle_deg: float | None = None
     secondary_angle_deg: float | None = None
@@ -33,3 +41,4 @@ class CatalogEntry:
     study_description: str = ""
     series_description: str = ""
     error: str | None = None
+    part: SeriesPart | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from gettext import gettext as tr
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ _NO_LENGTH_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
 _START_OF_FRAME = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = b"\xff\xd9"
+_JPEG_2000 = b"\xff\x4f\xff\x51"
 
 
 class CodestreamError(Exception):
@@ -33,7 +35,37 @@ class CodestreamSize:
     rows: int
     columns: int
     samples: int
-    lossless_jpeg: bool = False
+    jpeg_ls: bool = False
+
+
+def begins_image(head: bytes) -> bool:
+    """Tell whether these bytes begin a JPEG, JPEG-LS or JPEG 2000 image."""
+    return head[:2] == b"\xff\xd8" or head[:4] == _JPEG_2000 or head[4:8] == b"jP  "
+
+
+def begins_rle(head: bytes) -> bool:
+    """Tell whether these bytes begin a frame of DICOM RLE: its segments, and the first's offset."""
+    segments, first = int.from_bytes(head[:4], "little"), int.from_bytes(head[4:8], "little")
+    return 1 <= segments <= 15 and first == 64
+
+
+def is_jpeg_2000(data: bytes) -> bool:
+    """Tell whether an image is JPEG 2000, bare or in a JP2 file."""
+    return data[:4] == _JPEG_2000 or data[4:8] == b"jP  "
+
+
+def is_jpeg_ls(data: bytes) -> bool:
+    """Tell whether a JPEG image is JPEG-LS, by its start of frame."""
+    try:
+        return data[:2] == b"\xff\xd8" and codestream_size(data).jpeg_ls
+    except CodestreamError:
+        return False
+
+
+def mixes_colours(data: bytes) -> bool:
+    """Tell whether a JPEG 2000 stream turns its components into red, green and blue (its COD)."""
+    marker = data.find(b"\xff\x52", 0, 4096)
+    return 0 < marker < len(data) - 9 and data[marker + 8] == 1
 
 
 def codestream_size(data: bytes) -> CodestreamSize:
@@ -47,15 +79,15 @@ def codestream_size(data: bytes) -> CodestreamSize:
     try:
         if data[:2] == b"\xff\xd8":
             return _jpeg_size(data)
-        if data[:4] == b"\xff\x4f\xff\x51":
+        if data[:4] == _JPEG_2000:
             return _jpeg2000_size(data, 4)
         if data[4:8] == b"jP  ":
-            codestream = data.find(b"\xff\x4f\xff\x51", 0, 4096)
+            codestream = data.find(_JPEG_2000, 0, 4096)
             if codestream > 0:
                 return _jpeg2000_size(data, codestream + 4)
     except (struct.error, IndexError) as error:
-        raise CodestreamError("its header is cut off") from error
-    raise CodestreamError("it does not begin as a compressed image does")
+        raise CodestreamError(tr("its header is cut off")) from error
+    raise CodestreamError(tr("it does not begin as a compressed image does"))
 
 
 def _jpeg_size(data: bytes) -> CodestreamSize:
@@ -73,9 +105,9 @@ def _jpeg_size(data: bytes) -> CodestreamSize:
         (length,) = struct.unpack_from(">H", data, position)
         if marker in _START_OF_FRAME:
             _, rows, columns, samples = struct.unpack_from(">BHHB", data, position + 2)
-            return CodestreamSize(rows, columns, samples, lossless_jpeg=marker in (0xC3, 0xF7))
+            return CodestreamSize(rows, columns, samples, jpeg_ls=marker == 0xF7)
         if marker == _START_OF_SCAN or length < 2:
-            raise CodestreamError("its header declares no size")
+            raise CodestreamError(tr("its header declares no size"))
         position += length
 
 
@@ -99,7 +131,7 @@ def decode_jpeg(data: bytes, *, stored_as_rgb: bool = False) -> NDArray[np.gener
             return imagecodecs.jpeg8_decode(data, colorspace=colours, outcolorspace="RGB")
         return imagecodecs.jpeg8_decode(data)
     except (RuntimeError, ValueError) as error:
-        raise CodestreamError("its JPEG data are damaged") from error
+        raise CodestreamError(tr("its JPEG data are damaged")) from error
 
 
 def decode_jpeg_ls(data: bytes) -> NDArray[np.generic]:
@@ -108,11 +140,11 @@ def decode_jpeg_ls(data: bytes) -> NDArray[np.generic]:
 
     if _END_OF_IMAGE not in data[-64:]:  # padding may follow it
         # CharLS can spend seconds on the missing end of a stream.
-        raise CodestreamError("its JPEG-LS data are cut off")
+        raise CodestreamError(tr("its JPEG-LS data are cut off"))
     try:
         return imagecodecs.jpegls_decode(data)
     except (RuntimeError, ValueError) as error:
-        raise CodestreamError("its JPEG-LS data are damaged") from error
+        raise CodestreamError(tr("its JPEG-LS data are damaged")) from error
 
 
 def decode_jpeg_2000(data: bytes) -> NDArray[np.generic]:
@@ -122,7 +154,7 @@ def decode_jpeg_2000(data: bytes) -> NDArray[np.generic]:
     try:
         return imagecodecs.jpeg2k_decode(data)
     except (RuntimeError, ValueError) as error:
-        raise CodestreamError("its JPEG 2000 data are damaged") from error
+        raise CodestreamError(tr("its JPEG 2000 data are damaged")) from error
 
 
 def decode_rle(
@@ -134,13 +166,13 @@ def decode_rle(
     # A run of PackBits turns 2 bytes into 128, so the size can be checked before it is allocated.
     size = rows * columns * samples * dtype.itemsize
     if size > 64 * len(data):
-        raise CodestreamError("its RLE data are too short for the declared size")
+        raise CodestreamError(tr("its RLE data are too short for the declared size"))
     try:
         flat = np.frombuffer(imagecodecs.dicomrle_decode(data, dtype), dtype)
     except (RuntimeError, ValueError) as error:
-        raise CodestreamError("its RLE data are damaged") from error
+        raise CodestreamError(tr("its RLE data are damaged")) from error
     if flat.size != rows * columns * samples:
-        raise CodestreamError("its RLE data do not fill the frame")
+        raise CodestreamError(tr("its RLE data do not fill the frame"))
     if samples == 1:
         return flat.reshape(rows, columns)
     return np.moveaxis(flat.reshape(samples, rows, columns), 0, -1)

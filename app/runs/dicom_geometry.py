@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gettext import gettext as tr
+
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
@@ -10,8 +12,10 @@ from app.runs.dicom_values import (
     first_group,
     frame_groups,
     items,
+    note_impossible,
     number,
     numbers,
+    sensible,
     text,
     words,
 )
@@ -22,27 +26,47 @@ Angles = NDArray[np.float64]
 LARGEST_MAGNIFICATION = 5.0
 """The object lies between focus and detector; a larger factor is a typing error."""
 
+LARGEST_ANGLE_DEG = 360.0
+LARGEST_SPACING_MM = 10.0
+SMALLEST_SPACING_MM = 1e-3
+LARGEST_PLACE_PX = 1e5
+"""Detectors have up to 8192 pixels a side; what lies much further out is a mistake."""
 
-def read_angles(dataset: Dataset, frame_count: int) -> tuple[Angles | None, Angles | None]:
+
+def read_angles(
+    dataset: Dataset, frame_count: int, notes: list[str]
+) -> tuple[Angles | None, Angles | None]:
     """Return primary and secondary angles (degrees) of each frame (PS3.3 C.8.7.5, C.8.19.6).
 
     One increment is the change from frame to frame; a vector holds offsets from the first angle.
     """
     return (
-        _angles(dataset, "Primary", frame_count),
-        _angles(dataset, "Secondary", frame_count),
+        _angles(dataset, "Primary", frame_count, notes),
+        _angles(dataset, "Secondary", frame_count, notes),
     )
 
 
-def _angles(dataset: Dataset, name: str, count: int) -> Angles | None:
+def _angles(dataset: Dataset, name: str, count: int, notes: list[str]) -> Angles | None:
+    angles = _told_angles(dataset, name, count)
+    if angles is None:
+        return None
+    beyond = np.abs(angles) > LARGEST_ANGLE_DEG
+    if beyond.any():
+        note_impossible(notes, tr("positioner angle"), float(angles[beyond][0]))
+        return None
+    return angles
+
+
+def _told_angles(dataset: Dataset, name: str, count: int) -> Angles | None:
     first = number(dataset, f"Positioner{name}Angle")
     if first is not None:
         increments = np.array(numbers(dataset, f"Positioner{name}AngleIncrement"))
         angles = np.full(count, first)
-        if increments.size == 1:
-            return angles + np.arange(count) * increments[0]
-        if increments.size >= count:
-            return angles + increments[:count]
+        with np.errstate(over="ignore"):
+            if increments.size == 1:
+                return angles + np.arange(count) * increments[0]
+            if increments.size >= count:
+                return angles + increments[:count]
         return angles
     groups = frame_groups(dataset, "PositionerPositionSequence", count)
     found = [None if g is None else number(g, f"Positioner{name}Angle") for g in groups]
@@ -57,21 +81,29 @@ def _angles(dataset: Dataset, name: str, count: int) -> Angles | None:
     return np.interp(np.arange(count), known, values[known])
 
 
-def read_shutter(dataset: Dataset) -> Shutter | None:
+_SHUTTER_PLACES = (
+    "ShutterLeftVerticalEdge",
+    "ShutterUpperHorizontalEdge",
+    "ShutterRightVerticalEdge",
+    "ShutterLowerHorizontalEdge",
+    "CenterOfCircularShutter",
+    "RadiusOfCircularShutter",
+    "VerticesOfThePolygonalShutter",
+)
+
+
+def read_shutter(dataset: Dataset, notes: list[str]) -> Shutter | None:
     """Return the display shutter (PS3.3 C.7.6.11, C.8.7.3, C.8.19.3), 0-based, or None."""
     source = first_group(dataset, "FrameDisplayShutterSequence") or dataset
+    for keyword in _SHUTTER_PLACES:
+        for place in numbers(source, keyword):
+            if abs(place) > LARGEST_PLACE_PX:
+                note_impossible(notes, tr("shutter place"), place)
+                return None
     shapes = set(words(source, "ShutterShape"))
     rectangle = circle = None
     polygon: tuple[tuple[float, float], ...] = ()
-    edges = [
-        number(source, f"Shutter{edge}")
-        for edge in (
-            "LeftVerticalEdge",
-            "UpperHorizontalEdge",
-            "RightVerticalEdge",
-            "LowerHorizontalEdge",
-        )
-    ]
+    edges = [number(source, keyword) for keyword in _SHUTTER_PLACES[:4]]
     if "RECTANGULAR" in shapes and all(edge is not None for edge in edges):
         left, top, right, bottom = (float(edge) - 1.0 for edge in edges if edge is not None)
         if right > left and bottom > top:
@@ -89,23 +121,23 @@ def read_shutter(dataset: Dataset) -> Shutter | None:
     return Shutter(rectangle, circle, polygon)
 
 
-def read_spacing(dataset: Dataset) -> Spacing | None:
+def read_spacing(dataset: Dataset, notes: list[str]) -> Spacing | None:
     """Return the most trustworthy pixel spacing, and how it was come by, or None.
 
     Imager Pixel Spacing is that of the detector: larger than in the patient by the magnification.
     """
     calibration = first_group(dataset, "ProjectionPixelCalibrationSequence")
     if calibration is not None:
-        spacing = _spacing(numbers(calibration, "ObjectPixelSpacingInCenterOfBeam"))
+        spacing = _spacing(calibration, "ObjectPixelSpacingInCenterOfBeam", notes)
         if spacing:
             return Spacing(*spacing, SpacingSource.CALIBRATED)
     properties = first_group(dataset, "FramePixelDataPropertiesSequence") or dataset
-    imager = _spacing(numbers(properties, "ImagerPixelSpacing")) or _spacing(
-        numbers(dataset, "ImagerPixelSpacing")
+    imager = _spacing(properties, "ImagerPixelSpacing", notes) or _spacing(
+        dataset, "ImagerPixelSpacing", notes
     )
-    pixel = _spacing(numbers(dataset, "PixelSpacing"))
+    pixel = _spacing(dataset, "PixelSpacing", notes)
     if pixel is None and (measures := first_group(dataset, "PixelMeasuresSequence")) is not None:
-        pixel = _spacing(numbers(measures, "PixelSpacing"))
+        pixel = _spacing(measures, "PixelSpacing", notes)
     if pixel:
         if text(dataset, "PixelSpacingCalibrationType") in ("GEOMETRY", "FIDUCIAL"):
             return Spacing(*pixel, SpacingSource.CALIBRATED)
@@ -123,7 +155,7 @@ def read_spacing(dataset: Dataset) -> Spacing | None:
     patient = number(geometry, "DistanceSourceToPatient") or number(
         geometry, "DistanceSourceToIsocenter"
     )
-    ratio = detector / patient if detector and patient else None
+    ratio = detector / patient if detector and patient and abs(patient) >= 1.0 else None
     if _magnifies(ratio):
         return _at_object(imager, ratio, SpacingSource.SOD_SID)
     return Spacing(*imager, SpacingSource.DETECTOR)
@@ -140,10 +172,15 @@ def read_pixel_aspect_ratio(dataset: Dataset, spacing: Spacing | None) -> float:
     return pixel_aspect(*sizes) if len(sizes) == 2 else 1.0
 
 
-def _spacing(values: list[float]) -> tuple[float, float] | None:
-    if len(values) == 2 and min(values) > 0:
-        return values[0], values[1]
-    return None
+def _spacing(dataset: Dataset, keyword: str, notes: list[str]) -> tuple[float, float] | None:
+    values = numbers(dataset, keyword)
+    if len(values) != 2 or min(values) <= 0:
+        return None
+    for value in values:
+        if not SMALLEST_SPACING_MM <= value <= LARGEST_SPACING_MM:
+            note_impossible(notes, tr("pixel spacing in mm"), value)
+            return None
+    return values[0], values[1]
 
 
 def _magnifies(factor: float | None) -> bool:
@@ -158,22 +195,27 @@ def _at_object(
     return Spacing(imager[0] / magnification, imager[1] / magnification, source)
 
 
-def read_masks(dataset: Dataset, frame_count: int) -> tuple[MaskSubtraction, ...]:
+def read_masks(dataset: Dataset, frame_count: int, notes: list[str]) -> tuple[MaskSubtraction, ...]:
     """Return the Mask Subtraction Sequence (PS3.3 C.7.6.10) with 0-based frames."""
     found = []
     for item in items(dataset, "MaskSubtractionSequence"):
-        operation = text(item, "MaskOperation")
         ranges = [int(v) - 1 for v in numbers(item, "ApplicableFrameRange")]
         frames = [int(v) - 1 for v in numbers(item, "MaskFrameNumbers")]
         shift = numbers(item, "MaskSubPixelShift")
-        offset = number(item, "TIDOffset")
+        if len(shift) != 2 or max(map(abs, shift)) > LARGEST_PLACE_PX:
+            if shift:
+                note_impossible(notes, tr("mask shift"), max(shift, key=abs))
+            shift = [0.0, 0.0]
+        offset = sensible(
+            item, "TIDOffset", -frame_count, frame_count, tr("offset of the mask"), notes
+        )
         found.append(
             MaskSubtraction(
-                operation=operation,
+                operation=text(item, "MaskOperation"),
                 applicable_frames=tuple(zip(ranges[0::2], ranges[1::2], strict=False)),
                 mask_frames=tuple(f for f in frames if 0 <= f < frame_count),
                 tid_offset=1 if offset is None else int(offset),
-                shift_px=(shift[1], shift[0]) if len(shift) == 2 else (0.0, 0.0),
+                shift_px=(shift[1], shift[0]),
             )
         )
     return tuple(found)

@@ -1,106 +1,248 @@
-"""Grey scale of a DICOM run: Modality LUT, windows, VOI LUTs and palettes."""
+"""Grey scale of a DICOM run: Modality LUT, windows, VOI LUTs, padding and palettes."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from gettext import gettext as tr
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import Dataset
+from pydicom.uid import XRayAngiographicImageStorage, XRayRadiofluoroscopicImageStorage
 
 from app.runs.dicom_pixels import PixelFormat
-from app.runs.dicom_values import first_group, items, number, numbers, text, words
-from app.runs.run import GreyScale, Lut, RunError, VoiFunction, Window
+from app.runs.dicom_values import (
+    first_group,
+    frame_groups,
+    items,
+    note_impossible,
+    number,
+    numbers,
+    sensible,
+    text,
+    words,
+)
+from app.runs.run import (
+    FrameSource,
+    GreyScale,
+    Lut,
+    RunError,
+    VoiFunction,
+    Window,
+)
 
+LARGEST_VALUE = 1e9
+"""No modality value of an X-ray run lies beyond; it is a mistake in the file."""
 
-def read_grey(dataset: Dataset, layout: PixelFormat, palette_bits: int | None) -> GreyScale:
-    """Read how stored values become a picture.
+SAMPLED_FRAMES = 16
+"""Frames that are looked at where the file gives no window."""
 
-    Windows of an enhanced run are those of its first frame. VOI LUT values are scaled to 0..1.
-    """
-    bits = palette_bits or (8 if layout.samples > 1 and layout.bits_stored <= 8 else None)
-    transformation = first_group(dataset, "PixelValueTransformationSequence") or dataset
-    slope = number(transformation, "RescaleSlope") or 1.0
-    intercept = number(transformation, "RescaleIntercept") or 0.0
-    voi = first_group(dataset, "FrameVOILUTSequence") or dataset
-    modality_luts = _luts(dataset, "ModalityLUTSequence", "ModalityLUTType", layout.signed)
-    return GreyScale(
-        bits_stored=bits or layout.bits_stored,
-        signed=layout.signed,
-        inverted=layout.photometric == "MONOCHROME1" or _inverse_shape(dataset),
-        slope=slope,
-        intercept=intercept,
-        modality_lut=modality_luts[0] if modality_luts else None,
-        windows=_windows(voi),
-        voi_luts=tuple(_unit(lut) for lut in _luts(dataset, "VOILUTSequence", "", layout.signed)),
+_STORED_AS_SHOWN = frozenset(
+    map(
+        str,
+        (
+            XRayAngiographicImageStorage,
+            XRayRadiofluoroscopicImageStorage,
+            "1.2.840.10008.5.1.4.1.1.12.3",  # biplane, retired
+        ),
     )
+)
+"""Images whose modality transformation is not for display.
+
+It leads back to X-ray intensity (PS3.3 C.8.7.1.1.2) while windows and viewers take stored values:
+so do DCMTK, fo-dicom, cornerstone and, for LOG and DISP, dcm4che.
+"""
 
 
-def _inverse_shape(dataset: Dataset) -> bool:
-    """Presentation LUT Shape INVERSE with MONOCHROME2 turns the picture as MONOCHROME1 does."""
-    mono2 = text(dataset, "PhotometricInterpretation") == "MONOCHROME2"
-    return mono2 and text(dataset, "PresentationLUTShape") == "INVERSE"
+def read_grey(
+    dataset: Dataset,
+    layout: PixelFormat,
+    frame_count: int,
+    palette_bits: int | None,
+    notes: list[str],
+) -> GreyScale:
+    """Read how stored values become a picture. VOI LUT values are scaled to 0..1.
+
+    Colour has no grey scale but its own (PS3.3 C.7.6.3.1.2): it is shown as it is.
+    """
+    if not layout.is_grey:
+        return GreyScale(bits_stored=palette_bits or layout.bits_stored)
+    grey = GreyScale(
+        bits_stored=layout.bits_stored,
+        signed=layout.signed,
+        inverted=_is_inverted(dataset, layout),
+        padding=_padding(dataset, layout, notes),
+    )
+    if text(dataset, "SOPClassUID") not in _STORED_AS_SHOWN:
+        grey = _with_modality(dataset, layout, grey, notes)
+    return _with_voi(dataset, layout, frame_count, grey, notes)
 
 
-def _windows(dataset: Dataset) -> tuple[Window, ...]:
+def _is_inverted(dataset: Dataset, layout: PixelFormat) -> bool:
+    """Presentation LUT Shape decides where it is given, else MONOCHROME1; as in DCMTK."""
+    shape = text(dataset, "PresentationLUTShape")
+    if shape in ("IDENTITY", "INVERSE"):
+        return shape == "INVERSE"
+    return layout.photometric == "MONOCHROME1"
+
+
+def _with_modality(
+    dataset: Dataset, layout: PixelFormat, grey: GreyScale, notes: list[str]
+) -> GreyScale:
+    luts = _luts(dataset, "ModalityLUTSequence", "ModalityLUTType", layout)
+    if luts:
+        return replace(grey, modality_lut=luts[0][0])
+    source = first_group(dataset, "PixelValueTransformationSequence") or dataset
+    limit = LARGEST_VALUE
+    slope = sensible(source, "RescaleSlope", -limit, limit, tr("rescale slope"), notes)
+    intercept = sensible(source, "RescaleIntercept", -limit, limit, tr("rescale intercept"), notes)
+    if slope is not None and abs(slope) < 1.0 / limit:  # 0 stands for unknown in many files
+        slope = None
+    return replace(grey, slope=slope or 1.0, intercept=intercept or 0.0)
+
+
+def _with_voi(
+    dataset: Dataset, layout: PixelFormat, frame_count: int, grey: GreyScale, notes: list[str]
+) -> GreyScale:
+    """Add windows and VOI LUTs: of all frames, or each frame's own (PS3.3 C.7.6.16.2.10)."""
+    read: dict[int, tuple[tuple[Window, ...], tuple[Lut, ...]]] = {}
+    offers = []
+    for group in frame_groups(dataset, "FrameVOILUTSequence", frame_count):
+        if group is not None:  # a group that frames share is read once
+            if id(group) not in read:
+                read[id(group)] = _offer(group, layout, notes)
+            offers.append(read[id(group)])
+    if len(offers) == frame_count and all(windows or luts for windows, luts in offers):
+        vois: list[Window | Lut] = [luts[0] if luts else windows[0] for windows, luts in offers]
+        if any(voi != vois[0] for voi in vois):
+            return replace(grey, frame_vois=tuple(vois))
+    windows, luts = offers[0] if offers else _offer(dataset, layout, notes)
+    return replace(grey, windows=windows, voi_luts=luts)
+
+
+def _offer(
+    dataset: Dataset, layout: PixelFormat, notes: list[str]
+) -> tuple[tuple[Window, ...], tuple[Lut, ...]]:
+    luts = tuple(_unit(lut, bits) for lut, bits in _luts(dataset, "VOILUTSequence", "", layout))
+    return _windows(dataset, notes), luts
+
+
+def _windows(dataset: Dataset, notes: list[str]) -> tuple[Window, ...]:
     centers, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
     explanations = words(dataset, "WindowCenterWidthExplanation")
     name = text(dataset, "VOILUTFunction")
     function = VoiFunction(name) if name in list(VoiFunction) else VoiFunction.LINEAR
-    return tuple(
-        Window(center, width, function, explanations[i] if i < len(explanations) else "")
-        for i, (center, width) in enumerate(zip(centers, widths, strict=False))
-        if width > 0
-    )
+    found = []
+    for i, (center, width) in enumerate(zip(centers, widths, strict=False)):
+        if max(abs(center), abs(width)) > LARGEST_VALUE:
+            note_impossible(notes, tr("window"), max(center, width, key=abs))
+        elif width > 0:
+            label = explanations[i] if i < len(explanations) else ""
+            found.append(Window(center, width, function, label))
+    return tuple(found)
 
 
-def _luts(dataset: Dataset, keyword: str, explanation: str, signed: bool) -> list[Lut]:
+def _luts(
+    dataset: Dataset, keyword: str, explanation: str, layout: PixelFormat
+) -> list[tuple[Lut, int]]:
+    """Return the LUTs of a sequence, and the bits of their values."""
     found = []
     for item in items(dataset, keyword):
-        descriptor = [int(v) for v in numbers(item, "LUTDescriptor")]
+        descriptor = numbers(item, "LUTDescriptor")
         data = item.get("LUTData")
-        if len(descriptor) != 3 or data is None:
+        if len(descriptor) != 3 or data is None or max(map(abs, descriptor[:2])) > 65536:
             continue
-        count, first, bits = descriptor
-        count = count % 65536 or 65536
-        if signed and first > 32767:
+        count, first = int(descriptor[0]) % 65536 or 65536, int(descriptor[1])
+        if layout.signed and first > 32767:
             first -= 65536
         if isinstance(data, bytes | bytearray):
-            wide = len(data) >= 2 * count
-            values = np.frombuffer(data[: len(data) // 2 * 2], "<u2" if wide else "u1")
+            wide = ">u2" if layout.big_endian else "<u2"
+            kind = wide if len(data) >= 2 * count else "u1"
+            values = np.frombuffer(data[: len(data) // 2 * 2], kind)
         else:
             values = np.atleast_1d(np.asarray(data))
         values = values[:count].astype(np.float64)
-        if not values.size:
+        if not values.size or not np.isfinite(values).all():
             continue
+        # Third value of the descriptor: 8 or 16 (PS3.3 C.11.1.1), 10 and 12 in many files.
+        bits = int(descriptor[2]) if 1 <= descriptor[2] <= 16 else 0
+        bits = max(bits, int(values.max()).bit_length(), 1)
         label = text(item, "LUTExplanation") or (text(item, explanation) if explanation else "")
-        found.append(Lut(first, values, f"{label or 'LUT'}, {bits} bits"))
+        found.append((Lut(first, values, f"{label or 'LUT'}, {bits} bits"), bits))
     return found
 
 
-def _unit(lut: Lut) -> Lut:
-    bits = int(lut.explanation.rsplit(",", 1)[1].split()[0])
-    top = max(float((1 << bits) - 1), float(lut.values.max()))
-    return Lut(lut.first_input, lut.values / top, lut.explanation)
+def _unit(lut: Lut, bits: int) -> Lut:
+    return replace(lut, values=lut.values / float((1 << bits) - 1))
 
 
-def nominal_range(dataset: Dataset, layout: PixelFormat, grey: GreyScale) -> tuple[float, float]:
-    """Return the modality values of the smallest and largest stored value that can occur.
+def _padding(dataset: Dataset, layout: PixelFormat, notes: list[str]) -> tuple[int, int] | None:
+    """Return the stored values of Pixel Padding Value and its Range Limit (PS3.3 C.7.5.1.1.2)."""
+    value = number(dataset, "PixelPaddingValue")
+    if value is None or abs(value) > 65535:
+        return None
+    limit = number(dataset, "PixelPaddingRangeLimit")
+    ends = (value, value if limit is None or abs(limit) > 65535 else limit)
+    low, high = sorted(_as_stored(int(end), layout) for end in ends)
+    if high - low >= 1 << (layout.bits_stored - 1):
+        notes.append(tr("The file calls most of its grey values padding; they are shown."))
+        return None
+    return low, high
 
-    Smallest and Largest Image Pixel Value are believed where they make sense.
+
+def _as_stored(value: int, layout: PixelFormat) -> int:
+    """Return the value as frames hold it: the stored bits, with their sign."""
+    value &= (1 << layout.bits_stored) - 1
+    return (
+        value - (1 << layout.bits_stored)
+        if layout.signed and value >> (layout.bits_stored - 1)
+        else value
+    )
+
+
+def nominal_range(
+    dataset: Dataset, layout: PixelFormat, grey: GreyScale, frames: FrameSource, count: int
+) -> tuple[float, float]:
+    """Return the modality values that the picture spans where the file gives no window.
+
+    They are those that can be stored. Of more than 8 bits most files use a part, so that frames
+    from all over the run tell; one of them alone may be dark.
     """
-    if grey.signed:
-        low, high = -float(1 << (grey.bits_stored - 1)), float((1 << (grey.bits_stored - 1)) - 1)
-    else:
-        low, high = 0.0, float((1 << grey.bits_stored) - 1)
-    smallest = number(dataset, "SmallestImagePixelValue")
-    largest = number(dataset, "LargestImagePixelValue")
-    told = smallest is not None and largest is not None and layout.samples == 1
-    if told and low <= smallest < largest <= high:  # type: ignore[operator]
-        low, high = smallest, largest  # type: ignore[assignment]
+    low, high = (-(1 << (grey.bits_stored - 1)) if grey.signed else 0), 1 << grey.bits_stored
+    ends = float(low), float(low + high - 1)
     if grey.modality_lut is not None:
         values = grey.modality_lut.values
-        return float(values.min()), float(values.max())
-    ends = sorted((low * grey.slope + grey.intercept, high * grey.slope + grey.intercept))
-    return ends[0], ends[1]
+        return float(values.min()), max(float(values.max()), float(values.min()) + 1.0)
+    told = numbers(dataset, "SmallestImagePixelValue") + numbers(dataset, "LargestImagePixelValue")
+    if len(told) == 2 and layout.is_grey and ends[0] <= told[0] < told[1] <= ends[1]:
+        ends = told[0], told[1]
+    if layout.is_grey and (found := found_range(grey, frames, count)) is not None:
+        return found
+    first, last = sorted(end * grey.slope + grey.intercept for end in ends)
+    return first, last
+
+
+def found_range(grey: GreyScale, frames: FrameSource, count: int) -> tuple[float, float] | None:
+    """Return the modality values found in the frames, where only they tell; else None."""
+    if grey.described or grey.bits_stored <= 8 or grey.modality_lut is not None:
+        return None
+    padding = grey.padding
+    lows, highs = [], []
+    for index in np.unique(np.linspace(0, count - 1, min(count, SAMPLED_FRAMES)).astype(int)):
+        try:
+            values: NDArray[Any] = frames.read(int(index))
+        except RunError:
+            continue  # it says so when it is shown
+        if padding is not None:
+            values = values[(values < padding[0]) | (values > padding[1])]
+        if values.size:
+            lows.append(float(values.min()))
+            highs.append(float(values.max()))
+    if not lows or min(lows) == max(highs):
+        return None
+    low, high = sorted(v * grey.slope + grey.intercept for v in (min(lows), max(highs)))
+    return low, high
 
 
 def grey_palette(dataset: Dataset) -> tuple[NDArray[np.generic], int] | None:
@@ -115,11 +257,12 @@ def grey_palette(dataset: Dataset) -> tuple[NDArray[np.generic], int] | None:
         return None
     from pydicom.pixels.processing import apply_color_lut
 
-    indices = np.arange(1 << min(int(number(dataset, "BitsStored") or 8), 16), dtype=np.uint16)
+    bits_stored = int(number(dataset, "BitsStored") or 8)
+    indices = np.arange(1 << min(max(bits_stored, 1), 16), dtype=np.uint16)
     try:
         colours = apply_color_lut(indices[np.newaxis], dataset)[0, :, :3]
     except (ValueError, KeyError, AttributeError, IndexError, TypeError) as error:
-        raise RunError("The colour palette of the file is damaged; export it again.") from error
+        raise RunError(tr("The colour palette of the file is damaged; export it again.")) from error
     bits = 8 if colours.dtype.itemsize == 1 else 16
     grey = np.rint(colours @ np.array([0.299, 0.587, 0.114]))
     return grey.astype(np.uint8 if bits == 8 else np.uint16), bits

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from gettext import gettext as tr
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,11 @@ def read_timing(dataset: Dataset, frame_count: int) -> Timing:
         if timing is not None:
             return Timing(timing.times_ms, timing.source, tuple(notes))
     if frame_count > 1:
-        notes.append(f"The file gives no frame times; {ASSUMED_RATE_HZ:g} frames/s are assumed.")
+        notes.append(
+            tr("The file gives no frame times; {rate} frames/s are assumed.").format(
+                rate=f"{ASSUMED_RATE_HZ:g}"
+            )
+        )
     return Timing(assumed_times(frame_count), TimingSource.ASSUMED, tuple(notes))
 
 
@@ -71,7 +76,11 @@ def _even(
         return None
     if not _plausible(interval_ms):
         if count > 1:
-            notes.append(f"The {source} of {interval_ms:g} ms a frame is impossible; not used.")
+            notes.append(
+                tr("The {source} of {interval} ms a frame is impossible; not used.").format(
+                    source=source, interval=f"{interval_ms:g}"
+                )
+            )
         return None
     return Timing(even_times(count, interval_ms), source)
 
@@ -84,7 +93,7 @@ def _rate(
     dataset: Dataset, keyword: str, count: int, source: TimingSource, notes: list[str]
 ) -> Timing | None:
     rate = number(dataset, keyword)
-    if not rate:  # 0 stands for unknown in many files
+    if not rate or abs(rate) < 1e-6:  # 0 stands for unknown in many files
         return None
     return _even(1000.0 / rate, count, source, notes)
 
@@ -137,12 +146,16 @@ def _from_intervals(
 ) -> Timing | None:
     good = _plausible(intervals)
     if not good.any():
-        notes.append(f"The {source} holds no possible interval; not used.")
+        notes.append(tr("The {source} holds no possible interval; not used.").format(source=source))
         return None
     usual = float(np.median(intervals[good]))
     filled = np.full(count - 1, usual)
     filled[: intervals.size] = np.where(good, intervals, usual)
     bad = count - 1 - int(good.sum())
     if bad:
-        notes.append(f"{bad} impossible or missing frame intervals were set to {usual:g} ms.")
+        notes.append(
+            tr("{count} impossible or missing frame intervals were set to {usual} ms.").format(
+                count=bad, usual=f"{usual:g}"
+            )
+        )
     return Timing(np.concatenate(([0.0], np.cumsum(filled))), source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from gettext import gettext as tr
 
 from pydicom import Dataset
 from pydicom.multival import MultiValue
@@ -29,6 +30,29 @@ def numbers(dataset: Dataset, keyword: str) -> list[float]:
 def number(dataset: Dataset, keyword: str) -> float | None:
     """Return the first value of an attribute, or None."""
     return next(iter(numbers(dataset, keyword)), None)
+
+
+def sensible(
+    dataset: Dataset, keyword: str, low: float, high: float, what: str, notes: list[str]
+) -> float | None:
+    """Return a number that can be true; one beyond ``low`` .. ``high`` is left out, with a note.
+
+    ``what`` names it in the note, translated.
+    """
+    value = number(dataset, keyword)
+    if value is None or low <= value <= high:
+        return value
+    note_impossible(notes, what, value)
+    return None
+
+
+def note_impossible(notes: list[str], what: str, value: float) -> None:
+    """Note once that a value of the file cannot be true."""
+    note = tr("The {what} of {value} is impossible; not used.").format(
+        what=what, value=f"{value:g}"
+    )
+    if note not in notes:
+        notes.append(note)
 
 
 def text(dataset: Dataset, keyword: str) -> str:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
+from gettext import gettext as tr
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.runs.files import log_unforeseen
+from app.runs.guarded import read_frame
 from app.runs.run import Run, RunError
 
 logger = logging.getLogger(__name__)
@@ -16,6 +20,9 @@ logger = logging.getLogger(__name__)
 DEFAULT_BUDGET_BYTES = 800 * 1024 * 1024
 AHEAD_SHARE = 0.75
 """Share of the frames kept ahead of the playhead; the rest lies behind it, for stepping back."""
+
+CLOSING_PATIENCE_S = 1.0
+"""How long closing waits for reads under way; one that hangs is left to end by itself."""
 
 Frame = NDArray[np.generic]
 
@@ -62,7 +69,8 @@ class FrameCache:
 
     def get(self, index: int) -> Frame | None:
         """Return frame ``index`` if it is decoded, at once; never blocks for decoding."""
-        return self._frames.get(index)
+        with self._changed:
+            return self._frames.get(index)
 
     def wait(self, index: int) -> Frame:
         """Return frame ``index``, decoding it here if no worker is about to.
@@ -76,20 +84,21 @@ class FrameCache:
             while index in self._decoding and not self._closed:
                 self._changed.wait()
             if self._closed:
-                raise RunError("The run has been closed.")
+                raise RunError(tr("The run has been closed."))
             if index in self._frames:
                 return self._frames[index]
             if index in self._errors:
                 raise self._errors[index]
             self._decoding.add(index)
-        frame = self._decode(index)
-        if frame is None:
-            raise self._errors[index]
-        return frame
+        decoded = self._decode(index)
+        if isinstance(decoded, RunError):
+            raise decoded
+        return decoded
 
     def error(self, index: int) -> RunError | None:
         """Return why frame ``index`` could not be decoded, or None."""
-        return self._errors.get(index)
+        with self._changed:
+            return self._errors.get(index)
 
     def set_playhead(self, index: int, direction: int = 1) -> None:
         """Decode from frame ``index`` on, then ahead in ``direction`` (+1 or -1), then behind."""
@@ -103,7 +112,8 @@ class FrameCache:
     @property
     def decoded_count(self) -> int:
         """Number of frames in memory."""
-        return len(self._frames)
+        with self._changed:
+            return len(self._frames)
 
     @property
     def used_bytes(self) -> int:
@@ -126,12 +136,13 @@ class FrameCache:
             return all(index in known for index in self._wanted)
 
     def close(self) -> None:
-        """Stop and join the workers, and let go of the frames."""
+        """Stop the workers and let go of the frames; a read that hangs is not waited for."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        deadline = time.monotonic() + CLOSING_PATIENCE_S
         for worker in self._workers:
-            worker.join()
+            worker.join(max(deadline - time.monotonic(), 0.0))
         with self._changed:
             self._frames.clear()
 
@@ -157,8 +168,13 @@ class FrameCache:
 
     def _work(self) -> None:
         for index in self._assignments():
-            if self._decode(index) is not None and self.on_decoded is not None:
-                self.on_decoded(index)
+            decoded, tell = self._decode(index), self.on_decoded
+            if isinstance(decoded, RunError) or tell is None:
+                continue
+            try:
+                tell(index)
+            except Exception as error:  # noqa: BLE001 - a listener must not end the decoding
+                log_unforeseen(logger, f"telling of frame {index}", error)
 
     def _assignments(self) -> Iterator[int]:
         while True:
@@ -171,27 +187,31 @@ class FrameCache:
                 self._decoding.add(index)
             yield index
 
-    def _decode(self, index: int) -> Frame | None:
+    def _decode(self, index: int) -> Frame | RunError:
         """Decode a frame that was put into ``_decoding``; remember it or its error."""
-        frame, failure = None, None
+        decoded: Frame | RunError | None = None
         try:
-            frame = self._run.frames.read(index)
-            frame.setflags(write=False)
+            decoded = self._read(index)
+            return decoded
+        finally:  # whatever happens, nobody goes on waiting for this frame
+            with self._changed:
+                self._decoding.discard(index)
+                if isinstance(decoded, RunError):
+                    self._errors[index] = decoded
+                elif decoded is not None and not self._closed:
+                    if decoded.nbytes > self._frame_bytes:  # a wider type than the header told
+                        self._frame_bytes = decoded.nbytes
+                        self._plan()
+                    self._keep(index, decoded)
+                self._changed.notify_all()
+
+    def _read(self, index: int) -> Frame | RunError:
+        """Read a frame; whatever happens in its reader becomes that frame's error."""
+        try:
+            frame = read_frame(self._run.frames, index)
         except RunError as error:
-            failure = error
-        except MemoryError:
-            failure = RunError("The memory is full; lower the frame memory in the settings.")
-        with self._changed:
-            self._decoding.discard(index)
-            if failure is not None:
-                logger.info("frame %d not decoded", index)
-                self._errors[index] = failure
-            elif frame is not None and not self._closed:
-                if frame.nbytes > self._frame_bytes:  # a wider type than the header told
-                    self._frame_bytes = frame.nbytes
-                    self._plan()
-                self._keep(index, frame)
-            self._changed.notify_all()
+            return error
+        frame.setflags(write=False)
         return frame
 
     def _keep(self, index: int, frame: Frame) -> None:

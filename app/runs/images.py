@@ -1,40 +1,47 @@
-"""Still pictures: a folder of frames, one image, or a multi-page TIFF."""
+"""Still pictures: a folder of frames, or one picture; TIFF pages are in `app.runs.tiff`."""
 
 from __future__ import annotations
 
 import logging
 import re
 import struct
-import threading
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from gettext import gettext as tr
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.runs.allowance import check_allowance
 from app.runs.codestreams import (
     MAX_FRAME_PIXELS,
     CodestreamError,
     codestream_size,
     decode_jpeg,
     decode_jpeg_2000,
+    decode_jpeg_ls,
+    is_jpeg_ls,
 )
-from app.runs.files import opening_error
-from app.runs.greys import to_grey
-from app.runs.run import GreyScale, Run, RunError
-from app.runs.timing import ASSUMED_RATE_HZ, assumed_times
+from app.runs.files import open_regular, opening_error, shown_name
+from app.runs.greys import real_pixels, to_grey
+from app.runs.orientation import exif_orientation, oriented, oriented_shape
+from app.runs.run import Run, RunError
+from app.runs.tiff import TIFF_SIGNATURES, TiffFrames
+from app.runs.undescribed import undescribed_run
 
 logger = logging.getLogger(__name__)
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".jp2", ".j2k"})
-TIFF_SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+IMAGE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jls", ".tif", ".tiff", ".bmp", ".jp2", ".j2k"}
+)
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _BMP = b"BM"
 _JPEG_2000 = (b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cjP  ")
-
-ASSUMED_NOTE = f"These pictures have no times; {ASSUMED_RATE_HZ:g} frames/s are assumed."
+_HEADER_BYTES = 1 << 17
+"""Enough for the size of any picture; an Exif block before it holds up to 64 KiB."""
 
 
 def is_image(head: bytes) -> bool:
@@ -42,10 +49,11 @@ def is_image(head: bytes) -> bool:
     return head.startswith((_PNG, _JPEG, _BMP, *_JPEG_2000, *TIFF_SIGNATURES))
 
 
-def natural_key(path: Path) -> tuple[tuple[int, int | str], ...]:
-    """Sort key with numbers by value: frame_2 before frame_10."""
+def natural_key(path: Path) -> tuple[tuple[tuple[int, int | str], ...], str]:
+    """Sort key with numbers by value: frame_2 before frame_10; one order for any listing."""
     parts = re.split(r"(\d+)", path.name.casefold())
-    return tuple((0, int(p)) if p.isdecimal() else (1, p) for p in parts if p)
+    numbered = tuple((0, int(p)) if p.isdecimal() else (1, p) for p in parts if p)
+    return numbered, path.name
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -61,75 +69,150 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(found, key=natural_key)
 
 
+@dataclass(frozen=True, slots=True)
+class PictureHeader:
+    """What a picture declares: its size as it is seen, and the bits of a sample."""
+
+    rows: int
+    columns: int
+    samples: int
+    bits: int
+
+
+def read_header(data: bytes, name: str) -> PictureHeader:
+    """Read what a picture other than TIFF declares, from its first bytes.
+
+    Raises
+    ------
+    RunError
+        If it is no picture, damaged or too large.
+    """
+    try:
+        header = _declared(data)
+    except (CodestreamError, struct.error, IndexError) as error:
+        raise _damaged(name) from error
+    if not 0 < header.rows * header.columns <= MAX_FRAME_PIXELS or header.rows < 0:
+        raise RunError(
+            tr("{name} declares {columns} x {rows} pixels; it is damaged.").format(
+                name=name, columns=header.columns, rows=header.rows
+            )
+        )
+    rows, columns = oriented_shape(header.rows, header.columns, exif_orientation(data))
+    return PictureHeader(rows, columns, header.samples, header.bits)
+
+
+def _declared(data: bytes) -> PictureHeader:
+    if data.startswith(_PNG):
+        columns, rows, bits, colours = struct.unpack_from(">IIBB", data, 16)
+        return PictureHeader(rows, columns, {0: 1, 2: 3, 4: 2}.get(colours, 4), max(bits, 8))
+    if data.startswith(_BMP):
+        columns, rows = struct.unpack_from("<ii", data, 18)
+        return PictureHeader(abs(rows), columns, 4, 8)
+    size = codestream_size(data)
+    return PictureHeader(size.rows, size.columns, size.samples, _codestream_bits(data))
+
+
+def _codestream_bits(data: bytes) -> int:
+    """Return the bits of a sample of JPEG, JPEG-LS or JPEG 2000, at least 8."""
+    siz = data.find(b"\xff\x4f\xff\x51")
+    if not data.startswith(_JPEG) and siz >= 0:
+        return max((data[siz + 42] & 0x7F) + 1, 8)
+    position = 2
+    while True:
+        while data[position + 1] == 0xFF:
+            position += 1
+        marker = data[position + 1]
+        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
+            return max(data[position + 4], 8)
+        position += 2 + int(struct.unpack_from(">H", data, position + 2)[0])
+
+
 def read_image(path: Path) -> NDArray[np.generic]:
-    """Decode one picture by its content to (rows, columns) grey.
+    """Decode one picture by its content to (rows, columns) grey, the right way up.
 
     Raises
     ------
     RunError
         If it is damaged, too large or no picture.
     """
+    name = shown_name(path)
     try:
-        data = path.read_bytes()
+        with open_regular(path) as file:
+            if file.read(4).startswith(TIFF_SIGNATURES):
+                with TiffFrames(path) as pages:
+                    return pages.read(0)
+            file.seek(0)
+            data = file.read()
     except OSError as error:
         raise opening_error(path, error) from error
+    header = read_header(data, name)
+    sample_bytes = 1 if header.bits == 8 else 2
+    check_allowance(header.rows * header.columns * header.samples * sample_bytes, len(data), name)
     try:
-        return plain_pixels(to_grey(_decode(data, path)))
-    except (CodestreamError, RuntimeError, ValueError, struct.error, IndexError, KeyError) as error:
+        pixels = to_grey(real_pixels(_decode(data)))
+    except (CodestreamError, RuntimeError, ValueError, LookupError, struct.error) as error:
         logger.info("picture not readable: %s", type(error).__name__)
-        raise RunError(f"{path.name} is a damaged picture; copy or export it again.") from error
+        raise _damaged(name) from error
+    return oriented(pixels, exif_orientation(data))
 
 
-def _decode(data: bytes, path: Path) -> NDArray[np.generic]:
+def _damaged(name: str) -> RunError:
+    return RunError(tr("{name} is a damaged picture; copy or export it again.").format(name=name))
+
+
+def _decode(data: bytes) -> NDArray[np.generic]:
     import imagecodecs
 
     if data.startswith(_PNG):
-        columns, rows = struct.unpack_from(">II", data, 16)
-        _check_size(rows, columns, path)
         return imagecodecs.png_decode(data)
     if data.startswith(_BMP):
-        columns, rows = struct.unpack_from("<ii", data, 18)
-        _check_size(abs(rows), columns, path)
-        return imagecodecs.bmp_decode(data)
-    if data.startswith(TIFF_SIGNATURES):
-        with TiffFrames(path) as pages:
-            return pages.read(0)
-    size = codestream_size(data)
-    _check_size(size.rows, size.columns, path)
-    return decode_jpeg(data) if data.startswith(_JPEG) else decode_jpeg_2000(data)
+        return _decode_bmp(data)
+    if not data.startswith(_JPEG):
+        return decode_jpeg_2000(data)
+    if is_jpeg_ls(data):
+        return decode_jpeg_ls(data)
+    pixels = decode_jpeg(data)
+    if pixels.ndim == 3 and pixels.shape[2] == 4:  # inks, stored inverted as Adobe does
+        inks = pixels.astype(np.uint16)
+        return (inks[:, :, :3] * inks[:, :, 3:] // 255).astype(np.uint8)
+    return pixels
 
 
-def _check_size(rows: int, columns: int, path: Path) -> None:
-    if not 0 < rows * columns <= MAX_FRAME_PIXELS:
-        raise RunError(f"{path.name} declares {columns} x {rows} pixels; it is damaged.")
+def _decode_bmp(data: bytes) -> NDArray[np.generic]:
+    import cv2
 
-
-def plain_pixels(pixels: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Bring any pixel type to one that runs hold: 8 or 16 bit integers, or float32."""
-    if pixels.dtype == np.bool_:
-        return pixels.astype(np.uint8) * np.uint8(255)
-    if pixels.dtype.kind in "iu" and pixels.dtype.itemsize <= 2:
-        return np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("="), copy=False))
-    if pixels.dtype.kind in "iuf":
-        return np.nan_to_num(pixels.astype(np.float32))
-    raise CodestreamError("its pixels are no real numbers")
+    try:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise CodestreamError("its BMP data are damaged") from error
+    if pixels is None:
+        raise CodestreamError("its BMP data are damaged")
+    return pixels if pixels.ndim == 2 else np.asarray(pixels[:, :, 2::-1])  # from BGR
 
 
 class ImageFolderFrames:
     """Frames that lie in one file each (a `FrameSource`)."""
 
     def __init__(self, paths: Sequence[Path], shape: tuple[int, int]) -> None:
-        self._paths = paths
+        self.paths = tuple(paths)
         self._shape = shape
 
     def read(self, index: int) -> NDArray[np.generic]:
         """Decode one picture; RunError where it is damaged or of another size."""
-        path = self._paths[index]
+        path = self.paths[index]
         pixels = read_image(path)
         if pixels.shape != self._shape:
             raise RunError(
-                f"{path.name} is {pixels.shape[1]} x {pixels.shape[0]} pixels, not "
-                f"{self._shape[1]} x {self._shape[0]} as the first frame."
+                tr(
+                    "{name} is {columns} x {rows} pixels, not {wanted_columns} x {wanted_rows} "
+                    "as the others."
+                ).format(
+                    name=shown_name(path),
+                    columns=pixels.shape[1],
+                    rows=pixels.shape[0],
+                    wanted_columns=self._shape[1],
+                    wanted_rows=self._shape[0],
+                )
             )
         return pixels
 
@@ -137,137 +220,65 @@ class ImageFolderFrames:
         """Nothing is held open."""
 
 
-class TiffFrames:
-    """Pages of one TIFF file (a `FrameSource`)."""
-
-    def __init__(self, path: Path) -> None:
-        import tifffile
-
-        self._name = path.name
-        self._lock = threading.Lock()
-        try:
-            self._file = tifffile.TiffFile(path)
-        except OSError as error:
-            raise opening_error(path, error) from error
-        except (tifffile.TiffFileError, ValueError, struct.error) as error:
-            raise self._damaged() from error
-        try:
-            self.page_count = len(self._file.pages)
-            shape = self._file.pages[0].shape
-        except (tifffile.TiffFileError, ValueError, struct.error, IndexError, TypeError) as error:
-            self._file.close()
-            raise self._damaged() from error
-        if len(shape) < 2 or int(np.prod(shape, dtype=np.float64)) > 4 * MAX_FRAME_PIXELS:
-            self._file.close()
-            raise self._damaged()
-
-    def __enter__(self) -> TiffFrames:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _damaged(self) -> RunError:
-        return RunError(f"{self._name} is a damaged TIFF file; copy or export it again.")
-
-    def read(self, index: int) -> NDArray[np.generic]:
-        """Decode one page."""
-        try:
-            with self._lock:
-                page = self._file.pages[index]
-                pixels = page.asarray()
-            if page.photometric == 0:  # white is zero
-                pixels = np.iinfo(pixels.dtype).max - pixels
-            return plain_pixels(to_grey(pixels))
-        except (RuntimeError, ValueError, struct.error, IndexError, OSError, TypeError) as error:
-            logger.info("TIFF page %d not readable: %s", index, type(error).__name__)
-            raise self._damaged() from error
-
-    def close(self) -> None:
-        """Release the file."""
-        with self._lock:
-            self._file.close()
-
-
-@dataclass(frozen=True, slots=True)
-class GreyRange:
-    """Grey scale and nominal range of frames that come without a description."""
-
-    grey: GreyScale
-    nominal: tuple[float, float]
-
-
-def grey_range(sample: NDArray[np.generic]) -> GreyRange:
-    """Guess the grey scale from frames: the dtype, and the bits that their values need."""
-    low, high = float(sample.min()), float(sample.max())
-    if sample.dtype == np.uint8:
-        return GreyRange(GreyScale(), (0.0, 255.0))
-    if sample.dtype.kind == "f":
-        return GreyRange(GreyScale(bits_stored=16), (low, high if high > low else low + 1.0))
-    signed = sample.dtype.kind == "i"
-    largest = max(high, -low - 1.0, 1.0)
-    bits = next(b for b in (8, 10, 12, 14, 16) if largest < 1 << (b - signed))
-    grey = GreyScale(bits_stored=bits, signed=signed)
-    return GreyRange(grey, (low, high if high > low else low + 1.0))
-
-
 def open_image_folder(folder: Path) -> Run:
-    """Open a folder of pictures as a run, in natural order."""
+    """Open a folder of pictures as a run, in natural order.
+
+    The size is that of most pictures; others are refused one by one when they are shown.
+    """
     paths = image_files(folder)
     if not paths:
-        raise RunError(f"{folder.name} holds no pictures; choose a folder of frames or a file.")
+        raise RunError(
+            tr("{name} holds no pictures; choose a folder of frames or a file.").format(
+                name=shown_name(folder)
+            )
+        )
     return _run_of_pictures(folder, paths)
 
 
 def open_image(path: Path) -> Run:
     """Open one picture, or a TIFF of several pages."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if not file.read(4).startswith(TIFF_SIGNATURES):
             return _run_of_pictures(path, [path])
     frames = TiffFrames(path)
     try:
-        first = frames.read(0)
+        return undescribed_run(path, frames, frames.page_count, bits=frames.bits)
     except RunError:
         frames.close()
         raise
-    return undescribed_run(path, frames, frames.page_count, first)
+
+
+def picture_frame_count(path: Path) -> int:
+    """Return the pages of a TIFF, 1 for other pictures."""
+    with open_regular(path) as file:
+        if not file.read(4).startswith(TIFF_SIGNATURES):
+            return 1
+    with TiffFrames(path) as pages:
+        return pages.page_count
 
 
 def _run_of_pictures(path: Path, paths: Sequence[Path]) -> Run:
-    first = _first_readable(paths, read_image)
-    frames = ImageFolderFrames(paths, (first.shape[0], first.shape[1]))
-    return undescribed_run(path, frames, len(paths), first)
-
-
-def _first_readable(
-    paths: Sequence[Path], read: Callable[[Path], NDArray[np.generic]]
-) -> NDArray[np.generic]:
-    failure: RunError | None = None
-    for path in paths[:3]:
+    headers, failure = [], None
+    for picture in paths:
         try:
-            return read(path)
+            headers.append(_header_of(picture))
         except RunError as error:
             failure = failure or error
-    assert failure is not None
-    raise failure
+    if not headers:
+        assert failure is not None
+        raise failure
+    shape, _ = Counter((h.rows, h.columns) for h in headers).most_common(1)[0]
+    bits = max(header.bits for header in headers)
+    return undescribed_run(path, ImageFolderFrames(paths, shape), len(paths), bits=bits)
 
 
-def undescribed_run(
-    path: Path,
-    frames: ImageFolderFrames | TiffFrames,
-    frame_count: int,
-    first: NDArray[np.generic],
-) -> Run:
-    """Make a run of frames that come without times or a grey scale."""
-    scale = grey_range(first)
-    return Run(
-        path=path,
-        frames=frames,
-        frame_count=frame_count,
-        rows=first.shape[0],
-        columns=first.shape[1],
-        frame_times_ms=assumed_times(frame_count),
-        grey=scale.grey,
-        nominal_range=scale.nominal,
-        notes=(ASSUMED_NOTE,) if frame_count > 1 else (),
-    )
+def _header_of(path: Path) -> PictureHeader:
+    with open_regular(path) as file:
+        data = file.read(_HEADER_BYTES)
+        if not data.startswith(TIFF_SIGNATURES):
+            try:
+                return read_header(data, shown_name(path))
+            except RunError:  # the size may lie behind a long colour profile
+                return read_header(data + file.read(), shown_name(path))
+    with TiffFrames(path) as pages:
+        return PictureHeader(*pages.shape, 1, pages.bits)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
+from gettext import gettext as tr
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runs.files import opening_error
-from app.runs.images import image_files, is_image, open_image, open_image_folder
+from app.runs.files import log_unforeseen, open_regular, opening_error, shown_name
+from app.runs.guarded import GuardedFrames
+from app.runs.images import (
+    image_files,
+    is_image,
+    open_image,
+    open_image_folder,
+    picture_frame_count,
+)
 from app.runs.run import Run, RunError
 
 logger = logging.getLogger(__name__)
@@ -39,16 +48,27 @@ def open_run(path: Path) -> Run:
         With one plain sentence, whatever is wrong with the file.
     """
     path = Path(path)
+    name = shown_name(path)
     try:
         run = _open_folder(path) if path.is_dir() else _open_file(path)
+    except RunError:
+        raise
     except OSError as error:
         raise opening_error(path, error) from error
     except MemoryError as error:
-        raise RunError(f"{path.name} is too large for the memory of this computer.") from error
+        raise RunError(
+            tr("{name} is too large for the memory of this computer.").format(name=name)
+        ) from error
+    except Exception as error:
+        log_unforeseen(logger, "opening a run", error)
+        raise RunError(
+            tr("{name} is damaged; copy or export it again.").format(name=name)
+        ) from error
+    frames = GuardedFrames(run.frames, run.frame_count, (run.rows, run.columns))
     try:
-        return _checked(run)
+        return _checked(replace(run, frames=frames))
     except RunError:
-        run.frames.close()
+        frames.close()
         raise
 
 
@@ -58,7 +78,16 @@ def _open_folder(folder: Path) -> Run:
     files = [p for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")]
     if len(files) == 1:
         return _open_file(files[0])
-    raise RunError(f"{folder.name} is no single run; open the folder as a list of runs.")
+    from app.runs.dicom_series import open_series_folder
+
+    run = open_series_folder(folder)
+    if run is not None:
+        return run
+    raise RunError(
+        tr("{name} is no single run; open the folder as a list of runs.").format(
+            name=shown_name(folder)
+        )
+    )
 
 
 class Kind(Enum):
@@ -80,13 +109,13 @@ def kind_of(path: Path) -> Kind:
         If it is nothing that can be a run.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEAD_BYTES)
     except OSError as error:
         raise opening_error(path, error) from error
     name = path.name.lower()
     if not head:
-        raise RunError(f"{path.name} is empty; copy it again.")
+        raise RunError(tr("{name} is empty; copy it again.").format(name=shown_name(path)))
     if head[128:132] == b"DICM":
         return Kind.DICOM
     zipped_stack = head.startswith(b"PK\x03\x04") and name.endswith(".npz")
@@ -100,16 +129,20 @@ def kind_of(path: Path) -> Kind:
         return Kind.VIDEO
     if _is_bare_dicom(head):
         return Kind.DICOM
-    raise RunError(f"{path.name} is no X-ray run, video or picture that can be read.")
+    raise RunError(
+        tr("{name} is no X-ray run, video or picture that can be read.").format(
+            name=shown_name(path)
+        )
+    )
 
 
 def _open_file(path: Path) -> Run:
     """Open by kind; each reader is imported only when a file needs it."""
     match kind_of(path):
         case Kind.DICOM:
-            from app.runs.dicom import open_dicom as open_kind
+            from app.runs.dicom_series import open_dicom as open_kind
         case Kind.NUMPY:
-            from app.runs.volumes import open_numpy as open_kind
+            from app.runs.stacks import open_numpy as open_kind
         case Kind.VOLUME:
             from app.runs.volumes import open_volume as open_kind
         case Kind.PICTURE:
@@ -117,6 +150,31 @@ def _open_file(path: Path) -> Run:
         case Kind.VIDEO:
             from app.runs.video import open_video as open_kind
     return open_kind(path)
+
+
+def frame_count(path: Path, kind: Kind) -> int | None:
+    """Return the frames that the header of a file other than DICOM tells; None where it does not.
+
+    Raises
+    ------
+    RunError
+        If the file is damaged.
+    """
+    count: Callable[[Path], int | None] = picture_frame_count
+    match kind:
+        case Kind.NUMPY:
+            from app.runs.stacks import numpy_frame_count
+
+            count = numpy_frame_count
+        case Kind.VOLUME:
+            from app.runs.volumes import volume_frame_count
+
+            count = volume_frame_count
+        case Kind.VIDEO:
+            from app.runs.video import video_frame_count
+
+            count = video_frame_count
+    return count(path)
 
 
 def _is_volume(head: bytes, name: str) -> bool:
@@ -137,14 +195,8 @@ def _is_bare_dicom(head: bytes) -> bool:
 
 
 def _checked(run: Run) -> Run:
-    """Decode one frame, so that a run which opened can be shown; fit the grey range to it."""
-    first = _first_frame(run)
-    undescribed = not run.grey.windows and not run.grey.voi_luts
-    if undescribed and run.grey.bits_stored > 8 and run.grey.modality_lut is None:
-        ends = (float(first.min()), float(first.max()))
-        low, high = sorted(v * run.grey.slope + run.grey.intercept for v in ends)
-        if high > low:
-            return replace(run, nominal_range=(low, high))
+    """Decode one frame, so that a run which opened can be shown."""
+    _first_frame(run)
     return run
 
 
@@ -156,7 +208,11 @@ def _first_frame(run: Run) -> NDArray[np.generic]:
         except RunError as error:
             failure = failure or error
     assert failure is not None
-    raise RunError(f"{run.path.name} cannot be shown: {_lower_first(str(failure))}") from failure
+    raise RunError(
+        tr("{name} cannot be shown: {why}").format(
+            name=shown_name(run.path), why=_lower_first(str(failure))
+        )
+    ) from failure
 
 
 def _lower_first(sentence: str) -> str:

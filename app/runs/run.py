@@ -115,6 +115,18 @@ class GreyScale:
     """From stored value to the picture (PS3.4 N.2).
 
     Modality value = ``modality_lut[stored]`` or ``stored * slope + intercept``.
+
+    Attributes
+    ----------
+    windows, voi_luts : tuple
+        What the file offers for all frames; empty where each frame has its own.
+    frame_vois : tuple
+        The window or VOI LUT of each frame, where they differ from frame to frame; else empty.
+    padding : (low, high) or None
+        Stored values, ends included, that fill the frame where there is no picture.
+    from_floats : bool
+        The file holds floating (or very wide) numbers: they are the modality values, and the
+        stored ones are these spread over 16 bits.
     """
 
     bits_stored: int = 8
@@ -125,6 +137,20 @@ class GreyScale:
     modality_lut: Lut | None = None
     windows: tuple[Window, ...] = ()
     voi_luts: tuple[Lut, ...] = ()
+    frame_vois: tuple[Window | Lut, ...] = ()
+    padding: tuple[int, int] | None = None
+    from_floats: bool = False
+
+    @property
+    def described(self) -> bool:
+        """True where the file says how it is to be shown."""
+        return bool(self.windows or self.voi_luts or self.frame_vois)
+
+    def file_values(self, stored: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return stored values on the scale of the numbers that the file holds."""
+        if not self.from_floats:
+            return stored
+        return (stored.astype(np.float64) * self.slope + self.intercept).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from gettext import gettext as tr
+
 from app.runs.run import Lut, Run, Spacing, Window
 
 
 def patient_lines(run: Run) -> tuple[str, ...]:
     """Return name, id and birth date; nothing where the file is anonymous."""
     patient = run.patient
-    born = " ".join(part for part in (patient.birth_date, patient.sex) if part)
-    return tuple(line for line in (patient.name, patient.id, born) if line)
+    sex = {"M": tr("male"), "F": tr("female"), "O": tr("other sex")}.get(patient.sex, "")
+    born = tr("born {date}").format(date=patient.birth_date) if patient.birth_date else ""
+    about = ", ".join(part for part in (born, sex) if part)
+    number = tr("ID {number}").format(number=patient.id) if patient.id else ""
+    return tuple(line for line in (person_name(patient.name), number, about) if line)
 
 
-def study_lines(run: Run) -> tuple[str, ...]:
-    """Return what was examined and when."""
+def person_name(dicom_name: str) -> str:
+    """Return a name as people write it (PS3.5 6.2.1: family^given^middle^prefix^suffix).
+
+    >>> person_name("Doe^Jane^^Dr.")
+    'Doe, Jane, Dr.'
+    """
+    parts = [" ".join(part.split()) for part in dicom_name.split("=")[0].split("^")]
+    family, given, middle, prefix, suffix, *_ = (*parts, "", "", "", "", "")
+    names = " ".join(part for part in (given, middle) if part)
+    return ", ".join(part for part in (family, names, prefix, suffix) if part)
+
+
+def study_lines(run: Run, *, described: bool = True) -> tuple[str, ...]:
+    """Return what was examined and when; descriptions only where ``described``.
+
+    They are typed by hand, and names stand in them.
+    """
     when = run.study_date.isoformat() if run.study_date else ""
     time = _clock_time(run.acquisition_time)
     return tuple(
         line
         for line in (
-            run.study_description,
-            run.series_description,
+            run.study_description if described else "",
+            run.series_description if described else "",
             f"{when} {time}".strip(),
         )
         if line

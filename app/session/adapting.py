@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,6 @@ from app.session.denoisers import (
     free_name,
     saved_denoisers,
 )
-from app.session.settings import save_settings
 from app.session.worker import NICENESS
 from widgets.panels.denoiser_choice import DenoiserRow
 from widgets.panels.notice_bar import Severity
@@ -61,7 +59,7 @@ class Adapting(QObject):
         self._choice.delete_requested.connect(self.ask_to_delete)
         self._choice.result_taken.connect(self.take_result)
         self._choice.set_adaptable(False)
-        self.use(window.settings.denoiser)
+        self.use(window.settings.now.denoiser)
 
     @property
     def running(self) -> bool:
@@ -86,9 +84,7 @@ class Adapting(QObject):
         rows = [DenoiserRow(d.name, f"{d.origin}\n{d.scores}") for d in saved.values()]
         self._choice.set_denoisers(rows, name)
         self._window.denoising.set_weights(saved[name].weights if name else "")
-        if name != self._window.settings.denoiser:
-            self._window.settings = replace(self._window.settings, denoiser=name)
-            save_settings(self._window.settings)
+        self._window.settings.change(denoiser=name)
 
     def ask_to_delete(self, name: str) -> None:
         """Delete an adapted denoiser once the user has said so."""
@@ -103,7 +99,7 @@ class Adapting(QObject):
 
     def delete(self, name: str) -> None:
         """Delete an adapted denoiser; where it was used, go back to the shipped one."""
-        used = self._window.settings.denoiser
+        used = self._window.settings.now.denoiser
         if used == name:
             self.use("")
         delete_denoiser(name)
@@ -223,4 +219,4 @@ def adapting_arguments(run_path: Path, name: str) -> list[str]:
     """Return what Python is given to adapt a denoiser to a run (a frozen program is not Python)."""
     program = [] if getattr(sys, "frozen", False) else ["-m", "app"]
     adapt = ["adapt", str(run_path.absolute()), "--output", name]
-    return [*program, *adapt, "--minutes", str(MINUTES), "--json"]
+    return [*program, *adapt, "--minutes", str(MINUTES), "--json", "--end-with-input"]

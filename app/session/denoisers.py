@@ -10,23 +10,33 @@ from __future__ import annotations
 import json
 import logging
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from datetime import date
+from gettext import gettext as tr
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
 
 from app.display.pipeline import DisplayPipeline
 from app.errors import UserError
+from app.outputs import whole_file
+from app.plain_json import json_text
 from app.runs.run import Patient, Run
+
+if TYPE_CHECKING:
+    from inference.denoising.training.adaptation import AdaptedWeights
 
 log = logging.getLogger(__name__)
 
 MINUTES = 3.0
 """Time to learn; before and after it, some seconds go into reading, scoring and saving."""
 LONGEST_NAME = 60
-FILES = (".json", ".safetensors", ".onnx")
+WEIGHTS = (".safetensors", ".onnx")
+FILES = (".json", *WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +80,14 @@ class AdaptedDenoiser:
         """The scores before and after, as one plain sentence."""
         before, after = (f"{max(e, 0.0):.1%}" for e in (self.error_before, self.error_after))
         if self.error_after < self.error_before:
-            return f"Error left on this run: {before} of the noise before, {after} after adapting."
-        return f"Adapting did not help: {before} of the noise is left before, {after} after it."
+            text = tr(
+                "Error left on this run: {before} of the noise before, {after} after adapting."
+            )
+        else:
+            text = tr(
+                "Adapting did not help: {before} of the noise is left before, {after} after it."
+            )
+        return text.format(before=before, after=after)
 
 
 def denoisers_folder() -> Path:
@@ -102,8 +118,15 @@ def find_denoiser(name: str) -> AdaptedDenoiser:
     """
     saved = {denoiser.name: denoiser for denoiser in saved_denoisers()}
     if name not in saved:
-        known = f"choose one of: {', '.join(saved)}" if saved else "none is adapted yet"
-        raise UserError(f"There is no denoiser called {name}; {known}.")
+        if not saved:
+            raise UserError(
+                tr("There is no denoiser called {name}; none is adapted yet.").format(name=name)
+            )
+        raise UserError(
+            tr("There is no denoiser called {name}; choose one of: {known}.").format(
+                name=name, known=", ".join(saved)
+            )
+        )
     return saved[name]
 
 
@@ -133,20 +156,28 @@ def check_name(name: str) -> None:
         With what to do.
     """
     if not re.fullmatch(r"[\w(][\w .()+-]*", name) or len(name) > LONGEST_NAME:
-        raise UserError("Name the denoiser with letters, digits, spaces and . + - ( ) only.")
+        raise UserError(tr("Name the denoiser with letters, digits, spaces and . + - ( ) only."))
     if (denoisers_folder() / f"{name}.json").exists():
-        raise UserError(f"There is a denoiser called {name} already; choose another name.")
+        raise UserError(
+            tr("There is a denoiser called {name} already; choose another name.").format(name=name)
+        )
 
 
 def adapt_to_run(
-    run: Run, name: str, on_progress: Callable[[float], None], minutes: float = MINUTES
-) -> AdaptedDenoiser:
+    run: Run,
+    name: str,
+    on_progress: Callable[[float], None],
+    minutes: float = MINUTES,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> AdaptedDenoiser | None:
     """Adapt the shipped denoiser to a run and save it; takes ``minutes`` and some seconds.
 
     Parameters
     ----------
     on_progress : callable
         Receives the share done, 0 to 1.
+    should_stop : callable
+        Asked again and again; then nothing is saved, and None returned.
 
     Raises
     ------
@@ -155,13 +186,14 @@ def adapt_to_run(
     OSError
         If the weights cannot be saved.
     """
-    from inference.denoising.adaptation import AdaptationError, adapt
+    from inference.denoising.training.adaptation import AdaptationError, adapt
 
     try:
-        learned = adapt(DisplayPipeline(run).sequence(), lambda: False, on_progress, minutes)
+        learned = adapt(DisplayPipeline(run).sequence(), should_stop, on_progress, minutes)
     except AdaptationError as error:
         raise UserError(str(error)) from error
-    assert learned is not None  # nobody asked it to stop
+    if learned is None or should_stop():
+        return None
     made = AdaptedDenoiser(
         name=name,
         manufacturer=run.manufacturer,
@@ -171,12 +203,20 @@ def adapt_to_run(
         error_before=round(learned.error_before, 4),
         error_after=round(learned.error_after, 4),
     )
-    learned.save(Path(made.weights))
-    card = denoisers_folder() / f"{name}.json"
-    draft = card.with_suffix(".part")
-    draft.write_text(json.dumps(asdict(made), indent=1), "utf-8")
-    draft.replace(card)
+    _save_weights(learned, Path(made.weights))
+    with whole_file(denoisers_folder() / f"{name}.json") as card:
+        card.write_text(json_text(asdict(made), indent=1), "utf-8")
     return made
+
+
+def _save_weights(learned: AdaptedWeights, path: Path) -> None:
+    """Put both files of the weights in their place, or neither."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+        learned.save(Path(folder) / path.name)
+        for suffix in WEIGHTS:
+            with whole_file(path.with_name(path.name + suffix)) as draft:
+                shutil.copyfile(Path(folder) / (path.name + suffix), draft)
 
 
 def _without_patient(description: str, patient: Patient) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from gettext import gettext as tr
 
 from PySide6.QtCore import QObject, Signal
 
@@ -114,11 +115,13 @@ class Labelling(QObject):
         track_id = track_id or self._selected
         if track_id is not None and track_id in self._review.labels:
             track = self._review.labels.track(track_id)
+            place = self._review.labels.tracks.index(track)
+            chosen = self._selected == track_id
             self._worker.cancel_tracking(self._key(track))
             self._apply(lambda: edits.remove_track(track))
             remaining = self._review.labels.tracks
-            if self._selected == track_id:
-                self.select(remaining[0].id if remaining else None)
+            if chosen and remaining:
+                self.select(remaining[min(place, len(remaining) - 1)].id)
 
     def change_track(
         self, track_id: str, name: str | None = None, kind: TrackKind | None = None
@@ -130,15 +133,24 @@ class Labelling(QObject):
 
     # points
 
-    def place(self, x: float, y: float, *, keep_state: bool = False) -> None:
-        """Put the point of the chosen track on this frame, and track what follows from it.
+    def drop(self, track_id: str, frame: int, x: float, y: float) -> None:
+        """Put the point of a track that was dragged on a frame where it was let go."""
+        if self._review is not None and track_id in self._review.labels:
+            self.select(track_id)
+            self.place(x, y, keep_state=True, frame=frame)
 
-        The first click makes the track. ``keep_state`` (a drag) leaves an occluded point occluded.
+    def place(
+        self, x: float, y: float, *, keep_state: bool = False, frame: int | None = None
+    ) -> None:
+        """Put the point of the chosen track on a frame, and track what follows from it.
+
+        The first click makes the track. ``keep_state`` (a drag) leaves an occluded point occluded;
+        without ``frame`` it is the one under the playhead.
         """
         if self._review is None or not self._may_edit():
             return
         if self._inside(x, y):
-            frame = self._playback.frame
+            frame = self._playback.frame if frame is None else frame
             track = self.selected
             if track is None:
                 track = edits.new_track(self._review.labels.tracks)
@@ -155,8 +167,8 @@ class Labelling(QObject):
                 self._follow_up(track.id, frame, frame, step)
 
     def accept(self) -> None:
-        """Say that the point on this frame is right as it is, and go to the next doubtful one."""
-        self._edit_here(edits.accept_point)
+        """Say that the points of the span, or on this frame, are right as they are."""
+        self._edit_span_or_frame(edits.accept_points)
 
     def mark_occluded(self) -> None:
         """Mark the span, or this frame, as occluded."""
@@ -171,8 +183,8 @@ class Labelling(QObject):
         self._edit_span_or_frame(edits.mark_visible)
 
     def delete_point(self) -> None:
-        """Delete the point on this frame only."""
-        self._edit_here(edits.delete_point, follow=False)
+        """Delete the points of the span, or the one on this frame only."""
+        self._edit_span_or_frame(edits.delete_points)
 
     # spans
 
@@ -204,21 +216,26 @@ class Labelling(QObject):
         if self._review is None or track is None:
             self._refuse_without_track()
             return
-        first, last = self._span or self._review.labels.stretch(track.id, self._playback.frame)
+        span = self._span_here()
+        first, last = span or self._review.labels.stretch(track.id, self._playback.frame)
         self._worker.cancel_tracking(self._key(track))
-        self._apply(lambda: edits.interpolate_span(track, first, last))
+        step = self._apply(lambda: edits.interpolate_span(track, first, last))
+        if step is not None and span:
+            self.drop_span()
 
     def clear_span(self) -> None:
         """Delete all points of the span."""
         track = self.selected
         if track is None:
             self._refuse_without_track()
-        elif self._span is None:
-            self.refused.emit("Mark a span first: Shift+drag on the timeline, or press , and .")
+        elif (span := self._span_here()) is None:
+            self.refused.emit(
+                tr("Mark a span and go into it: Shift+drag on the timeline, or press , and .")
+            )
         else:
-            first, last = self._span
             self._worker.cancel_tracking(self._key(track))
-            self._apply(lambda: edits.clear_span(track, first, last))
+            if self._apply(lambda: edits.delete_points(track, *span)) is not None:
+                self.drop_span()
 
     # tracking
 
@@ -232,19 +249,21 @@ class Labelling(QObject):
             return
         frame, labels = self._playback.frame, self._review.labels
         first, last = labels.stretch(track.id, frame)
-        if self._span is not None:
-            first, last = self._span
+        span = self._span_here()
+        if span is not None:
+            first, last = span
         elif not backward:
             first = frame
         elif not forward:
             last = frame
-        step = self._apply(lambda: Edit(f"Track {track.name}"))
-        if step is None:
+        if not self._anchors(track):
+            self.refused.emit(tr("Click the point on one frame first, then it can be tracked."))
             return
+        step = labels.apply(Edit(f"Track {track.name}"))  # waits for what the network answers
         self._explicit_steps.add(step)
-        if not self._ask(track.id, first, last, step):
-            self._review.labels.undo()
-            self.refused.emit("Click the point on one frame first, then it can be tracked.")
+        self._ask(track.id, first, last, step)
+        if span is not None:
+            self.drop_span()
 
     def cancel_tracking(self) -> None:
         """Stop tracking; what has been found stays."""
@@ -293,9 +312,13 @@ class Labelling(QObject):
         if self.selected is None and self._review.labels.tracks:
             self.select(self._review.labels.tracks[-1].id)
 
+    def refuse_locked(self) -> None:
+        """Say why a gesture does nothing while the labels are locked."""
+        self.refused.emit(tr("The labels are locked; press K to unlock them."))
+
     def _may_edit(self) -> bool:
         if self.locked:
-            self.refused.emit("The labels are locked; press K to unlock them.")
+            self.refuse_locked()
         return not self.locked
 
     def _refuse_without_track(self) -> None:
@@ -307,33 +330,31 @@ class Labelling(QObject):
         return -0.5 <= x <= run.columns - 0.5 and -0.5 <= y <= run.rows - 0.5
 
     def _apply(self, make: Callable[[], Edit]) -> int | None:
-        """Make and apply an edit; returns the step, or None where it was refused."""
+        """Make and apply an edit; returns the step, None if refused or where nothing changes."""
         if self._review is None or not self._may_edit():
             return None
         try:
-            return self._review.labels.apply(make())
+            edit = make()
+            return self._review.labels.apply(edit) if edit.changes else None
         except UserError as error:
             self.refused.emit(str(error))
             return None
 
-    def _edit_here(self, make: Callable[[Track, int], Edit], *, follow: bool = True) -> None:
-        track, frame = self.selected, self._playback.frame
-        if track is None:
-            self._refuse_without_track()
-            return
-        step = self._apply(lambda: make(track, frame))
-        if step is not None and follow:
-            self._follow_up(track.id, frame, frame, step)
+    def _span_here(self) -> tuple[int, int] | None:
+        """Return the span where the playhead is within it; elsewhere it does nothing."""
+        span = self._span
+        return span if span and span[0] <= self._playback.frame <= span[1] else None
 
     def _edit_span_or_frame(self, make: Callable[[Track, int, int], Edit]) -> None:
+        """Change what a person says of the frames; the tracker is not asked."""
         track = self.selected
         if track is None:
             self._refuse_without_track()
             return
-        first, last = self._span or (self._playback.frame, self._playback.frame)
-        step = self._apply(lambda: make(track, first, last))
-        if step is not None:
-            self._follow_up(track.id, first, last, step)
+        span, frame = self._span_here(), self._playback.frame
+        step = self._apply(lambda: make(track, *(span or (frame, frame))))
+        if step is not None and span:
+            self.drop_span()
 
     def _follow_up(self, track_id: str, first: int, last: int, step: int) -> None:
         """Track the stretches on both sides of ``first..last`` again, held at their far ends.
@@ -354,21 +375,28 @@ class Labelling(QObject):
         ):
             self._ask(track_id, begin, end, step)
 
-    def _ask(self, track_id: str, first: int, last: int, step: int) -> bool:
-        """Ask the tracker for ``first..last``; False where it has no point to start from."""
+    def _anchors(self, track: Track) -> tuple[Anchor, ...]:
+        """Return what a person said of a track; nothing where no place is known."""
+        assert self._review is not None
+        labels = self._review.labels
+        held = labels.authoritative_points(track.id, 0, labels.frame_count - 1)
+        placed = any(point.x is not None for point in held)
+        return tuple(_anchor(point) for point in held) if placed else ()
+
+    def _ask(self, track_id: str, first: int, last: int, step: int) -> None:
+        """Ask the tracker for ``first..last``, where it has a point to start from."""
         assert self._review is not None
         review, track = self._review, self._review.labels.track(track_id)
-        held = review.labels.authoritative_points(track_id, 0, review.run.frame_count - 1)
-        if not any(point.x is not None for point in held):
-            return False
+        anchors = self._anchors(track)
+        if not anchors:
+            return
         request = TrackRequest(
-            anchors=tuple(_anchor(point) for point in held),
+            anchors=anchors,
             first_frame=first,
             last_frame=last,
             start_frame=self._playback.frame,
         )
         self._worker.track(TrackJob(self._key(track), review.sequence, request, tag=step))
-        return True
 
     def _key(self, track: Track) -> str:
         assert self._review is not None

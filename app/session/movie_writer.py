@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
+from gettext import gettext as tr
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,7 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from app.errors import UserError
+from app.outputs import output_error, whole_file
 
 ENCODERS = ("libopenh264", "h264_videotoolbox", "h264_mf", "libx264", "mpeg4")
 TICKS_PER_S = 10_000  # MPEG-4 allows at most 65,535
@@ -32,7 +34,8 @@ class MovieWriter:
 
     H.264 by the first of these that this computer has: Cisco's OpenH264 (BSD), the encoder of
     macOS, the encoder of Windows, x264 (GPL; in the FFmpeg that PyAV's wheels bring); else MPEG-4
-    part 2. The file appears at `close`; as a context manager it is left out after an exception.
+    part 2. The file appears at `close`; as a context manager it is left out after an exception, as
+    it is after any UserError of `write` and `close`.
 
     Parameters
     ----------
@@ -46,10 +49,8 @@ class MovieWriter:
 
     Raises
     ------
-    RecordingError
-        If no encoder can write pictures of this size.
-    OSError
-        If the file cannot be written.
+    UserError
+        If no encoder can write pictures of this size, or if the file cannot be written.
     """
 
     def __init__(
@@ -67,16 +68,19 @@ class MovieWriter:
         self._durations = [*gaps.tolist(), max(1, last)]
         self._width, self._height = size
         self._path = path
-        self._draft = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._written = 0
         even = (size[0] + size[0] % 2, size[1] + size[1] % 2)
         rate = Fraction(TICKS_PER_S, max(1, last)).limit_denominator(1001)
         self.encoder = _best_encoder(even, rate)
-        self._container = av.open(str(self._draft), "w", format="mp4")
-        stream = self._container.add_stream(self.encoder, rate=rate)
-        assert isinstance(stream, av.VideoStream)
-        self._stream = stream
-        _configure(stream.codec_context, self.encoder, even, rate)
+        self._file = ExitStack()
+        self._draft = self._file.enter_context(whole_file(path))
+        with self._told():
+            self._container = av.open(str(self._draft), "w", format="mp4")
+            self._file.callback(self._container.close)
+            stream = self._container.add_stream(self.encoder, rate=rate)
+            assert isinstance(stream, av.VideoStream)
+            self._stream = stream
+            _configure(stream.codec_context, self.encoder, even, rate)
 
     def write(self, picture: NDArray[np.uint8]) -> None:
         """Write the next frame.
@@ -85,6 +89,11 @@ class MovieWriter:
         ----------
         picture : ndarray of uint8, shape (height, width) or (height, width, 3)
             Grey, or red, green and blue.
+
+        Raises
+        ------
+        UserError
+            If it cannot be written, for instance because the disk is full; the movie is given up.
         """
         if picture.dtype != np.uint8 or picture.shape[:2] != (self._height, self._width):
             raise ValueError(f"a picture of {picture.shape} {picture.dtype} does not fit the movie")
@@ -99,22 +108,38 @@ class MovieWriter:
         frame.pts = int(self._ticks[self._written])
         frame.duration = self._durations[self._written]
         self._written += 1
-        self._container.mux(self._stream.encode(frame))
+        with self._told():
+            self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Complete the file and put it in its place."""
-        try:
+        """Complete the file and put it in its place.
+
+        Raises
+        ------
+        UserError
+            If it cannot be written; what was at the path before stays.
+        """
+        with self._told():
             if self._written:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
-            self._draft.replace(self._path)
-        finally:
-            self.abort()
+            with av.open(str(self._draft)):  # its last bytes may be lost without an error
+                pass
+            self._file.close()
 
     def abort(self) -> None:
         """Give up; what was at the path before stays. Nothing happens after `close`."""
-        self._container.close()
-        self._draft.unlink(missing_ok=True)
+        with suppress(av.FFmpegError, UserError):  # the disk may be full still
+            self._file.__exit__(RecordingError, RecordingError(), None)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Give up after an error, and turn the system's words into a sentence."""
+        try:
+            yield
+        except (av.FFmpegError, OSError) as error:
+            self.abort()
+            raise output_error(self._path, error.errno) from error
 
     def __enter__(self) -> MovieWriter:
         return self
@@ -142,7 +167,7 @@ def _best_encoder(size: tuple[int, int], rate: Fraction) -> str:
         except (ValueError, OSError):  # unknown here (PyAV's errors derive from these)
             continue
         return name
-    raise RecordingError("This computer has no encoder for movies of this size; save pictures.")
+    raise RecordingError(tr("This computer has no encoder for movies of this size; save pictures."))
 
 
 def _configure(

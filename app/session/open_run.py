@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.display.pipeline import DisplayPipeline
-from app.errors import UserError
 from app.runs.dicom_timing import even_times
 from app.runs.frames import FrameCache
 from app.runs.opening import open_run
@@ -44,6 +43,18 @@ class OpenRun:
         """The tracks and their history."""
         return self.store.labels
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What nothing else may be written onto: the run and its labels file."""
+        labels = self.store.path
+        return (self.run.path,) if labels is None else (self.run.path, labels)
+
+    @property
+    def rate_hz(self) -> float | None:
+        """The run's own frames a second, None for a single frame."""
+        run = self.run
+        return 1000.0 * run.frame_count / run.duration_ms if run.duration_ms else None
+
     def close(self) -> None:
         """Save the labels, end the decoding threads, release the file.
 
@@ -57,8 +68,13 @@ class OpenRun:
         self.store.close()
 
 
-def open_labelled(path: Path, settings: Settings) -> OpenRun:
+def open_labelled(path: Path, settings: Settings, labels_folder: Path | None = None) -> OpenRun:
     """Open a run with its labels; may take a while, works on any thread.
+
+    Parameters
+    ----------
+    labels_folder : Path, optional
+        Where its labels lie; as the settings say where left out.
 
     Raises
     ------
@@ -69,14 +85,14 @@ def open_labelled(path: Path, settings: Settings) -> OpenRun:
     if run.timing_source is TimingSource.ASSUMED:
         times_ms = even_times(run.frame_count, 1000.0 / settings.assumed_frame_rate_hz)
         run = replace(run, frame_times_ms=times_ms)
-    folder = Path(settings.project_folder) if settings.project_folder else None
+    project = Path(settings.project_folder) if settings.project_folder else None
     try:
-        store = open_store(run, folder)
-    except UserError:
+        store = open_store(run, labels_folder or project)
+    except BaseException:
         run.frames.close()
         raise
-    review = OpenRun(run, FrameCache(run, settings.frame_memory_mb << 20), store)
+    opened = OpenRun(run, FrameCache(run, settings.frame_memory_mb << 20), store)
     if run.open_subtracted:
         with suppress(RunError):  # the picture says it, and can be shown without the mask
-            review.display.prepare_mask(review.display.default_settings())
-    return review
+            opened.display.prepare_mask(opened.display.default_settings())
+    return opened

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from platformdirs import user_config_path
+from PySide6.QtCore import QObject, Signal
 
 log = logging.getLogger(__name__)
 
@@ -24,17 +25,64 @@ class Settings:
     device: str = "auto"  # auto, cuda, mps or cpu
     denoiser: str = ""  # the name of an adapted one; "" is the shipped one
     frame_memory_mb: int = 800
-    denoised_memory_mb: int = 400
+    denoised_memory_mb: int = 640  # 300 frames of 1024x1024, 16 bits each
     project_folder: str = ""  # "" keeps labels beside the run
     trail_frames: int = 12
     assumed_frame_rate_hz: float = 15.0
     show_patient: bool = True
     recent_runs: tuple[str, ...] = ()
+    last_folder: str = ""  # where the open dialog begins
+    window_geometry: str = ""  # as Qt writes them, in base64
+    window_layout: str = ""
 
     def with_recent(self, path: Path) -> Settings:
         """Return settings with ``path`` first among the recent runs."""
         kept = [p for p in self.recent_runs if p != str(path)]
         return replace(self, recent_runs=(str(path), *kept)[:RECENT_RUNS])
+
+
+class SettingsKeeper(QObject):
+    """The settings in force, and the only one that writes them.
+
+    Parameters
+    ----------
+    stored : Settings, optional
+        Read from the file where left out.
+    **overrides
+        Fields that are in force in place of what is stored, and are never saved.
+
+    Signals
+    -------
+    changed(object) : the `Settings` now in force.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, stored: Settings | None = None, **overrides: Any) -> None:
+        super().__init__()
+        self._stored = load_settings() if stored is None else stored
+        self._overrides = overrides
+
+    @property
+    def now(self) -> Settings:
+        """What is in force."""
+        return replace(self._stored, **self._overrides)
+
+    def change(self, **values: Any) -> None:
+        """Set fields for good; what overrides one of them gives way."""
+        for name in values:
+            self._overrides.pop(name, None)
+        self._store(replace(self._stored, **values))
+
+    def remember_run(self, path: Path) -> None:
+        """Put a run first among the recent ones, and begin the next search in its folder."""
+        self._store(replace(self._stored.with_recent(path), last_folder=str(path.parent)))
+
+    def _store(self, settings: Settings) -> None:
+        if settings != self._stored:
+            self._stored = settings
+            save_settings(settings)
+            self.changed.emit(self.now)
 
 
 def settings_path() -> Path:

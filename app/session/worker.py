@@ -1,8 +1,9 @@
 """The one long-lived inference thread: networks loaded once, newest request first served.
 
-Tracking goes before denoising; the tips of a run are tracked side by side, the newest request at
-once; denoising goes in small chunks, nearest the playhead first, so that a click is answered at
-once. The thread runs at a lower priority than the window.
+Tracking goes before denoising, and stops it between two frames, so that a click is answered at
+once; the tips of a run are tracked side by side, the newest request at once. Which frame is
+denoised next is decided as late as possible, by `DenoisingOrder`. The thread runs at a lower
+priority than the window.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
 from app.errors import sentence
+from app.session.denoising_order import DenoisingOrder
 from inference.denoising.requests import DenoisedFrame, DenoiseRequest
 from inference.frames import FrameSequence
 from inference.tracking.requests import TrackedPoint, TrackRequest
@@ -30,8 +32,6 @@ log = logging.getLogger(__name__)
 
 Engine = TypeVar("Engine", covariant=True)
 
-CHUNK_FRAMES = 4
-BEHIND_WEIGHT = 2
 NICENESS = 10
 
 
@@ -78,14 +78,11 @@ class DenoiseJob:
     causal: bool = False
     weights: str = ""
     total: int = field(init=False)
+    order: DenoisingOrder = field(init=False)
 
     def __post_init__(self) -> None:
         self.total = len(self.wanted)
-
-    def urgency(self, frame: int) -> int:
-        """Return how late a frame's turn is: near the playhead first, what lies ahead before."""
-        ahead = frame - self.playhead
-        return ahead if ahead >= 0 else -BEHIND_WEIGHT * ahead
+        self.order = DenoisingOrder(self.frames.frame_count, self.playhead)
 
 
 class InferenceWorker(QObject):
@@ -122,6 +119,7 @@ class InferenceWorker(QObject):
         self._load_denoiser = load_denoiser
         self._device = device
         self._engines: dict[str, Any] = {}
+        self._tracker_weights = ""
         self._weights = ""  # of the denoiser in _engines
         self._device_told = ""
         self._wake = threading.Condition()
@@ -160,8 +158,8 @@ class InferenceWorker(QObject):
                 and running.frames is job.frames
                 and running.causal == job.causal
             ):
-                running.wanted, running.playhead = job.wanted, job.playhead
-                running.total = job.total
+                running.wanted, running.total = job.wanted, job.total
+                running.order.set_playhead(job.playhead)
             else:
                 self._denoising[job.key] = job
             self._wake.notify()
@@ -172,10 +170,10 @@ class InferenceWorker(QObject):
             self._denoising.pop(key, None)
 
     def set_playhead(self, key: str, frame: int) -> None:
-        """Frames near ``frame`` are denoised first."""
+        """Say where the playhead is: what it will show next is denoised first."""
         with self._wake:
             if (job := self._denoising.get(key)) is not None:
-                job.playhead = frame
+                job.order.set_playhead(frame)
 
     def set_device(self, device: str) -> None:
         """Use another device from the next piece of work on."""
@@ -183,6 +181,14 @@ class InferenceWorker(QObject):
             if device != self._device:
                 self._device = device
                 self._engines.clear()
+
+    @property
+    def tracker_weights(self) -> str:
+        """Which weights the tracker has, such as "tracker_tiny 6 (sha 1a2b3c4d)"; "" until loaded.
+
+        They are known before the first points of a job are told.
+        """
+        return self._tracker_weights
 
     @property
     def tracking(self) -> bool:
@@ -227,6 +233,7 @@ class InferenceWorker(QObject):
 
         def work() -> None:
             engine: Tracker = self._engine("tracker", self._load_tracker)
+            self._tracker_weights = engine.weights
 
             def take() -> TrackCall | None:
                 # What comes after a change of the device waits for another engine.
@@ -240,8 +247,7 @@ class InferenceWorker(QObject):
             while self._next_track(frames) is not None:
                 pass
             for job in list(self._tracked):
-                self.failed.emit(job.key, why)
-                self._end_track(job)
+                self._fail_track(job, why)
 
         self._guarded(work, end_all)
 
@@ -268,7 +274,17 @@ class InferenceWorker(QObject):
                 self.tracking_progress.emit(job.key, min(done, asked), asked)
 
         self.tracking_progress.emit(job.key, 0, asked)
-        return TrackCall(job.request, stopped, report, lambda: self._end_track(job))
+
+        def fail(error: Exception) -> None:
+            log.error("a tip could not be tracked", exc_info=error)
+            self._fail_track(job, sentence(error))
+
+        return TrackCall(job.request, stopped, report, lambda: self._end_track(job), fail)
+
+    def _fail_track(self, job: TrackJob, why: str) -> None:
+        """Say why a job cannot go on, and that it has ended."""
+        self.failed.emit(job.key, why)
+        self._end_track(job)
 
     def _end_track(self, job: TrackJob) -> None:
         with self._wake:
@@ -278,7 +294,8 @@ class InferenceWorker(QObject):
         self.tracking_finished.emit(job.key, job.tag, cancelled)
 
     def _do_denoise(self, job: DenoiseJob) -> None:
-        chunk = tuple(sorted(job.wanted, key=job.urgency)[:CHUNK_FRAMES])
+        """Denoise what a job wants until all is done, or tracking comes between."""
+        running: set[int] = set()
 
         def replaced() -> bool:
             return self._closing or self._denoising.get(job.key) is not job
@@ -286,17 +303,32 @@ class InferenceWorker(QObject):
         def stopped() -> bool:
             return bool(self._tracking) or replaced()
 
+        def turns() -> Iterator[int]:
+            while True:
+                with self._wake:
+                    waiting = job.wanted - running
+                    if stopped() or not waiting:
+                        return
+                    frame = job.order.choose(waiting)
+                    running.add(frame)
+                yield frame
+
         def report(frame: DenoisedFrame) -> None:
-            if not replaced():
+            with self._wake:
+                if replaced():
+                    return
+                job.order.note_done(frame.frame)
                 job.wanted.discard(frame.frame)
-                self.frame_denoised.emit(job.key, frame)
-                self.denoising_progress.emit(job.key, job.total - len(job.wanted), job.total)
+                done = job.total - len(job.wanted)
+            self.frame_denoised.emit(job.key, frame)
+            self.denoising_progress.emit(job.key, done, job.total)
 
         def work() -> None:
             engine = self._denoiser(job.weights)
-            engine.denoise(job.frames, DenoiseRequest(chunk, job.causal), stopped, report)
+            engine.denoise(job.frames, DenoiseRequest(turns(), job.causal), stopped, report)
             self._tell_device(engine)
 
+        job.order.start()
         before = set(job.wanted)
         failed = not self._guarded(work, lambda why: self.failed.emit(job.key, why))
         stuck = not stopped() and job.wanted >= before

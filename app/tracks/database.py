@@ -38,8 +38,12 @@ CREATE TABLE point_changes (
 """
 
 
+class Newer(Exception):  # noqa: N818 - a finding, turned into a sentence by the store
+    """The file was made by a newer version of the program."""
+
+
 class NotOurs(Exception):  # noqa: N818 - a finding, turned into a sentence by the store
-    """The file is damaged, foreign, or of a newer version; the message says which."""
+    """The file is damaged or foreign; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +120,30 @@ def read_identity(path: Path) -> str | None:
     return str(row[0]) if row else None
 
 
+def read_summary(path: Path) -> tuple[str, bool, bool] | None:
+    """Return identity, whether there are tracks, and whether reviewed; None if unreadable."""
+    try:
+        connection = connect(path)
+        try:
+            row = connection.execute(
+                "SELECT identity, EXISTS (SELECT 1 FROM tracks), reviewed FROM run, review"
+            ).fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return None
+    return None if row is None else (str(row[0]), bool(row[1]), bool(row[2]))
+
+
 def read(path: Path) -> Content | None:
     """Read everything; None where the file is empty.
 
     Raises
     ------
     NotOurs
-        If the file is damaged, another program's, or made by a newer version.
+        If the file is damaged or another program's.
+    Newer
+        If it was made by a newer version.
     sqlite3.OperationalError, OSError
         If it cannot be got at (locked, no access).
     """
@@ -149,7 +170,7 @@ def _read(connection: sqlite3.Connection) -> Content | None:
     if ask("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise NotOurs("not a labels file")
     if ask("PRAGMA user_version").fetchone()[0] > VERSION:
-        raise NotOurs("made by a newer version of Fluorotrace")
+        raise Newer
     if ask("PRAGMA quick_check(1)").fetchone()[0] != "ok":
         raise NotOurs("damaged")
     (identity,) = ask("SELECT identity FROM run").fetchone()

@@ -13,7 +13,9 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from gettext import gettext as tr
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -22,7 +24,7 @@ from platformdirs import user_data_path
 from app.errors import UserError
 from app.runs.run import Run
 from app.tracks import database
-from app.tracks.database import NotOurs, ReviewState
+from app.tracks.database import Newer, NotOurs, ReviewState
 from app.tracks.identity import SUFFIX, find_store, run_identity, store_paths
 from app.tracks.labels import Labels, StepAction, StepRecord
 from resources import resource_path
@@ -243,6 +245,15 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
     lock, refusal = _claim(path)
     try:
         content = database.read(path)
+    except Newer:
+        if lock is not None:
+            _release(lock)
+        newer = tr(
+            "The labels in {name} were made by a newer version of Fluorotrace; update it to "
+            "see and change them. They are left as they are."
+        )
+        notice = newer.format(name=path.name)
+        return Store(run, identity, path, folders, None, None, notice, read_only=True)
     except NotOurs as reason:
         if lock is None:
             raise StoreError(f"The labels in {path.name} cannot be read: {reason}.") from reason
@@ -273,10 +284,31 @@ def saved_labels(run: Run, project_folder: Path | None = None) -> database.Conte
         if path.exists() and database.read_identity(path) == identity:
             try:
                 return database.read(path)
-            except (NotOurs, sqlite3.Error, OSError) as error:
+            except (NotOurs, Newer, sqlite3.Error, OSError) as error:
                 raise StoreError(
                     f"The labels in {path} cannot be read; check that file."
                 ) from error
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSummary:
+    """How far a run is labelled."""
+
+    labelled: bool
+    reviewed: bool
+
+
+def label_summary(
+    run_path: Path, sop_instance_uid: str, project_folder: Path | None = None
+) -> LabelSummary | None:
+    """Return how far a run is labelled, read from the file under its name, without opening it."""
+    for folder in _label_folders(run_path.absolute(), project_folder):
+        path = folder / f"{run_path.name}{SUFFIX}"
+        found = database.read_summary(path) if path.exists() else None
+        other = found is not None and sop_instance_uid and found[0].startswith("uid:")
+        if found is not None and not (other and found[0] != f"uid:{sop_instance_uid}"):
+            return LabelSummary(found[1], found[2])
     return None
 
 

@@ -1,7 +1,10 @@
-"""What the About box says: version, purpose, and the licences of what is used."""
+"""What the About box says: version, purpose, licences, and what a report of a fault needs."""
 
 from __future__ import annotations
 
+import platform
+from functools import partial
+from gettext import gettext as tr
 from importlib.metadata import (
     PackageMetadata,
     PackageNotFoundError,
@@ -10,18 +13,45 @@ from importlib.metadata import (
     version,
 )
 
+from PySide6.QtCore import qVersion
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QWidget
 
+from app.log import last_lines
 from widgets.dialogs.about_dialog import AboutDialog, ThirdParty
 
 LICENCE = "Apache-2.0"
 LONGEST_LICENCE = 60
+REPORTED_LINES = 60
 
 
-def about_dialog(logo: QPixmap, parent: QWidget) -> AboutDialog:
-    """Return the About box, to be shown with ``open()``."""
-    return AboutDialog("Fluorotrace", program_version(), LICENCE, third_parties(), logo, parent)
+def about_dialog(logo: QPixmap, parent: QWidget, device: str = "") -> AboutDialog:
+    """Return the About box, to be shown with ``open()``; ``device`` is where networks run."""
+    return AboutDialog(
+        "Fluorotrace",
+        program_version(),
+        LICENCE,
+        third_parties(),
+        logo,
+        parent,
+        partial(report, device),
+    )
+
+
+def report(device: str) -> str:
+    """Return what a report of a fault needs: versions, device, the end of the log; no names."""
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    libraries = ", ".join(f"{party.name} {party.version}" for party in third_parties())
+    return "\n".join(
+        [
+            f"Fluorotrace {program_version()}",
+            f"Python {platform.python_version()}, Qt {qVersion()}, {system}",
+            f"Device: {device or 'not used yet'}",
+            libraries,
+            "",
+            *last_lines(REPORTED_LINES),
+        ]
+    )
 
 
 def program_version() -> str:
@@ -29,7 +59,7 @@ def program_version() -> str:
     try:
         return version("fluorotrace")
     except PackageNotFoundError:
-        return "from source"
+        return tr("from source")
 
 
 def third_parties() -> tuple[ThirdParty, ...]:
@@ -49,7 +79,7 @@ def _party(name: str) -> ThirdParty | None:
         return None
     stated = about.get_all("License-Expression") or about.get_all("License") or _classified(about)
     first_line = next((line for line in "\n".join(stated).splitlines() if line.strip()), "")
-    return ThirdParty(name, about["Version"], first_line[:LONGEST_LICENCE] or "see its package")
+    return ThirdParty(name, about["Version"], first_line[:LONGEST_LICENCE] or tr("see its package"))
 
 
 def _classified(about: PackageMetadata) -> list[str]:

@@ -11,7 +11,8 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from app.errors import UserError
-from app.session.settings import load_settings
+from app.log import log_qt_messages
+from app.session.settings import SettingsKeeper
 from app.window.main_window import MainWindow
 from resources import resource_path
 
@@ -41,11 +42,12 @@ def run_window(paths: list[Path], *, demo: bool = False) -> int:
     screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
         raise UserError("There is no screen here; see fluorotrace --help for work without one.")
+    log_qt_messages()
     app = make_application()
-    window = MainWindow(load_settings())
+    window = MainWindow(SettingsKeeper())
     window.resize(USUAL_SIZE)
     room = window.screen().availableSize() - ROOM_BESIDE
-    if USUAL_SIZE.boundedTo(room) == USUAL_SIZE:
+    if window.restore_layout() or USUAL_SIZE.boundedTo(room) == USUAL_SIZE:
         window.show()
     else:
         window.showMaximized()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from gettext import gettext as tr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QDialog, QFileDialog
 
 from app.session.cine_clock import Repeat
-from app.session.settings import save_settings
 from app.session.subtraction import Subtraction
 from app.window.about import about_dialog
 from app.window.commands import COMMANDS
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from app.window.main_window import MainWindow
 
 LONG_STEP = 10
+RUN_FILTERS = (
+    "X-ray runs (*.dcm *.dicom *.ima DICOMDIR *.mp4 *.avi *.mkv *.mov *.tif *.tiff *.png *.jpg"
+    " *.mha *.mhd *.nrrd *.nii *.nii.gz *.npy *.npz);;All files (*)"
+)
 REPEATS = (Repeat.LOOP, Repeat.BOUNCE, Repeat.ONCE)
 DEVICES = (
     DeviceChoice("auto", "Fastest available"),
@@ -55,6 +59,7 @@ class Commander:
         self._demo: Demo | None = None
         self.dialogs: set[QDialog] = set()
         self._flip_to = ViewMode.DENOISED
+        self._was_maximized = False  # before full screen
         self.receivers: dict[str, Callable[..., object]] = {
             command.name: self._receiver(command.name) for command in COMMANDS
         }
@@ -139,13 +144,17 @@ class Commander:
 
     def open_files(self) -> None:
         """Ask for files and open them."""
-        chosen, _ = QFileDialog.getOpenFileNames(self._window, "Open run")
+        chosen, _ = QFileDialog.getOpenFileNames(
+            self._window, tr("Open run"), self._window.settings.now.last_folder, RUN_FILTERS
+        )
         if chosen:
             self._window.library.open_paths([Path(name) for name in chosen])
 
     def open_folder(self) -> None:
         """Ask for a folder and open what is in it."""
-        chosen = QFileDialog.getExistingDirectory(self._window, "Open folder")
+        chosen = QFileDialog.getExistingDirectory(
+            self._window, tr("Open folder"), self._window.settings.now.last_folder
+        )
         if chosen:
             self._window.library.open_paths([Path(chosen)])
 
@@ -180,7 +189,7 @@ class Commander:
 
     def toggle_trails(self, on: bool) -> None:
         """Draw trails."""
-        self._window.picture.set_trail(self._window.settings.trail_frames, shown=on)
+        self._window.picture.set_trail(self._window.settings.now.trail_frames, shown=on)
 
     def toggle_patient(self, on: bool) -> None:
         """Show whose run it is."""
@@ -193,19 +202,19 @@ class Commander:
 
     def toggle_theme(self, light: bool) -> None:
         """Change between the dark and the light theme."""
-        theme = "light" if light else "dark"
-        self._window.apply_settings(replace(self._window.settings, theme=theme))
-        save_settings(self._window.settings)
+        self._window.settings.change(theme="light" if light else "dark")
 
     def toggle_full_screen(self, on: bool) -> None:
         """Give the whole screen to the picture."""
         window = self._window
+        if on:
+            self._was_maximized = window.isMaximized()
         for part in (window.menuBar(), window.tool_bar, *window.side_docks):
             part.setVisible(not on)
         if on:
             window.showFullScreen()
         else:
-            window.showNormal()
+            (window.showMaximized if self._was_maximized else window.showNormal)()
             self.toggle_panels(window.actions_by_name["toggle_panels"].isChecked())
 
     # denoising
@@ -224,7 +233,7 @@ class Commander:
     def lock_labels(self, on: bool) -> None:
         """Keep clicks and keys from changing labels."""
         self._window.labelling.locked = on
-        self._window.view.set_editable(not on)
+        self._window.view.set_locked(tr("The labels are locked; K unlocks them") if on else "")
 
     def cancel_tracking(self) -> None:
         """Stop tracking; in full screen, leave it first."""
@@ -238,7 +247,7 @@ class Commander:
 
     def open_settings(self) -> None:
         """Show the settings."""
-        settings = self._window.settings
+        settings = self._window.settings.now
         names = SettingsValues.__dataclass_fields__
         values = SettingsValues(**{name: getattr(settings, name) for name in names})
         dialog = SettingsDialog(values, DEVICES, self._window)
@@ -257,8 +266,7 @@ class Commander:
     def _take_settings(self, values: SettingsValues) -> None:
         names = SettingsValues.__dataclass_fields__
         chosen = {name: getattr(values, name) for name in names}
-        self._window.apply_settings(replace(self._window.settings, **chosen))
-        save_settings(self._window.settings)
+        self._window.settings.change(**chosen)
 
     def _open(self, dialog: QDialog) -> None:
         self.dialogs.add(dialog)

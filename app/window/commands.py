@@ -27,6 +27,8 @@ class Command:
         A line stands above it in the menu.
     icon : str
         Icon name, or "".
+    needs_run : bool
+        It can be done only while a run is open.
     """
 
     name: str
@@ -37,21 +39,36 @@ class Command:
     starts_on: bool = False
     separated: bool = False
     icon: str = ""
+    needs_run: bool = True
 
 
 COMMANDS: tuple[Command, ...] = (
-    Command("open_files", "File", "Open run…", ("Ctrl+O",), icon="file-outline"),
-    Command("open_folder", "File", "Open folder…", ("Ctrl+Shift+O",), icon="folder-open-outline"),
-    Command("open_sample", "File", "Open the built-in sample"),
-    Command("previous_run", "File", "Previous run in the list", ("PgUp",), separated=True),
-    Command("next_run", "File", "Next run in the list", ("PgDown",)),
+    Command("open_files", "File", "Open run…", ("Ctrl+O",), icon="file-outline", needs_run=False),
+    Command(
+        "open_folder",
+        "File",
+        "Open folder…",
+        ("Ctrl+Shift+O",),
+        icon="folder-open-outline",
+        needs_run=False,
+    ),
+    Command("open_sample", "File", "Open the built-in sample", needs_run=False),
+    Command(
+        "previous_run",
+        "File",
+        "Previous run in the list",
+        ("PgUp",),
+        separated=True,
+        needs_run=False,
+    ),
+    Command("next_run", "File", "Next run in the list", ("PgDown",), needs_run=False),
     Command("import_labels", "File", "Import labels…", ("Ctrl+I",), separated=True),
     Command("export_labels", "File", "Export labels…", ("Ctrl+E",), icon="export-variant"),
     Command("export_picture", "File", "Save picture (PNG)…", ("Ctrl+Shift+P",)),
     Command("export_movie", "File", "Save movie (MP4)…", ("Ctrl+M",)),
     Command("toggle_reviewed", "File", "Run is reviewed", ("Ctrl+R",), checkable=True),
-    Command("open_settings", "File", "Settings…", ("Ctrl+,",), separated=True),
-    Command("quit", "File", "Quit", ("Ctrl+Q",), separated=True),
+    Command("open_settings", "File", "Settings…", ("Ctrl+,",), separated=True, needs_run=False),
+    Command("quit", "File", "Quit", ("Ctrl+Q",), separated=True, needs_run=False),
     Command("undo", "Edit", "Undo", ("Ctrl+Z",), icon="undo"),
     Command("redo", "Edit", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), icon="redo"),
     Command("toggle_play", "Play", "Play or pause", ("Space",), icon="play"),
@@ -61,9 +78,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("jump_forward", "Play", "Forward ten frames", ("Shift+Right",)),
     Command("first_frame", "Play", "First frame", ("Home",)),
     Command("last_frame", "Play", "Last frame", ("End",)),
-    Command("slower", "Play", "Slower", ("[",), separated=True),
-    Command("faster", "Play", "Faster", ("]",)),
-    Command("cycle_repeat", "Play", "Loop, bounce or once", ("Ctrl+L",)),
+    Command("slower", "Play", "Slower", ("[",), separated=True, needs_run=False),
+    Command("faster", "Play", "Faster", ("]",), needs_run=False),
+    Command("cycle_repeat", "Play", "Loop, bounce or once", ("Ctrl+L",), needs_run=False),
     Command("fit", "View", "Fit the picture", ("F",), icon="fit-to-page-outline"),
     Command("one_to_one", "View", "One pixel to one pixel", ("1",)),
     Command("zoom_in", "View", "Zoom in", ("+", "=")),
@@ -81,20 +98,61 @@ COMMANDS: tuple[Command, ...] = (
         checkable=True,
         starts_on=True,
         separated=True,
-    ),
-    Command("toggle_trails", "View", "Show trails", ("Shift+O",), checkable=True, starts_on=True),
-    Command(
-        "toggle_corners", "View", "Show text in the corners", ("Y",), checkable=True, starts_on=True
-    ),
-    Command("toggle_patient", "View", "Show patient data", ("H",), checkable=True, starts_on=True),
-    Command(
-        "toggle_panels", "View", "Show side panels", ("Ctrl+B",), checkable=True, starts_on=True
+        needs_run=False,
     ),
     Command(
-        "toggle_theme", "View", "Light theme", ("Ctrl+T",), checkable=True, icon="theme-light-dark"
+        "toggle_trails",
+        "View",
+        "Show trails",
+        ("Shift+O",),
+        checkable=True,
+        starts_on=True,
+        needs_run=False,
     ),
     Command(
-        "toggle_full_screen", "View", "Full screen", ("F11",), checkable=True, icon="fullscreen"
+        "toggle_corners",
+        "View",
+        "Show text in the corners",
+        ("Y",),
+        checkable=True,
+        starts_on=True,
+        needs_run=False,
+    ),
+    Command(
+        "toggle_patient",
+        "View",
+        "Show patient data",
+        ("H",),
+        checkable=True,
+        starts_on=True,
+        needs_run=False,
+    ),
+    Command(
+        "toggle_panels",
+        "View",
+        "Show side panels",
+        ("Ctrl+B",),
+        checkable=True,
+        starts_on=True,
+        needs_run=False,
+    ),
+    Command(
+        "toggle_theme",
+        "View",
+        "Light theme",
+        ("Ctrl+T",),
+        checkable=True,
+        icon="theme-light-dark",
+        needs_run=False,
+    ),
+    Command(
+        "toggle_full_screen",
+        "View",
+        "Full screen",
+        ("F11",),
+        checkable=True,
+        icon="fullscreen",
+        needs_run=False,
     ),
     Command(
         "toggle_subtraction",
@@ -118,11 +176,11 @@ COMMANDS: tuple[Command, ...] = (
     Command("show_difference", "Denoise", "Difference", ("Ctrl+5",)),
     Command("cancel_denoising", "Denoise", "Stop denoising", separated=True),
     Command("adapt_denoiser", "Denoise", "Adapt to this scanner", separated=True),
-    Command("use_shipped_denoiser", "Denoise", "Back to the shipped denoiser"),
+    Command("use_shipped_denoiser", "Denoise", "Back to the shipped denoiser", needs_run=False),
     Command("new_track", "Track", "New track", ("N",), icon="plus"),
     Command("next_track", "Track", "Next track", ("Q",)),
     Command("delete_track", "Track", "Delete track", ("Ctrl+Delete",)),
-    Command("lock_labels", "Track", "Lock the labels", ("K",), checkable=True),
+    Command("lock_labels", "Track", "Lock the labels", ("K",), checkable=True, needs_run=False),
     Command(
         "track_both", "Track", "Track both ways", ("T",), separated=True, icon="arrow-left-right"
     ),
@@ -141,6 +199,13 @@ COMMANDS: tuple[Command, ...] = (
     Command("interpolate_span", "Track", "Interpolate the span", ("G",)),
     Command("clear_span", "Track", "Clear the span", ("Shift+Delete",)),
     Command("drop_span", "Track", "Forget the span", ("Shift+,",)),
-    Command("show_shortcuts", "Help", "Keyboard shortcuts", ("F1", "?"), icon="keyboard-outline"),
-    Command("show_about", "Help", "About Fluorotrace"),
+    Command(
+        "show_shortcuts",
+        "Help",
+        "Keyboard shortcuts",
+        ("F1", "?"),
+        icon="keyboard-outline",
+        needs_run=False,
+    ),
+    Command("show_about", "Help", "About Fluorotrace", needs_run=False),
 )

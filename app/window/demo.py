@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from resources import resource_path
 from widgets.picture.compare import ViewMode
 
 if TYPE_CHECKING:
+    from app.session.open_run import OpenRun
     from app.window.main_window import MainWindow
 
 WIPE_PERIOD_MS = 4200.0
@@ -53,20 +55,32 @@ class Demo(QObject):
     def start(self) -> None:
         """Open the sample; the scenes follow once it is there."""
         window = self._window
-        # A demo leaves nothing behind: its labels live in a folder that goes with it.
-        window.settings = replace(window.settings, project_folder=self._folder.name)
         window.library.opened.connect(self._begin)
-        window.run_command("open_sample")
+        # A demo leaves nothing behind: the labels of its run lie in a folder that goes with it.
+        sample = resource_path("sample", "demo.dcm")
+        window.library.open_run(sample, labels_folder=Path(self._folder.name))
 
     def stop(self) -> None:
-        """End the scenes and throw the demo's labels away."""
+        """End the scenes and throw the demo's labels away; a run of one's own stays open."""
         self._timer.stop()
         self._sweep.stop()
-        self._window.close_review()
+        opened = self._window.review
+        if opened is not None and self._holds(opened):
+            self._window.set_review(None)
         self._folder.cleanup()
 
-    def _begin(self, _: object) -> None:
+    def _holds(self, opened: OpenRun) -> bool:
+        """Tell whether the labels of a run go with the demo."""
+        path = opened.store.path
+        sample = resource_path("sample", "demo.dcm")
+        return opened.run.path == sample and (
+            path is None or path.is_relative_to(self._folder.name)
+        )
+
+    def _begin(self, opened: OpenRun) -> None:
         self._window.library.opened.disconnect(self._begin)
+        if not self._holds(opened):  # the user was faster
+            return
         self._window.denoising.set_wanted(True)
         self._timer.start(300)
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import errno
 from functools import partial
+from gettext import gettext as tr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, QSize, Qt, QTimer
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer
+from PySide6.QtGui import QImage, QImageWriter
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QProgressDialog
 
 from app.errors import UserError, sentence
+from app.outputs import check_output, whole_file
 from app.session.movie_writer import MovieWriter
+from app.session.playback import Playback
 from app.tracks.formats import FORMATS, read_labels, run_facts
 from app.tracks.formats.label_file import LabelFile
 from app.tracks.importing import ImportPreview, OnConflict, import_tracks
+from app.window.picture import Picture
 from widgets.panels.notice_bar import Severity
+from widgets.picture.cine_view import CineView
 
 if TYPE_CHECKING:
+    from app.session.open_run import OpenRun
     from app.window.main_window import MainWindow
 
 LONGEST_MOVIE_SIDE = 1920
@@ -55,8 +61,13 @@ class Exporting:
         labels = LabelFile(run_facts(review.run), review.labels.tracks)
         if not path.suffix:
             path = path.with_suffix(fmt.suffix)
+
+        def write(_: object) -> None:
+            check_output(path, review.files)
+            fmt.write(path, labels)
+
         self._window.background.start(
-            lambda _: fmt.write(path, labels),
+            write,
             lambda _: self._window.say(f"The labels are in {path}."),
             self._window.say_error,
         )
@@ -74,13 +85,19 @@ class Exporting:
 
     def load_labels(self, path: Path) -> None:
         """Take the tracks of a label file over; where points differ, ask whose shall stay."""
+        asked_for = self._window.review
 
         def look(file: LabelFile) -> None:
+            if self._window.review is not asked_for:
+                self._window.say(
+                    tr("Another run is open by now, so nothing was imported."), Severity.WARNING
+                )
+                return
             preview = self._preview(file, OnConflict.KEEP)
             if preview is None:
                 return
-            if preview.conflicts:
-                self._ask_about_conflicts(file, preview.conflicts)
+            if preview.notes or preview.conflicts:
+                self._ask(file, preview)
             else:
                 self._take(preview)
 
@@ -98,28 +115,36 @@ class Exporting:
             review.run.sop_instance_uid,
         )
 
-    def _ask_about_conflicts(self, file: LabelFile, conflicts: int) -> None:
+    def _ask(self, file: LabelFile, preview: ImportPreview) -> None:
+        """Ask before labels are taken that differ from what is there, or may not belong here."""
         question = QMessageBox(self._window)
-        question.setWindowTitle("Import labels")
-        question.setText(f"{conflicts} points of the file differ from yours.")
+        question.setWindowTitle(tr("Import labels"))
+        said = list(preview.notes)
+        if preview.conflicts:
+            differ = tr("{count} points of the file differ from yours.")
+            said.append(differ.format(count=preview.conflicts))
+        question.setText("\n".join(said))
         question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for choice in OnConflict:
-            button = question.addButton(str(choice).capitalize(), QMessageBox.ButtonRole.AcceptRole)
-            button.clicked.connect(partial(self._take_as, file, choice))
+        asked_for = self._window.review
+        for choice in OnConflict if preview.conflicts else (OnConflict.KEEP,):
+            text = str(choice).capitalize() if preview.conflicts else tr("Import all the same")
+            button = question.addButton(text, QMessageBox.ButtonRole.AcceptRole)
+            button.clicked.connect(partial(self._take_as, asked_for, file, choice))
         question.addButton(QMessageBox.StandardButton.Cancel)
         question.open()
 
-    def _take_as(self, file: LabelFile, choice: OnConflict, _: bool = False) -> None:
+    def _take_as(
+        self, asked_for: OpenRun | None, file: LabelFile, choice: OnConflict, _: bool = False
+    ) -> None:
         preview = self._preview(file, choice)
-        if preview is not None:
+        if preview is not None and self._window.review is asked_for:
             self._take(preview)
 
     def _take(self, preview: ImportPreview) -> None:
         self._window.labelling.apply(preview.edit)
         names = ", ".join((*preview.new_tracks, *preview.merged_tracks))
-        self._window.say(f"{preview.points} points imported ({names}).")
-        for note in preview.notes:
-            self._window.say(note, Severity.WARNING)
+        said = tr("{count} points imported ({names}).")
+        self._window.say(said.format(count=preview.points, names=names))
 
     def export_picture(self) -> None:
         """Ask for a file and save what is on the screen."""
@@ -136,10 +161,17 @@ class Exporting:
     def save_picture(self, path: Path) -> None:
         """Save the picture with all that is drawn on it."""
         path = path if path.suffix.lower() == ".png" else path.with_name(f"{path.name}.png")
-        if not self._window.view.grab_picture().save(str(path)):
-            self._window.say(f"{path} could not be written; choose another folder.", Severity.ERROR)
+        review = self._window.review
+        picture = self._window.view.grab_picture()
+        try:
+            check_output(path, review.files if review is not None else ())
+            with whole_file(path) as draft:
+                if not QImageWriter(str(draft), QByteArray(b"png")).write(picture):
+                    raise OSError(errno.EIO, "not saved", str(path))
+        except (UserError, OSError) as error:
+            self._window.say(sentence(error), Severity.ERROR)
         else:
-            self._window.say(f"The picture is in {path}.")
+            self._window.say(tr("The picture is in {path}.").format(path=path))
 
     def export_movie(self) -> None:
         """Ask for a file and record the whole run as it is shown."""
@@ -147,14 +179,16 @@ class Exporting:
         if review is None or review.run.frame_count < 2:
             self._window.say("Open a run with several frames first.")
             return
-        start = str(review.run.path.with_name(f"{review.run.path.stem}.mp4"))
+        start = str(review.run.path.with_name(f"{review.run.path.stem}-movie.mp4"))
         name, _ = QFileDialog.getSaveFileName(self._window, "Save movie", start, "MP4 (*.mp4)")
         if name:
             self.save_movie(Path(name))
 
     def save_movie(self, path: Path) -> MovieRecorder | None:
         """Record the whole run as it is shown, at its true speed."""
+        review = self._window.review
         try:
+            check_output(path, review.files if review is not None else ())
             self._recorder = MovieRecorder(self._window, path)
         except (UserError, OSError) as error:
             self._window.say(sentence(error), Severity.ERROR)
@@ -168,16 +202,11 @@ class Exporting:
             self._recorder.stop()
 
 
-@dataclass(frozen=True, slots=True)
-class _Before:
-    frame: int
-    playing: bool
-
-
 class MovieRecorder(QObject):
-    """Shows frame after frame and writes what the view shows; the window stays usable.
+    """Draws frame after frame as the view shows it, on a hidden copy, and writes them.
 
-    Frames that are asked to be denoised are waited for.
+    The user's own view is left alone, so that the window stays usable. Frames that are asked to be
+    denoised are waited for.
     """
 
     def __init__(self, window: MainWindow, path: Path) -> None:
@@ -186,14 +215,17 @@ class MovieRecorder(QObject):
         self._window = window
         self._path = path
         self._run = window.review.run
-        self._before = _Before(window.playback.frame, window.playback.playing)
-        window.playback.pause()
         self._size = movie_size(window.view.size() * window.view.devicePixelRatioF())
         self._writer = MovieWriter(
             path,
             self._run.frame_times_ms / window.playback.speed,
             (self._size.width(), self._size.height()),
         )
+        self._view = CineView()
+        self._playback = Playback(self)
+        self._picture = Picture(self._view, self._playback, window.denoising, window.labelling)
+        self._picture.copy_look(window.picture)
+        self._playback.set_run(self._run)
         self._next = 0
         self._timer = QTimer(self)
         self._timer.setInterval(0)
@@ -221,13 +253,14 @@ class MovieRecorder(QObject):
         if window.review is None or window.review.run is not self._run:
             self.stop()
             return
-        window.playback.seek(self._next)
-        if not window.picture.complete:
+        self._playback.seek(self._next)
+        if not self._picture.complete:
+            self._picture.draw()
             self._timer.setInterval(20)  # wait for the decoder, or the denoiser
             return
         self._timer.setInterval(0)
         try:
-            self._writer.write(rgb(window.view.grab_picture(self._size)))
+            self._writer.write(rgb(self._view.grab_picture(self._size)))
         except (UserError, OSError) as error:
             self._end()
             self._writer.abort()
@@ -237,18 +270,21 @@ class MovieRecorder(QObject):
         self._progress.setValue(self._next)
         if self._next == self._run.frame_count:
             self._end()
-            self._writer.close()
+            try:
+                self._writer.close()
+            except (UserError, OSError) as error:
+                window.say(sentence(error), Severity.ERROR)
+                return
             self.done = True
-            window.say(f"The movie is in {self._path}.")
+            window.say(tr("The movie is in {path}.").format(path=self._path))
 
     def _end(self) -> None:
         self._timer.stop()
         self._progress.canceled.disconnect(self.stop)
         self._progress.close()
         self._progress.deleteLater()
-        self._window.playback.seek(self._before.frame)
-        if self._before.playing:
-            self._window.playback.play()
+        self._picture.deleteLater()
+        self._view.deleteLater()
 
 
 def movie_size(view: QSize) -> QSize:

@@ -93,11 +93,9 @@ class LabelViews(QObject):
             return
         for track_id, frames in change.frames.items():
             if frames and track_id in review.labels:
-                touched = np.array(sorted(frames))
-                states, confidence = overlays.strip_values(
-                    review.labels.track(track_id), touched.tolist()
-                )
-                self._timeline.update_states(track_id, touched, states, confidence)
+                touched = sorted(frames)
+                looks = overlays.looks(review.labels.track(track_id), touched)
+                self._timeline.update_frames(track_id, np.array(touched), looks)
         if not self._later.isActive():
             self._later.start()
 

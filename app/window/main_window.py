@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from gettext import gettext as tr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -28,10 +29,11 @@ from app.session.labelling import Labelling
 from app.session.library import Library
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
-from app.session.settings import Settings, save_settings
+from app.session.settings import Settings, SettingsKeeper
 from app.session.worker import InferenceWorker
 from app.tracks.track import TrackKind
 from app.window.commander import Commander
+from app.window.commands import COMMANDS
 from app.window.label_views import LabelViews
 from app.window.menus import make_actions, set_icons, shown_keys
 from app.window.picture import Picture
@@ -87,35 +89,38 @@ class MainWindow(QMainWindow):
 
     Parameters
     ----------
-    settings : Settings
+    settings : SettingsKeeper
     worker : InferenceWorker, optional
         Made here by default; the window closes it.
     """
 
-    def __init__(self, settings: Settings, worker: InferenceWorker | None = None) -> None:
+    def __init__(self, settings: SettingsKeeper, worker: InferenceWorker | None = None) -> None:
         super().__init__()
         self.settings = settings
+        now = settings.now
+        self._applied: Settings | None = None
         self.review: OpenRun | None = None
         self.setWindowTitle("Fluorotrace")
         self.setAcceptDrops(True)
-        self.worker = worker or InferenceWorker(load_tracker, load_denoiser, settings.device)
+        self.worker = worker or InferenceWorker(load_tracker, load_denoiser, now.device)
         self.background = Background()
         self._make_widgets()
         self.playback = Playback(self)
         self.labelling = Labelling(self.playback, self.worker)
-        self.denoising = Denoising(self.worker, settings.denoised_memory_mb << 20)
+        self.denoising = Denoising(self.worker, now.denoised_memory_mb << 20)
         self.adapting = Adapting(self)
         self.picture = Picture(self.view, self.playback, self.denoising, self.labelling)
         self.label_views = LabelViews(
             self.labelling, self.picture, self.timeline, self.track_panel, self.motion_plot
         )
         self.progress = Progress(self.playback, self.denoising, self.timeline, self.play_bar)
-        self.library = Library(self.run_list, self.background, lambda: self.settings)
+        self.library = Library(self.run_list, self.background, settings)
         self.commander = Commander(self)
         self.actions_by_name: dict[str, QAction] = make_actions(self, self.commander.receivers)
         self._lay_out()
         self._connect()
-        self.apply_settings(self.settings)
+        self._apply_settings(now)
+        settings.changed.connect(self._apply_settings)
         self._show_empty()
         self.label_views.set_review(None)
 
@@ -123,12 +128,12 @@ class MainWindow(QMainWindow):
 
     def _make_widgets(self) -> None:
         self.view = CineView()
-        self.notices = NoticeBar()
+        self.notices = NoticeBar(self.view)
         self.play_bar = PlayBar()
         self.timeline = Timeline()
         self.ecg_strip = EcgStrip()
         self.run_list = RunList()
-        self.track_panel = TrackPanel([str(kind) for kind in TrackKind])
+        self.track_panel = TrackPanel({str(kind): tr(str(kind)) for kind in TrackKind})
         self.denoise_panel = DenoisePanel()
         self.motion_plot = MotionPlot()
         self.tool_bar = QToolBar("Tools")
@@ -143,7 +148,6 @@ class MainWindow(QMainWindow):
         column.addWidget(self.timeline)
         column.addWidget(self.play_bar)
         self.setCentralWidget(center)
-        self.notices.float_over(self.view)
         self.tool_bar.setMovable(False)
         self.tool_bar.setObjectName("tools")
         self.tool_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
@@ -183,13 +187,15 @@ class MainWindow(QMainWindow):
         self.play_bar.speed_picked.connect(playback.set_speed)
         timeline.frame_requested.connect(playback.seek)
         timeline.span_selected.connect(labelling.set_span)
+        timeline.span_dropped.connect(labelling.drop_span)
         timeline.track_picked.connect(labelling.select)
         self.ecg_strip.frame_requested.connect(playback.seek)
         self.motion_plot.frame_requested.connect(playback.seek)
         self.view.wheel_stepped.connect(playback.step)
-        self.view.point_clicked.connect(lambda x, y, _: labelling.place(x, y))
+        self.view.point_clicked.connect(lambda frame, x, y, _: labelling.place(x, y, frame=frame))
+        self.view.blocked_click.connect(labelling.refuse_locked)
         self.view.point_drag_started.connect(lambda _: playback.pause())
-        self.view.point_dropped.connect(lambda _, x, y: labelling.place(x, y, keep_state=True))
+        self.view.point_dropped.connect(labelling.drop)
         self.view.track_picked.connect(labelling.select)
         self.view.full_screen_toggled.connect(self.actions_by_name["toggle_full_screen"].trigger)
         self.picture.frame_shown.connect(self.progress.count_frame)
@@ -212,7 +218,7 @@ class MainWindow(QMainWindow):
         denoise.cancel_requested.connect(lambda: self.denoising.set_wanted(False))
         self.denoising.progress_changed.connect(denoise.set_progress)
         self.denoising.found_clean.connect(
-            lambda clean: denoise.set_available(True, TOO_CLEAN if clean else "")
+            lambda clean: denoise.set_note(TOO_CLEAN if clean else "")
         )
         self.worker.device_changed.connect(lambda device: denoise.set_device(DEVICE_WORDS[device]))
         self.worker.failed.connect(lambda _, text: self.say(text, Severity.ERROR))
@@ -220,6 +226,7 @@ class MainWindow(QMainWindow):
         self.library.opened.connect(self.set_review)
         self.library.refused.connect(self.say_error)
         self.library.busy.connect(self.run_list.set_status)
+        self.run_list.keys_released.connect(self.view.setFocus)
         self.notices.action_requested.connect(lambda notice: self.run_command(notice.command))
 
     # the run
@@ -234,8 +241,6 @@ class MainWindow(QMainWindow):
         run, state = review.run, review.store.review
         self.notices.clear()
         review.store.on_trouble = self._trouble_on_writer_thread
-        self.settings = self.settings.with_recent(run.path)
-        save_settings(self.settings)
         self.timeline.set_frames(run.frame_times_ms)
         self.play_bar.set_frame_count(run.frame_count)
         self.motion_plot.set_frames(run.frame_times_ms)
@@ -262,7 +267,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name["toggle_reviewed"].setChecked(state.reviewed)
         self.library.show_label_state(review)
         self.setWindowTitle(f"{run.path.name} – Fluorotrace")
-        self._show_history()
+        self._show_usable()
         self.progress.set_review(review)
         self.view.setFocus()
         if review.store.notice:
@@ -324,9 +329,27 @@ class MainWindow(QMainWindow):
 
     # settings
 
-    def apply_settings(self, settings: Settings) -> None:
-        """Take over settings, and draw in their theme."""
-        self.settings = settings
+    def _apply_settings(self, settings: Settings) -> None:
+        """Take over what has changed; what was switched on the screen since stays as it is."""
+        before, self._applied = self._applied, settings
+
+        def changed(name: str) -> bool:
+            return before is None or getattr(before, name) != getattr(settings, name)
+
+        if changed("theme"):
+            self._show_theme(settings)
+        if changed("show_patient"):
+            self.actions_by_name["toggle_patient"].setChecked(settings.show_patient)
+            self.picture.set_patient_shown(settings.show_patient)
+        if changed("trail_frames"):
+            trails = self.actions_by_name["toggle_trails"].isChecked()
+            self.picture.set_trail(settings.trail_frames, shown=trails)
+        if changed("device"):
+            self.worker.set_device(settings.device)
+        if changed("denoised_memory_mb"):
+            self.denoising.set_budget(settings.denoised_memory_mb << 20)
+
+    def _show_theme(self, settings: Settings) -> None:
         theme = THEMES.get(settings.theme, THEMES["dark"])
         app = QApplication.instance()
         assert isinstance(app, QApplication)
@@ -351,19 +374,22 @@ class MainWindow(QMainWindow):
         self.denoise_panel.set_shortcuts(keys)
         set_icons(self.actions_by_name, theme)
         self.actions_by_name["toggle_theme"].setChecked(theme.name == "light")
-        self.actions_by_name["toggle_patient"].setChecked(settings.show_patient)
-        self.picture.set_patient_shown(settings.show_patient)
-        self.picture.set_trail(
-            settings.trail_frames, shown=self.actions_by_name["toggle_trails"].isChecked()
+
+    def restore_layout(self) -> bool:
+        """Take the size and the panels that it was left with; False where none are known."""
+        now = self.settings.now
+        geometry, layout = (
+            QByteArray.fromBase64(text.encode())
+            for text in (now.window_geometry, now.window_layout)
         )
-        self.worker.set_device(settings.device)
-        self.denoising.set_budget(settings.denoised_memory_mb << 20)
+        return self.restoreGeometry(geometry) and self.restoreState(layout)
 
     # drawing what changed
 
     def _show_empty(self) -> None:
         self.setWindowTitle("Fluorotrace")
-        self.view.set_frame(None)
+        self.run_list.set_current(None)
+        self.view.clear_frame()
         self.view.set_message(
             "Drop an X-ray run here",
             "or open one with Ctrl+O; File, Open the built-in sample shows what can be done",
@@ -371,7 +397,7 @@ class MainWindow(QMainWindow):
         self.timeline.set_frames(np.zeros(0))
         self.play_bar.set_frame_count(0)
         self.ecg_strip.clear()
-        self._show_history()
+        self._show_usable()
 
     def _show_position(self, frame: int) -> None:
         assert self.review is not None
@@ -390,6 +416,16 @@ class MainWindow(QMainWindow):
             ("toggle_subtraction", settings.subtracted),
         ):
             self.actions_by_name[name].setChecked(on)
+
+    def _show_usable(self) -> None:
+        """Offer what can be done: without a run, little."""
+        usable = {c.name for c in COMMANDS if self.review is not None or not c.needs_run}
+        for name, action in self.actions_by_name.items():
+            action.setEnabled(name in usable)
+        plays = self.review is not None and self.review.run.frame_count > 1
+        self.play_bar.set_usable(usable if plays else ())
+        self.denoise_panel.set_usable(usable)
+        self._show_history()
 
     def _show_history(self) -> None:
         labels = self.review.labels if self.review is not None else None
@@ -422,11 +458,15 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Save everything and end the threads."""
+        if not self.isFullScreen():
+            self.settings.change(
+                window_geometry=bytes(self.saveGeometry().toBase64().data()).decode(),
+                window_layout=bytes(self.saveState().toBase64().data()).decode(),
+            )
         self.commander.close()
         self.adapting.cancel()
         self.close_review()
         self.label_views.stop()
         self.worker.close()
         self.background.close()
-        save_settings(self.settings)
         event.accept()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +11,13 @@ from app.runs.run import Run
 from app.tracks.labels import Labels
 from app.tracks.track import FrameState, Track, TrackPoint
 from widgets.panels.track_panel import TrackRow
-from widgets.picture.track_overlay import OverlayPoint, PointLook, TrackOverlay
-from widgets.timeline import track_strip
+from widgets.picture.track_overlay import OverlayPoint, TrackOverlay
+from widgets.point_look import FrameLooks, PointLook
 from widgets.timeline.motion_plot import MotionCurve
 from widgets.timeline.track_strip import TrackStrip
 
-STRIP_STATES = {
-    FrameState.EMPTY: track_strip.FrameState.EMPTY,
-    FrameState.CLICKED: track_strip.FrameState.EDITED,
-    FrameState.IMPORTED: track_strip.FrameState.EDITED,
-    FrameState.TRACKED: track_strip.FrameState.TRACKED,
-    FrameState.INTERPOLATED: track_strip.FrameState.INTERPOLATED,
-    FrameState.OCCLUDED: track_strip.FrameState.OCCLUDED,
-    FrameState.ABSENT: track_strip.FrameState.ABSENT,
-    FrameState.DOUBTFUL: track_strip.FrameState.DOUBTFUL,
-}
 LOOKS = {
+    FrameState.EMPTY: PointLook.EMPTY,
     FrameState.CLICKED: PointLook.CLICKED,
     FrameState.IMPORTED: PointLook.CLICKED,
     FrameState.TRACKED: PointLook.TRACKED,
@@ -66,21 +57,18 @@ def overlay(
 
 def strip(labels: Labels, track: Track) -> TrackStrip:
     """Return what the timeline shows of a track."""
-    states, confidence = strip_values(track, range(labels.frame_count))
-    return TrackStrip(track.id, track.name, track.color, states, confidence)
+    return TrackStrip(track.id, track.name, track.color, looks(track, range(labels.frame_count)))
 
 
-def strip_values(
-    track: Track, frames: Iterable[int]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return the strip's state and the confidence (NaN for none) on each of ``frames``."""
-    points = [track.points.get(frame) for frame in frames]
-    states = [FrameState.EMPTY if point is None else point.frame_state for point in points]
-    confidence = [np.nan if p is None or p.confidence is None else p.confidence for p in points]
-    return (
-        np.array([STRIP_STATES[state] for state in states], np.uint8),
-        np.array(confidence, np.float32),
-    )
+def looks(track: Track, frames: Sequence[int]) -> FrameLooks:
+    """Return how a track looks on each of ``frames``."""
+    shown = FrameLooks.empty(len(frames))
+    for place, frame in enumerate(frames):
+        point = track.points.get(frame)
+        if point is not None:
+            shown.looks[place] = LOOKS[point.frame_state]
+            shown.confidence[place] = np.nan if point.confidence is None else point.confidence
+    return shown
 
 
 def row(labels: Labels, track: Track, *, visible: bool) -> TrackRow:
@@ -108,7 +96,7 @@ def motion(run: Run, track: Track) -> MotionCurve:
         if run.frame_count > 1:
             velocity = np.gradient(scaled, run.frame_times_ms / 1000.0, axis=0)
             speed = np.hypot(*velocity.T)
-    _, confidence = strip_values(track, range(run.frame_count))
+    confidence = looks(track, range(run.frame_count)).confidence
     return MotionCurve(
         track.id, track.name, track.color, displacement, speed, confidence.astype(np.float64)
     )

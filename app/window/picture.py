@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from gettext import gettext as tr
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from app.display.grey import auto_window
 from app.display.pipeline import DisplaySettings
 from app.runs import words
 from app.runs.run import Lut, RunError, Window
@@ -57,7 +57,7 @@ class Picture(QObject):
         self._waiting = False
         playback.frame_changed.connect(self._go)
         denoising.frame_ready.connect(self._take_denoised)
-        labelling.labels_changed.connect(lambda _: self.draw_tracks())
+        labelling.labels_changed.connect(self._follow_labels)
         labelling.selection_changed.connect(self.draw_tracks)
         view.zoom_changed.connect(lambda _: self.draw_corners())
         view.window_dragged.connect(self._drag_window)
@@ -72,15 +72,23 @@ class Picture(QObject):
         self._review = review
         self._hidden_tracks.clear()
         if review is None:
-            self._view.set_frame(None)
+            self._view.clear_frame()
             return
         self._settings = review.display.default_settings()
         key = review.key
         review.cache.on_decoded = lambda index: self._decoded.emit(key, index)
         self._view.set_message("")
-        self._view.set_frame(None)
+        self._view.clear_frame()
         self._view.set_pixel_aspect(review.run.pixel_aspect_ratio)
         self.settings_changed.emit()
+
+    def copy_look(self, other: Picture) -> None:
+        """Show the same run in the same way, to be drawn frame by frame beside ``other``."""
+        self._review = other._review
+        self._settings, self._mode, self._strength = other._settings, other._mode, other._strength
+        self._show_patient, self._hidden_tracks = other._show_patient, set(other._hidden_tracks)
+        self._trail_frames, self._show_trails = other._trail_frames, other._show_trails
+        self._view.copy_look(other._view)
 
     # the grey scale
 
@@ -99,14 +107,15 @@ class Picture(QObject):
         """Fit the window to the frame under the playhead."""
         frame = self._stored()
         if frame is not None and self._review is not None:
-            self._set_voi(auto_window(self._review.display.to_modality(frame)))
+            self._set_voi(self._review.display.auto(frame, self._settings, self._playback.frame))
 
     def next_file_window(self) -> None:
         """Go to the next window or LUT that the file offers, then to its full range."""
         if self._review is None:
             return
         choices = [voi for _, voi in self._review.display.presets()]
-        now = self._voi()
+        own = self._settings.voi is None and None in choices  # each frame's own
+        now = None if own else self._voi()
         at = next((i for i, voi in enumerate(choices) if voi == now), -1)
         self._set_voi(choices[(at + 1) % len(choices)])
 
@@ -117,9 +126,9 @@ class Picture(QObject):
 
     def _voi(self) -> Window | Lut:
         assert self._review is not None
-        return self._settings.voi or self._review.display.default_voi()
+        return self._review.display.voi(self._settings, self._playback.frame)
 
-    def _set_voi(self, voi: Window | Lut) -> None:
+    def _set_voi(self, voi: Window | Lut | None) -> None:
         self.change_settings(replace(self._settings, voi=voi))
 
     # comparison
@@ -138,8 +147,7 @@ class Picture(QObject):
         """Compare another way; denoising begins when it is needed."""
         self._mode = mode
         self._view.set_mode(mode)
-        if mode is not ViewMode.ORIGINAL:
-            self._denoising.set_wanted(True)
+        self._denoising.set_wanted(mode is not ViewMode.ORIGINAL)
         self.settings_changed.emit()
         self.draw()
 
@@ -198,7 +206,7 @@ class Picture(QObject):
             return
         self._view.set_message("")
         self._view.set_names(self._names())
-        self._view.set_frame(pictures)
+        self._view.set_frame(pictures, frame)
         self.draw_tracks()
         self.draw_corners()
         self.frame_shown.emit(frame)
@@ -230,7 +238,8 @@ class Picture(QObject):
             return
         run, frame = self._review.run, self._playback.frame
         patient = words.patient_lines(run) if self._show_patient else ()
-        self._view.set_corner(Corner.TOP_LEFT, (*patient, *words.study_lines(run)))
+        study = words.study_lines(run, described=self._show_patient)
+        self._view.set_corner(Corner.TOP_LEFT, (*patient, *study))
         self._view.set_corner(
             Corner.TOP_RIGHT,
             tuple(t for t in (words.angles_on(run, frame), run.modality) if t),
@@ -261,7 +270,7 @@ class Picture(QObject):
 
     def _tell(self, error: RunError | None) -> None:
         if error is not None:
-            self._view.set_frame(None)
+            self._view.clear_frame()
             self._view.set_message("This frame cannot be shown", str(error), MessageKind.ERROR)
 
     def _pictures(self, review: OpenRun, stored: NDArray[np.generic], frame: int) -> FramePictures:
@@ -272,7 +281,7 @@ class Picture(QObject):
         needs_original = denoised is None or self._mode in (ViewMode.SIDE_BY_SIDE, ViewMode.WIPE)
         clean = difference = None
         if denoised is not None and self._mode is ViewMode.DIFFERENCE:
-            difference = display.difference(stored, denoised, settings)
+            difference = display.difference(stored, denoised, settings, frame)
         elif denoised is not None:
             clean = display.render(stored, settings, denoised, self._strength, frame)
         shown = clean if clean is not None else difference
@@ -284,9 +293,16 @@ class Picture(QObject):
 
     def _names(self) -> PictureNames:
         percent = round(self._strength * 100)
+        denoised = tr("Denoised {percent}%").format(percent=percent)
+        if self._denoising.nothing_to_remove:
+            denoised = tr("Nothing to remove")
+        original = tr("Original")
+        if self._settings.subtracted:
+            original, denoised = tr("Subtracted"), tr("Subtracted, {what}").format(what=denoised)
         return PictureNames(
-            denoised=f"Denoised {percent}%",
-            difference="Difference: original minus denoised",
+            original=original,
+            denoised=denoised,
+            difference=tr("Difference: original minus denoised"),
         )
 
     def _go(self, frame: int) -> None:
@@ -294,6 +310,9 @@ class Picture(QObject):
             self._review.cache.set_playhead(frame, 1)
             self._denoising.set_playhead(frame)
             self.draw()
+
+    def _follow_labels(self, _: object) -> None:
+        self.draw_tracks()
 
     def _take_decoded(self, key: str, index: int) -> None:
         review = self._review

@@ -54,7 +54,7 @@ class Progress(QObject):
         if self._playback.playing:
             shown = self._shown_frames * 1000.0 / REFRESH_MS
             self._smoothed_rate = KEPT * self._smoothed_rate + (1.0 - KEPT) * shown
-            self._play_bar.set_shown_rate(self._smoothed_rate, _own_rate(review))
+            self._play_bar.set_shown_rate(self._smoothed_rate, review.rate_hz)
         elif self._playback.frame != review.store.review.playhead:
             self.rested.emit()
         self._shown_frames = 0
@@ -62,13 +62,7 @@ class Progress(QObject):
     def _set_playing(self, playing: bool) -> None:
         self._shown_frames = 0
         if playing and self._review is not None:
-            self._smoothed_rate = (_own_rate(self._review) or 0.0) * self._playback.speed
+            self._smoothed_rate = (self._review.rate_hz or 0.0) * self._playback.speed
         else:
             self._play_bar.set_shown_rate(None)
             self.rested.emit()
-
-
-def _own_rate(review: OpenRun) -> float | None:
-    """Return a run's own frames a second, None for a single frame."""
-    run = review.run
-    return 1000.0 * run.frame_count / run.duration_ms if run.duration_ms else None

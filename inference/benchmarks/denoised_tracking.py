@@ -13,10 +13,10 @@ from inference.denoising.denoiser import Denoiser
 from inference.denoising.requests import DenoisedFrame, DenoiseRequest
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, simulate_run
-from inference.tracking.labelled import LabelledRun
-from inference.tracking.requests import Anchor
-from inference.tracking.shards import STATES
+from inference.tracking.requests import Anchor, PointState
 from inference.tracking.tracker import Tracker
+from inference.tracking.training.labelled import LabelledRun
+from inference.tracking.training.shards import STATES, VISIBLE
 
 TEST_SEED = 915_000
 FRAMES = 24
@@ -37,7 +37,7 @@ def noisy_runs(count: int) -> list[LabelledRun]:
             noise_sd=NOISE[k % len(NOISE)],
         )
         states = np.array([STATES.index(state) for state in run.state], np.uint8)
-        if (states == STATES.index("visible")).any():
+        if (states == VISIBLE).any():
             tips = run.tip.astype(np.float64)
             runs.append(LabelledRun(run.scenario.value, run.frames, tips, states))
     return runs
@@ -72,7 +72,7 @@ def compare_tracking(console: Console, tracker: Tracker, denoiser: Denoiser, cou
             score.add(seen, first, tracked.tips, tracked)
     table = Table(title=f"The tracker on denoised frames ({len(runs)} simulated noisy runs)")
     table.add_column("frames", no_wrap=True)
-    for state in ("visible", "occluded"):
+    for state in (PointState.VISIBLE, PointState.OCCLUDED):
         for figure in ("median", "mean", "95th", "within 8"):
             table.add_column(f"{state}: {figure}", justify="right")
     for score in scores:

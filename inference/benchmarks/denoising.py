@@ -26,7 +26,7 @@ from inference.benchmarks.denoising_peers import Denoise, available_peers
 from inference.denoising.denoiser import Denoiser, load_denoiser
 from inference.denoising.noise import NoiseModel, estimate_noise
 from inference.denoising.requests import DenoisedFrame, DenoiseRequest
-from inference.denoising.samples import read_run
+from inference.denoising.training.samples import read_run
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, simulate_run
 from inference.tracking.tracker import load_tracker
@@ -44,7 +44,7 @@ SINGLE_FRAME = "ours, single frame"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class ScoredRun:
     """One run to score; ``truth`` (T, H, W) is None where nobody knows it."""
 
     name: str
@@ -109,7 +109,7 @@ def our_modes(denoiser: Denoiser) -> dict[str, Denoise]:
     }
 
 
-def simulated_scenes(count: int) -> Iterator[Scene]:
+def simulated_scenes(count: int) -> Iterator[ScoredRun]:
     """Make low-dose runs with motion whose truth is known, the scenarios in turn."""
     kinds = [s for s in Scenario if s is not Scenario.MIXED]
     for k in range(count):
@@ -117,7 +117,7 @@ def simulated_scenes(count: int) -> Iterator[Scene]:
             TEST_SEED + k, kinds[k % len(kinds)], 16, noise_sd=SIMULATED_NOISE[k % 3]
         )
         bodies = tuple(run.body)
-        yield Scene(
+        yield ScoredRun(
             run.scenario.value, run.frames, run.white, run.clean, run.device_mask(True), bodies
         )
 
@@ -134,7 +134,7 @@ def pan_path(count: int, seed: int = 0) -> NDArray[np.int64]:
     return path
 
 
-def phantom_scenes(data: Path, names: Sequence[str], panned: bool) -> Iterator[Scene]:
+def phantom_scenes(data: Path, names: Sequence[str], panned: bool) -> Iterator[ScoredRun]:
     """Take the phantom's real noise, at rest or panned; truth is the mean of the other frames."""
     for name in names:
         frames = np.asarray(read_run(data / "phantom_vukicevic" / f"{name}.dcm"))
@@ -151,16 +151,16 @@ def phantom_scenes(data: Path, names: Sequence[str], panned: bool) -> Iterator[S
             ]
             frames = np.stack([f[c] for f, c in zip(frames, cuts, strict=True)])
             truth = np.stack([f[c] for f, c in zip(truth, cuts, strict=True)])
-        yield Scene(name, frames, 255.0, truth)
+        yield ScoredRun(name, frames, 255.0, truth)
 
 
-def clinical_scenes(data: Path, lowered: bool) -> Iterator[Scene]:
+def clinical_scenes(data: Path, lowered: bool) -> Iterator[ScoredRun]:
     """Take clinical runs as recorded, or with their dose lowered and the recording as truth."""
     rng = np.random.default_rng(5)
     for name in CLINICAL:
         frames = np.asarray(read_run(data / name))[:CLINICAL_FRAMES]
         if not lowered:
-            yield Scene(name, frames, 255.0)
+            yield ScoredRun(name, frames, 255.0)
             continue
         truth = frames.astype(np.float32)
         deviation = LOWERED_DEVIATION * np.sqrt(np.maximum(truth, 8.0) / 128.0)
@@ -168,10 +168,10 @@ def clinical_scenes(data: Path, lowered: bool) -> Iterator[Scene]:
         white = rng.standard_normal(truth.shape, dtype=np.float32)
         noise = np.stack([cv2.filter2D(w, -1, kernel / np.sqrt((kernel**2).sum())) for w in white])
         noisy = np.clip(np.rint(truth + deviation * noise), 0, 255).astype(np.uint8)
-        yield Scene(name, noisy, 255.0, truth)
+        yield ScoredRun(name, noisy, 255.0, truth)
 
 
-def score(result: Result, scene: Scene, noise: NoiseModel, denoise: Denoise) -> None:
+def score(result: Result, scene: ScoredRun, noise: NoiseModel, denoise: Denoise) -> None:
     """Run one denoiser over one scene and add up its figures, on every third frame."""
     wanted = range(1, len(scene.frames), SCORED_STRIDE)
     started = time.perf_counter()
@@ -232,7 +232,7 @@ def flat_areas(frames: NDArray[np.generic]) -> NDArray[np.bool_]:
 
 
 def compare(
-    console: Console, title: str, scenes: Sequence[Scene], denoisers: dict[str, Denoise]
+    console: Console, title: str, scenes: Sequence[ScoredRun], denoisers: dict[str, Denoise]
 ) -> None:
     """Score all denoisers on the same scenes and print one table."""
     results = {name: Result() for name in denoisers}

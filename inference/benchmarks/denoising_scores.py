@@ -8,20 +8,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Frame = NDArray[np.floating]
+FloatingFrame = NDArray[np.floating]
 Mask = NDArray[np.bool_]
 
 PROFILE_REACH_PX = 8
 TRAIL_FRAMES = 3
 
 
-def psnr(frame: Frame, truth: Frame, white: float) -> float:
+def psnr(frame: FloatingFrame, truth: FloatingFrame, white: float) -> float:
     """Peak signal-to-noise ratio in dB."""
     error = float(np.mean((frame.astype(np.float64) - truth) ** 2))
     return float(10.0 * np.log10(white**2 / max(error, 1e-12)))
 
 
-def ssim(frame: Frame, truth: Frame, white: float) -> float:
+def ssim(frame: FloatingFrame, truth: FloatingFrame, white: float) -> float:
     """Structural similarity (Wang et al. 2004): Gaussian window of 1.5 px, mean over the frame."""
     x, y = frame.astype(np.float64), truth.astype(np.float64)
 
@@ -35,7 +35,9 @@ def ssim(frame: Frame, truth: Frame, white: float) -> float:
     return float(index.mean())
 
 
-def autocorrelation_of(images: Sequence[Frame], mask: Mask | None = None) -> NDArray[np.float64]:
+def autocorrelation_of(
+    images: Sequence[FloatingFrame], mask: Mask | None = None
+) -> NDArray[np.float64]:
     """Spatial autocorrelation at 1 to 3 px across and down, mean over the images, shape (6,)."""
     found = []
     for image in images:
@@ -52,14 +54,14 @@ def autocorrelation_of(images: Sequence[Frame], mask: Mask | None = None) -> NDA
     return np.asarray(np.mean(found, axis=0))
 
 
-def structure_of(frame: Frame) -> NDArray[np.float64]:
+def structure_of(frame: FloatingFrame) -> NDArray[np.float64]:
     """Edges and lines of a frame: what a Gaussian of 3 px takes away."""
     smooth = cv2.GaussianBlur(frame.astype(np.float64), (0, 0), 3.0)
     return np.asarray(frame.astype(np.float64) - smooth)
 
 
 def edge_correlation(
-    residuals: Sequence[Frame], truths: Sequence[Frame], mask: Mask | None = None
+    residuals: Sequence[FloatingFrame], truths: Sequence[FloatingFrame], mask: Mask | None = None
 ) -> float:
     """Correlation of what was taken away with the edges of the truth; 0 where it was noise."""
     products = squares = edges = 0.0
@@ -73,7 +75,7 @@ def edge_correlation(
     return products / max((squares * edges) ** 0.5, 1e-12)
 
 
-def profiles(frame: Frame, body: NDArray[np.floating]) -> NDArray[np.float64]:
+def profiles(frame: FloatingFrame, body: NDArray[np.floating]) -> NDArray[np.float64]:
     """Grey values across a device, (n, 2 * 4 * reach + 1), four to a pixel, along its body."""
     rows, columns = frame.shape
     step = np.gradient(body.astype(np.float64), axis=0)
@@ -113,7 +115,7 @@ def edge_width(profile: NDArray[np.float64]) -> float:
     return (cross(high, 0.8) - cross(low + 1, 0.2)) / 4.0 if high > low else float("nan")
 
 
-def contrast_to_noise(frame: Frame, truth: Frame, device: Mask) -> float:
+def contrast_to_noise(frame: FloatingFrame, truth: FloatingFrame, device: Mask) -> float:
     """Device contrast over the error's deviation, in and around the device.
 
     The contrast is that of the frame, so a device that is thinned or blurred loses by it; the
@@ -127,7 +129,7 @@ def contrast_to_noise(frame: Frame, truth: Frame, device: Mask) -> float:
 
 
 def trail(
-    frame: Frame, truth: Frame, devices_before: Sequence[Mask], device: Mask
+    frame: FloatingFrame, truth: FloatingFrame, devices_before: Sequence[Mask], device: Mask
 ) -> tuple[float, float]:
     """Energy and mean darkness left where devices were in the frames before.
 

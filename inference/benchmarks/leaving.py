@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from inference.benchmarks.tracking import ABSENT, OCCLUDED, VISIBLE, compare, print_scores
-from inference.tracking.labelled import LabelledRun, read_labelled_runs
-from inference.tracking.shards import STATES
+from inference.benchmarks.tracking import compare, print_scores
 from inference.tracking.tracker import load_tracker
+from inference.tracking.training.labelled import LabelledRun, read_labelled_runs
+from inference.tracking.training.shards import ABSENT, OCCLUDED, UNKNOWN, VISIBLE
 
-UNKNOWN = STATES.index("unknown")
 GONE = 0.4
 """Share of a run's tips that the cut leaves outside."""
 SURELY = 8.0

@@ -30,11 +30,11 @@ from inference.benchmarks.peers import (
 )
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, simulate_run
-from inference.tracking.labelled import LabelledRun, read_labelled_runs, sequence_of
 from inference.tracking.requests import Anchor, PointState, TrackedPoint, TrackRequest
-from inference.tracking.shards import STATES
 from inference.tracking.side_by_side import TrackCall
 from inference.tracking.tracker import Tracker, load_tracker
+from inference.tracking.training.labelled import LabelledRun, read_labelled_runs, sequence_of
+from inference.tracking.training.shards import ABSENT, OCCLUDED, STATES, VISIBLE
 
 TEST_SEED = 900_000
 """First seed of the simulated test set; training uses seeds below 100,000, choices 700,000."""
@@ -50,7 +50,6 @@ SCENARIOS = (
 OURS = "Fluorotrace"
 WRONG_BEYOND = 5.0
 CORRECT_BEYOND = 4.0
-VISIBLE, OCCLUDED, ABSENT = map(STATES.index, ("visible", "occluded", "absent"))
 
 Complete = Callable[[LabelledRun, tuple[Anchor, ...]], NDArray[np.float64]]
 """Fills a run from anchors, (T, 2)."""
@@ -403,7 +402,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _print_speed(console: Console, tracker: Tracker, frame_count: int = 96) -> None:
     """Print frames a second from decoded frames, for one tip and for three at once."""
     run = simulate_run(THREE_TIPS_SEED, Scenario.CONTRAST_OCCLUSION, frame_count)
-    shown = [device for device in run.devices if device.state[0] == "visible"]
+    shown = [device for device in run.devices if device.state[0] == PointState.VISIBLE]
     places = [(float(x), float(y)) for x, y in (device.tip[0] for device in shown)]
     assert len(places) == 3
     track_all(tracker, sequence_of(run.frames[:8]), (Anchor(0, *places[0]),))

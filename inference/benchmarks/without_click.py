@@ -13,11 +13,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from inference.benchmarks.tracking import OCCLUDED, VISIBLE, errors_px, ours, simulated_runs
-from inference.tracking.labelled import LabelledRun, read_labelled_runs, sequence_of
+from inference.benchmarks.tracking import errors_px, ours, simulated_runs
 from inference.tracking.proposing import find_tip
 from inference.tracking.requests import Anchor
 from inference.tracking.tracker import Tracker, load_tracker
+from inference.tracking.training.labelled import LabelledRun, read_labelled_runs, sequence_of
+from inference.tracking.training.shards import OCCLUDED, VISIBLE
 
 WITHIN = 12.0
 """Pixels at 512 within which a frame counts as found."""

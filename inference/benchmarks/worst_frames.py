@@ -14,19 +14,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.benchmarks.tracking import (
-    OCCLUDED,
-    TEST_SEED,
-    VISIBLE,
-    errors_px,
-    first_click,
-    ours,
-    simulated_runs,
-)
-from inference.tracking.labelled import LabelledRun, read_labelled_runs
-from inference.tracking.requests import Anchor
-from inference.tracking.shards import STATES
+from inference.benchmarks.tracking import TEST_SEED, errors_px, first_click, ours, simulated_runs
+from inference.tracking.requests import Anchor, PointState
 from inference.tracking.tracker import Tracker, load_tracker
+from inference.tracking.training.labelled import LabelledRun, read_labelled_runs
+from inference.tracking.training.shards import OCCLUDED, STATES, VISIBLE
 
 OFF_BEYOND = 8.0
 """Pixels at 512."""
@@ -102,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     for number, run in enumerate(runs or read_labelled_runs(chosen.data, "validation")):
         name = f"{number} {run.name}"
         shown = misses(tracker, name, run)
-        shown = [miss for miss in shown if miss.state == "visible" or not chosen.visible]
+        shown = [miss for miss in shown if miss.state == PointState.VISIBLE or not chosen.visible]
         off = [miss.frame for miss in shown if miss.error > OFF_BEYOND]
         told = ", ".join(map(str, off)) or "none"
         sys.stdout.write(f"{name}: off by more than {OFF_BEYOND:.0f} px: {told}\n")

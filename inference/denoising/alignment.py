@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Frame = NDArray[np.float32]
+from inference.frames import FloatFrame
 
 SEARCH_SIZE = 256
 _STEPS = tuple((dx, dy) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dx, dy) != (0, 0))
@@ -29,12 +28,12 @@ class Landmarks:
     factor : int
     """
 
-    band: Frame
-    reduced: Frame
+    band: FloatFrame
+    reduced: FloatFrame
     factor: int
 
 
-def landmarks(frame: Frame) -> Landmarks:
+def landmarks(frame: FloatFrame) -> Landmarks:
     """Find a frame's landmarks, limited so that no single edge decides."""
     band = cv2.blur(frame, (3, 3))
     band -= cv2.blur(frame, (21, 21))
@@ -58,7 +57,7 @@ def _overlap(
     return later, earlier
 
 
-def align(earlier: Frame, dx: int, dy: int) -> tuple[Frame, tuple[slice, slice]]:
+def align(earlier: FloatFrame, dx: int, dy: int) -> tuple[FloatFrame, tuple[slice, slice]]:
     """Move ``earlier`` by (dx, dy) pixels; also tell which rows and columns then show the scene.
 
     The rest repeats the edge.

@@ -21,13 +21,12 @@ from inference.denoising.alignment import Landmarks, landmarks, whole_pixel_shif
 from inference.denoising.fusion import Fused, Gates, Neighbour
 from inference.denoising.noise import NoiseModel, estimate_noise
 from inference.denoising.requests import DenoisedFrame, DenoiseRequest
-from inference.frames import FrameSequence, ShouldStop
-from inference.runtime import Network, Warn, load_network
+from inference.frames import FloatFrame, FrameSequence, ShouldStop
+from inference.runtime import Network, Warn, load_network, usable_cores
 
 if TYPE_CHECKING:
     from torch import nn
 
-Frame = NDArray[np.float32]
 
 STUDENT = "denoiser_student"
 CENTRED_REACH = 5
@@ -63,10 +62,10 @@ class _Run:
         self.noise: NoiseModel = estimate_noise(read, frames.frame_count, frames.white)
         self.gates = Gates(self.noise.temporal_correlation, self.noise.spatial_correlation)
         self._shifts: dict[int, tuple[int, int]] = {}
-        self._kept: OrderedDict[int, Frame] = OrderedDict()
+        self._kept: OrderedDict[int, FloatFrame] = OrderedDict()
         self._marks: OrderedDict[int, Landmarks] = OrderedDict()
 
-    def stabilised(self, index: int) -> Frame:
+    def stabilised(self, index: int) -> FloatFrame:
         """Return a frame on the scale of its noise, padded to what the network takes."""
         if index in self._kept:
             self._kept.move_to_end(index)
@@ -131,13 +130,6 @@ class Denoiser:
         """Where the network runs: "cpu", "cuda" or "mps"."""
         return self._network.device
 
-    def noise(self, frames: FrameSequence, should_stop: ShouldStop) -> NoiseModel | None:
-        """Measure a run's noise; None when stopped."""
-        try:
-            return self._known(frames, should_stop).noise
-        except _StoppedError:
-            return None
-
     def denoise(
         self,
         frames: FrameSequence,
@@ -164,13 +156,14 @@ class Denoiser:
                 for index in request.frames:
                     if should_stop():
                         return
-                    on_frame(DenoisedFrame(index, frames.read(index).astype(np.float32)))
+                    pixels = frames.read(index).astype(np.float32)
+                    on_frame(DenoisedFrame(index, pixels, noise_removed=False))
                 return
             self._denoise(run, request, should_stop, on_frame)
         except _StoppedError:
             return
 
-    def denoise_still(self, frame: NDArray[np.generic], noise: NoiseModel) -> Frame:
+    def denoise_still(self, frame: NDArray[np.generic], noise: NoiseModel) -> FloatFrame:
         """Denoise one frame by itself (single-frame mode), float32 on its own grey scale."""
         rows, columns = frame.shape
         stabilised = _padded(noise.stabilise(frame))
@@ -194,7 +187,7 @@ class Denoiser:
         should_stop: ShouldStop,
         on_frame: Callable[[DenoisedFrame], None],
     ) -> None:
-        def finished(frame: Frame, neighbours: Sequence[Neighbour]) -> Frame:
+        def finished(frame: FloatFrame, neighbours: Sequence[Neighbour]) -> FloatFrame:
             strength = run.noise.strength_of(frame)
             if strength != 1.0:
                 frame = frame / np.float32(strength)
@@ -203,17 +196,17 @@ class Denoiser:
             out = self._student(run.noise, frame, fused, should_stop)
             return run.noise.restore(out * np.float32(strength))
 
-        def give(index: int, future: Future[Frame]) -> None:
+        def give(index: int, future: Future[FloatFrame]) -> None:
             pixels = future.result()
             if not should_stop():
-                frames = run.frames
-                on_frame(DenoisedFrame(index, pixels[: frames.rows, : frames.columns]))
+                whole = pixels[: run.frames.rows, : run.frames.columns]
+                on_frame(DenoisedFrame(index, whole, noise_removed=True))
 
         # Frames are read and aligned in the caller's thread, as a FrameSequence asks for; others
         # finish them meanwhile.
-        at_once = FRAMES_AT_ONCE if self._network.device == "cpu" else 1
+        at_once = min(FRAMES_AT_ONCE, usable_cores()) if self._network.device == "cpu" else 1
         with ThreadPoolExecutor(at_once, thread_name_prefix="denoiser") as executor:
-            waiting: deque[tuple[int, Future[Frame]]] = deque()
+            waiting: deque[tuple[int, Future[FloatFrame]]] = deque()
             for index in request.frames:
                 if should_stop():
                     return
@@ -226,8 +219,8 @@ class Denoiser:
                 give(index, future)
 
     def _student(
-        self, noise: NoiseModel, frame: Frame, fused: Fused, should_stop: ShouldStop
-    ) -> Frame:
+        self, noise: NoiseModel, frame: FloatFrame, fused: Fused, should_stop: ShouldStop
+    ) -> FloatFrame:
         """Run the network over one frame, in tiles where the frame is large."""
         out = np.empty_like(frame)
         correlation = np.full((1, 1, 1, 1), noise.neighbour_correlation, np.float32)
@@ -253,7 +246,7 @@ class Denoiser:
         return out
 
 
-def _padded(frame: Frame) -> Frame:
+def _padded(frame: FloatFrame) -> FloatFrame:
     """Mirror the lower and right edges until the sides are what the network takes."""
     rows, columns = frame.shape
     return np.asarray(

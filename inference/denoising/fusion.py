@@ -21,8 +21,7 @@ from numpy.typing import NDArray
 
 from inference.denoising.alignment import align
 from inference.denoising.noise import box_deviation
-
-Frame = NDArray[np.float32]
+from inference.frames import FloatFrame
 
 GATE_SIZES_PX = (2, 6, 20)
 """Sides of the squares over which frames are compared, full-resolution pixels."""
@@ -53,7 +52,7 @@ LINE_SURROUNDINGS = np.ones((5, 5), np.uint8)
 class Neighbour:
     """A neighbouring frame, stabilised, with its motion towards the frame to denoise."""
 
-    frame: Frame
+    frame: FloatFrame
     dx: int
     dy: int
     lag: int  # frames between the two, at least 1
@@ -71,8 +70,8 @@ class Fused:
         Noise variance left in the mean, 1 where no neighbour was let in.
     """
 
-    mean: Frame
-    variance: Frame
+    mean: FloatFrame
+    variance: FloatFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,8 +85,8 @@ class _Gradients:
         Takes the square of a slide to 1 where it halves the weight of an independent neighbour.
     """
 
-    along: tuple[Frame, Frame]
-    scale: tuple[Frame, Frame]
+    along: tuple[FloatFrame, FloatFrame]
+    scale: tuple[FloatFrame, FloatFrame]
 
 
 class Gates:
@@ -104,7 +103,7 @@ class Gates:
             (points, _line_deviation(points, spatial_correlation)) for points in _line_points()
         ]
 
-    def fuse(self, frame: Frame, neighbours: Sequence[Neighbour]) -> Fused:
+    def fuse(self, frame: FloatFrame, neighbours: Sequence[Neighbour]) -> Fused:
         """Average ``frame`` with its neighbours where these show the same.
 
         Parameters
@@ -146,7 +145,7 @@ class Gates:
         variance = np.minimum(1.0, (1.0 + shared) / (1.0 - shared) * share)
         return self._without_what_moved(frame, Fused(total, variance))
 
-    def _without_what_moved(self, frame: Frame, fused: Fused) -> Fused:
+    def _without_what_moved(self, frame: FloatFrame, fused: Fused) -> Fused:
         """Go back to the frame where the mean shows something else along a line."""
         difference = cv2.subtract(fused.mean, frame)
         reduced = cv2.sepFilter2D(_halved(difference), -1, LINE_SOFTNESS, LINE_SOFTNESS)
@@ -173,7 +172,7 @@ class Gates:
         lost = 1.0 - kept
         return Fused(mean, fused.variance + lost * lost * (1.0 - fused.variance))
 
-    def _gradients(self, reduced: Frame) -> _Gradients:
+    def _gradients(self, reduced: FloatFrame) -> _Gradients:
         """Gradients of the half-resolution frame, shut off where they are noise."""
         smooth = cv2.GaussianBlur(reduced, (0, 0), 1.0)
         across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=0.125)
@@ -186,7 +185,7 @@ class Gates:
         first, second = (share / (e + np.float32(0.05 * flat + 1e-6)) for e in energies)
         return _Gradients((across, down), (first, second))
 
-    def _weight(self, reduced: Frame, lag: int, gradients: _Gradients) -> Frame:
+    def _weight(self, reduced: FloatFrame, lag: int, gradients: _Gradients) -> FloatFrame:
         """Weight 0..1 for each half-resolution pixel of a difference."""
         near, middle, wide = (1.0 / (GATE_DEVIATIONS * d) ** 2 for d in self._deviations)
         # What is broad is compared at quarter resolution.
@@ -213,7 +212,7 @@ class Gates:
         return np.reciprocal(sixth, out=sixth)
 
 
-def _halved(image: Frame) -> Frame:
+def _halved(image: FloatFrame) -> FloatFrame:
     """Return means of 2x2 pixels."""
     rows, columns = image.shape
     return np.asarray(
@@ -221,7 +220,7 @@ def _halved(image: Frame) -> Frame:
     )
 
 
-def _widened(image: Frame) -> Frame:
+def _widened(image: FloatFrame) -> FloatFrame:
     """Return ``image`` with each column twice, as every second row of twice its size takes it."""
     rows, columns = image.shape
     return np.asarray(cv2.merge([image, image]), np.float32).reshape(rows, 2 * columns)

@@ -11,8 +11,6 @@ from torch.nn import functional
 
 TEACHER_FRAMES = 5
 STUDENT_INPUTS = ("frame", "mean", "variance", "correlation")
-STUDENT_MULTIPLE = 16
-"""Rows and columns of a student's input have to be multiples of this."""
 
 
 class RecurrentConv(nn.Module):

@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.denoising.alignment import align, landmarks, whole_pixel_shift
-
-Frame = NDArray[np.float32]
+from inference.frames import FloatFrame
 
 BLOCK_PX = 8
 TRIPLETS = 6
@@ -113,14 +112,14 @@ class NoiseModel:
             0.5 * (self.spatial_correlation[r, r + 1] + self.spatial_correlation[r + 1, r])
         )
 
-    def stabilise(self, frame: NDArray[np.generic]) -> Frame:
+    def stabilise(self, frame: NDArray[np.generic]) -> FloatFrame:
         """Return ``frame`` on a scale where the noise has a standard deviation of 1."""
         low = float(self.levels[0])
         scale = (TABLE_SIZE - 1) / (float(self.levels[-1]) - low)
         index = np.clip((frame.astype(np.float32) - low) * scale + 0.5, 0, TABLE_SIZE - 1)
         return np.take(self._forward, index.astype(np.int32))
 
-    def strength_of(self, stabilised: Frame) -> float:
+    def strength_of(self, stabilised: FloatFrame) -> float:
         """Return how strong the noise of one frame is, 1 where it is that of the run.
 
         The first frames can be noisier: a scanner's recursive filter has nothing to lean on yet,
@@ -130,7 +129,7 @@ class NoiseModel:
         alike = 1.0 / ALIKE_STRENGTH < strength < ALIKE_STRENGTH
         return 1.0 if alike else float(np.clip(strength, *STRENGTHS))
 
-    def restore(self, stabilised: Frame) -> Frame:
+    def restore(self, stabilised: FloatFrame) -> FloatFrame:
         """Return a denoised, stabilised frame on the grey scale of the run, float32."""
         index = np.clip((stabilised - self._offset) * self._scale + 0.5, 0, TABLE_SIZE - 1)
         return np.take(self._backward, index.astype(np.int32))
@@ -149,13 +148,13 @@ def box_deviation(spatial_correlation: NDArray[np.float64], size_px: int) -> flo
 class _Blocks:
     """Block statistics of frame differences, one entry a block."""
 
-    level: list[Frame] = field(default_factory=list)
-    variance: list[Frame] = field(default_factory=list)
-    variance_two: list[Frame] = field(default_factory=list)
-    unrest: list[Frame] = field(default_factory=list)
+    level: list[FloatFrame] = field(default_factory=list)
+    variance: list[FloatFrame] = field(default_factory=list)
+    variance_two: list[FloatFrame] = field(default_factory=list)
+    unrest: list[FloatFrame] = field(default_factory=list)
 
 
-def _block_view(image: Frame) -> Frame:
+def _block_view(image: FloatFrame) -> FloatFrame:
     """Cut ``image`` into blocks, shape (rows of blocks, columns of blocks, pixels)."""
     rows, columns = (n // BLOCK_PX for n in image.shape)
     cut = image[: rows * BLOCK_PX, : columns * BLOCK_PX]
@@ -167,8 +166,8 @@ def _block_view(image: Frame) -> Frame:
 
 
 def _difference(
-    later: Frame, earlier: Frame, shift: tuple[int, int]
-) -> tuple[Frame, NDArray[np.bool_]]:
+    later: FloatFrame, earlier: FloatFrame, shift: tuple[int, int]
+) -> tuple[FloatFrame, NDArray[np.bool_]]:
     """Return the aligned difference and where both frames show the scene."""
     moved, shown = align(earlier, *shift)
     difference = later - moved
@@ -198,7 +197,7 @@ def estimate_noise(
     NoiseModel
     """
 
-    def middle(index: int) -> Frame:
+    def middle(index: int) -> FloatFrame:
         frame = read(index)
         top, left = (max(0, (n - MEASURED_PX) // 2) for n in frame.shape)
         return frame[top : top + MEASURED_PX, left : left + MEASURED_PX].astype(np.float32)
@@ -209,8 +208,8 @@ def estimate_noise(
     first = 1 if frame_count > 4 else 0
     starts = np.unique(np.linspace(first, frame_count - 3, TRIPLETS).round().astype(int))
     blocks = _Blocks()
-    differences: list[tuple[Frame, Frame, NDArray[np.bool_]]] = []
-    seen: list[Frame] = []
+    differences: list[tuple[FloatFrame, FloatFrame, NDArray[np.bool_]]] = []
+    seen: list[FloatFrame] = []
     low = 0.0
     for start in starts:
         one, two, three = (middle(int(start) + k) for k in range(3))
@@ -256,13 +255,13 @@ def estimate_noise(
     )
 
 
-def _with_grain(noise: NoiseModel, frames: list[Frame]) -> NoiseModel:
+def _with_grain(noise: NoiseModel, frames: list[FloatFrame]) -> NoiseModel:
     """Measure the grain of a run on some of its frames."""
     grains = [_grain(noise.stabilise(frame)) for frame in frames]
     return replace(noise, grain=float(np.median(grains)))
 
 
-def _grain(stabilised: Frame) -> float:
+def _grain(stabilised: FloatFrame) -> float:
     """Median size of a frame's second differences, which is that of its noise."""
     top, left = (max(0, (n - GRAIN_PX) // 2) for n in stabilised.shape)
     middle = stabilised[top : top + GRAIN_PX, left : left + GRAIN_PX]
@@ -326,7 +325,7 @@ def _variance_curve(
 
 
 def _spatial_correlation(
-    differences: list[tuple[Frame, Frame, NDArray[np.bool_]]],
+    differences: list[tuple[FloatFrame, FloatFrame, NDArray[np.bool_]]],
     levels: NDArray[np.float64],
     deviations: NDArray[np.float64],
     temporal: float,
@@ -358,7 +357,7 @@ def _spatial_correlation(
     return np.clip(total / total[r, r], -0.5, 1.0)
 
 
-def _estimate_from_still(frame: Frame, white: float) -> NoiseModel:
+def _estimate_from_still(frame: FloatFrame, white: float) -> NoiseModel:
     """Noise of one frame from its diagonal second differences (Immerkær 1996), by grey level."""
     high = cv2.filter2D(frame, cv2.CV_32F, _SECOND_DIFFERENCE)
     level = _block_view(cv2.blur(frame, (5, 5))).mean(axis=2).ravel()

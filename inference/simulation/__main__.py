@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 
 from inference.simulation.motion import Injection
-from inference.simulation.pictures import sample_page
 from inference.simulation.run import Scenario, SimulatedRun
+from inference.simulation.sample_page import sample_page
 from inference.simulation.simulate import simulate_run
 
 

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.point_state import PointState
+
 FloatArray = NDArray[np.float32]
 
 
@@ -33,10 +35,10 @@ class DeviceTruth:
         Name of the shape: "JR", "JL", "pigtail", "guidewire", ...
     tip : ndarray, shape (T, 2)
         Distal end of the centre line, (x, y) in pixels; may lie outside the picture.
-    state : tuple of str
-        For each frame "visible", "occluded" (contrast or another device covers the main catheter's
+    state : tuple of PointState
+        For each frame visible, occluded (contrast or another device covers the main catheter's
         tip, or its contrast drowns in noise, in a pacemaker's shadow or at the collimator's edge)
-        or "absent" (outside the picture or under the collimator).
+        or absent (outside the picture or under the collimator).
     body : tuple of ndarray, shape (N, 2)
         Centre line of each frame, proximal end first, tip last; may run out of the picture.
     radius_px : float
@@ -45,7 +47,7 @@ class DeviceTruth:
 
     kind: str
     tip: FloatArray
-    state: tuple[str, ...]
+    state: tuple[PointState, ...]
     body: tuple[FloatArray, ...]
     radius_px: float
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference.point_state import PointState
 from inference.simulation.devices import (
     CORONARY,
     STEP_PX,
@@ -128,12 +129,12 @@ def device_truths(
         for frame in drawn:
             line = frame.lines[index]
             if not _at(field, line[:1]).item():
-                states.append("absent")
+                states.append(PointState.ABSENT)
             elif index == 0 and frame.hidden:
-                states.append("occluded")
+                states.append(PointState.OCCLUDED)
             else:  # a tip that comes back into the picture ahead of its tube cannot be told
                 seen = _around_tip(field, line, device.radius_px) > _SEEN_SHARE
-                states.append("visible" if seen else "occluded")
+                states.append(PointState.VISIBLE if seen else PointState.OCCLUDED)
         truths.append(
             DeviceTruth(
                 kind=device.kind,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +14,8 @@ from inference.tracking.confidence import Evidence
 from inference.tracking.offsets import Offsets
 from inference.tracking.paths import Candidates, held, posteriors
 from inference.tracking.requests import Anchor, PointState, TrackedPoint, TrackRequest
+from inference.tracking.search import OCCLUDED_ABOVE, Answer, Template, TipSearch
 from inference.tracking.seen_frames import SeenFrames
-
-if TYPE_CHECKING:
-    from inference.tracking.tracker import Answer, Template, Tracker
 
 BATCH = 8
 """Frames a call of the networks: few enough to stop within 200 ms."""
@@ -26,8 +23,6 @@ SHAFTS, SHOWN = 3, 2
 """Anchors, and tracked frames, whose shafts are looked for where the tip is hidden."""
 OFFSETS = 16
 """Corrected hidden tips that are compared with what the tracker says by itself."""
-OCCLUDED_ABOVE = 0.5
-"""Probability of being hidden from which a tip is told as such."""
 FOLLOW_ABOVE = 0.6
 """Confidence from which a tracked frame may become a template."""
 WINDOW = 48
@@ -76,9 +71,9 @@ class TrackingJob:
     """
 
     def __init__(
-        self, tracker: Tracker, seen: SeenFrames, request: TrackRequest, threads: int
+        self, search: TipSearch, seen: SeenFrames, request: TrackRequest, threads: int
     ) -> None:
-        self._tracker = tracker
+        self._search = search
         self._seen = seen
         self._request = request
         self.threads = threads
@@ -118,7 +113,7 @@ class TrackingJob:
             if should_stop():
                 break
             point = np.array([anchor.x, anchor.y], np.float64)
-            templates[anchor.frame] = self._tracker.template(self._seen, anchor.frame, point)
+            templates[anchor.frame] = self._search.template(self._seen, anchor.frame, point)
         return templates
 
     def _measure_offsets(
@@ -126,7 +121,7 @@ class TrackingJob:
     ) -> Offsets | None:
         """Find how far corrected hidden tips are from what the tracker says by itself."""
         request = self._request
-        hidden = [frame for frame in templates if self._states[frame] == "occluded"]
+        hidden = [frame for frame in templates if self._states[frame] == PointState.OCCLUDED]
         hidden.sort(key=lambda f: max(request.first_frame - f, f - request.last_frame, 0))
         said = {}
         for frame in hidden[:OFFSETS]:
@@ -134,7 +129,7 @@ class TrackingJob:
             if should_stop() or not others:
                 return None
             self._seen.read(frame)
-            answer = self._search(self._front(others, frame, []), [frame])[0]
+            answer = self._look(self._front(others, frame, []), [frame])[0]
             if len(answer.candidates.points) and answer.occluded > OCCLUDED_ABOVE:
                 said[frame] = answer.candidates.points[int(answer.candidates.scores.argmax())]
         if not said:
@@ -169,17 +164,17 @@ class TrackingJob:
     def _front(self, templates: dict[int, Template], frame: int, todo: list[int]) -> _Front:
         """Make the front that starts from an anchored frame."""
         near = sorted(templates.values(), key=lambda t: abs(t.frame - frame))
-        shown = [t for t in near if self._states[t.frame] == "visible"]
+        shown = [t for t in near if self._states[t.frame] == PointState.VISIBLE]
         first = (shown or near)[0]
         other = next((t for t in near if t is not first), first)
         return _Front(first, other, first, near[:SHAFTS], [], todo, len(self._stretches) - 1)
 
-    def _search(self, front: _Front, numbers: list[int]) -> list[Answer]:
+    def _look(self, front: _Front, numbers: list[int]) -> list[Answer]:
         """Look for the tip in some frames with what a front knows of it."""
         templates = [front.first, front.other, front.recent]
         anchors = front.anchors + front.shown
         origin = front.first.frame
-        return self._tracker.search(self._seen, numbers, templates, anchors, origin, self.threads)
+        return self._search.search(self._seen, numbers, templates, anchors, origin, self.threads)
 
     def _advance(self, front: _Front, should_stop: ShouldStop) -> list[TrackedPoint] | None:
         """Do the next frames of a front; return the path around them, None when stopped."""
@@ -188,7 +183,7 @@ class TrackingJob:
             if should_stop():
                 return None
             self._seen.read(number)
-        answers = self._search(front, numbers)
+        answers = self._look(front, numbers)
         stretch = self._stretches[front.stretch]
         for number, answer in zip(numbers, answers, strict=True):
             stretch.candidates[number] = answer.candidates
@@ -200,8 +195,8 @@ class TrackingJob:
             point = points[number]
             if point.x is not None and point.confidence > FOLLOW_ABOVE:
                 said = stretch.said[number]
-                front.recent = self._tracker.template(self._seen, number, said, answer.body)
-                if point.state == "visible":
+                front.recent = self._search.template(self._seen, number, said, answer.body)
+                if point.state == PointState.VISIBLE:
                     front.shown = [*front.shown, front.recent][-SHOWN:]
                 break
         return path
@@ -251,7 +246,7 @@ class TrackingJob:
         limit = (geometry.columns - 1, geometry.rows - 1)
         x, y = np.clip(geometry.to_picture(place), 0.0, limit).tolist()
         state = PointState.OCCLUDED if hidden else PointState.VISIBLE
-        return TrackedPoint(number, x, y, state, self._tracker.confidence(evidence))
+        return TrackedPoint(number, x, y, state, self._search.confidence(evidence))
 
     def _changed(self, points: list[TrackedPoint]) -> list[TrackedPoint]:
         """Return the points that are new or have changed since they were told."""

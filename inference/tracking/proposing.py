@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from inference.frames import FrameSequence
-from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+from inference.tracking.requests import Anchor, PointState, TrackedPoint, TrackRequest
 from inference.tracking.tracker import Tracker
 
 FRAMES_LOOKED_AT = 9
@@ -48,7 +48,7 @@ def find_tip(tracker: Tracker, frames: FrameSequence, frame: int | None = None) 
     chances: list[float] = []
     starts: list[TrackedPoint] = []
     paths: list[Path] = []
-    for start in sorted(proposals, key=lambda p: (p.state != "visible", -p.confidence)):
+    for start in sorted(proposals, key=lambda p: (p.state != PointState.VISIBLE, -p.confidence)):
         if len(paths) < TRIED and not any(_passes(path, start, within) for path in paths):
             path = _follow(tracker, frames, start)
             along = sum(p.confidence for p in proposals if _passes(path, p, within))

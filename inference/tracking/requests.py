@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class PointState(StrEnum):
-    """What can be seen of a point on its frame."""
-
-    VISIBLE = "visible"
-    OCCLUDED = "occluded"
-    ABSENT = "absent"
+from inference.point_state import PointState
 
 
 @dataclass(frozen=True, slots=True)

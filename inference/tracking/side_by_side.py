@@ -6,13 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from inference.frames import ShouldStop
+from inference.tracking.job import TrackingJob
 from inference.tracking.requests import TrackedPoint, TrackRequest
-
-if TYPE_CHECKING:
-    from inference.tracking.job import TrackingJob
 
 OnPoints = Callable[[list[TrackedPoint]], None]
 """Receives points; a frame told again replaces what was said of it before."""
@@ -30,12 +27,22 @@ class TrackCall:
         Receives the points of each batch.
     on_end : callable
         Called when all is told, or when the work has stopped.
+    on_failure : callable, optional
+        Receives what went wrong, in the place of ``on_end``; the other requests go on. Without it
+        the error is raised, which ends them all.
     """
 
     request: TrackRequest
     should_stop: ShouldStop
     on_points: OnPoints
     on_end: Callable[[], None] = lambda: None
+    on_failure: Callable[[Exception], None] | None = None
+
+    def fail(self, error: Exception) -> None:
+        """Tell of an error, or raise it where nobody wants to know."""
+        if self.on_failure is None:
+            raise error
+        self.on_failure(error)
 
 
 TakeCall = Callable[[], TrackCall | None]
@@ -60,7 +67,11 @@ def take_turns(take: TakeCall, begin: Callable[[TrackRequest], TrackingJob], thr
     with ThreadPoolExecutor(threads, thread_name_prefix="tips") as executor:
         while True:
             while (call := take()) is not None:
-                job = begin(call.request)
+                try:
+                    job = begin(call.request)
+                except ValueError as problem:
+                    call.fail(problem)
+                    continue
                 waiting.appendleft(_Turn(call, job, job.run(call.should_stop)))
             if not waiting and not steps:
                 return
@@ -70,8 +81,13 @@ def take_turns(take: TakeCall, begin: Callable[[TrackRequest], TrackingJob], thr
                 turn.job.threads = each
                 steps[executor.submit(next, turn.points, None)] = turn
             for step in wait(steps, return_when=FIRST_COMPLETED).done:
-                turn, points = steps.pop(step), step.result()
-                if points is None:
+                turn = steps.pop(step)
+                if (error := step.exception()) is not None:
+                    # What is no Exception, such as KeyboardInterrupt, is nobody's to handle.
+                    if not isinstance(error, Exception):
+                        raise error
+                    turn.call.fail(error)
+                elif (points := step.result()) is None:
                     turn.call.on_end()
                 else:
                     turn.call.on_points(points)

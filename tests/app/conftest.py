@@ -15,6 +15,7 @@ class DummyTracker:
     """Answers every frame with the same point; waits while its gate is closed."""
 
     device_name = "cpu"
+    weights = "dummy 1"
 
     def __init__(self):
         self.asked = []
@@ -46,6 +47,7 @@ class DummyDenoiser:
 
     def __init__(self):
         self.order = []
+        self.noise_removed = False
         self.before_frame = lambda: None
 
     def denoise(self, frames, request, should_stop, on_frame):
@@ -54,7 +56,8 @@ class DummyDenoiser:
                 return
             self.before_frame()
             self.order.append(frame)
-            on_frame(DenoisedFrame(frame, frames.read(frame).astype(np.float32)))
+            pixels = frames.read(frame).astype(np.float32)
+            on_frame(DenoisedFrame(frame, pixels, self.noise_removed))
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ def loaded_weights():
 @pytest.fixture
 def make_window(qtbot, tmp_path, monkeypatch, engines, loaded_weights):
     """Return a function that opens a window on paths, with engines that need no networks."""
-    from app.session.settings import Settings
+    from app.session.settings import Settings, SettingsKeeper
     from app.session.worker import InferenceWorker
     from app.window.application import make_application
     from app.window.main_window import MainWindow
@@ -100,7 +103,7 @@ def make_window(qtbot, tmp_path, monkeypatch, engines, loaded_weights):
 
     def make(*paths, **settings):
         worker = InferenceWorker(lambda device, warn: engines[0], load_denoiser)
-        window = MainWindow(Settings(**settings), worker)
+        window = MainWindow(SettingsKeeper(Settings(**settings)), worker)
         windows.append(window)
         qtbot.addWidget(window)
         window.resize(1200, 800)

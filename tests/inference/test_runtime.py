@@ -74,6 +74,17 @@ def test_the_fastest_device_there_is_is_chosen(monkeypatch, usable, preferred, e
     assert runtime.choose_device(preferred) == expected
 
 
+def test_a_driver_is_looked_for_without_starting_a_program(monkeypatch):
+    def start(*_, **__):
+        raise AssertionError("a program was started")
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    assert runtime._is_usable("cuda") in (True, False)
+    assert not runtime._has_library("libno_such_driver.so.1")
+    if sys.platform == "linux":
+        assert runtime._has_library("libc.so.6")
+
+
 def test_missing_weights_are_named():
     with pytest.raises(WeightsMissingError, match="no_such_network"):
         runtime.weights_path("no_such_network", ".onnx")

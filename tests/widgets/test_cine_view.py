@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from widgets.picture.cine_view import CineView
 from widgets.picture.compare import FramePictures, PictureNames, ViewMode
 from widgets.picture.corner_text import Corner, MessageKind
 from widgets.picture.picture_tile import halved
-from widgets.picture.track_overlay import OverlayPoint, PointLook, TrackOverlay
+from widgets.picture.track_overlay import OverlayPoint, TrackOverlay
+from widgets.point_look import PointLook
 
 LEFT = Qt.MouseButton.LeftButton
 MIDDLE = Qt.MouseButton.MiddleButton
@@ -30,7 +32,7 @@ def view(qtbot) -> Iterator[CineView]:
     view.show()
     qtbot.waitExposed(view)
     flat = np.full((200, 240), 90, np.uint8)
-    view.set_frame(FramePictures(flat, flat + 100, flat - 60))
+    view.set_frame(FramePictures(flat, flat + 100, flat - 60), 7)
     return view
 
 
@@ -112,7 +114,7 @@ def test_click_means_the_image_point_under_it_however_zoomed_and_panned(view, mo
         x, y = view.image_point(QPointF(160, 170))
         x, y = x + 0.37, y - 0.21
         click(view, view.mouse_position(x, y))
-        assert clicks[-1][:2] == pytest.approx((x, y), abs=0.01)
+        assert clicks[-1][1:3] == pytest.approx((x, y), abs=0.01)
     assert len(clicks) == 3
 
 
@@ -123,17 +125,51 @@ def test_click_on_a_screen_pixel_at_one_to_one_means_the_middle_of_an_image_pixe
     assert (x % 1, y % 1) == (0, 0)
     picture = np.zeros((200, 240), np.uint8)
     picture[int(y), int(x)] = 255
-    view.set_frame(FramePictures(picture))
+    view.set_frame(FramePictures(picture), 7)
     view.one_to_one()
     assert grey(view.grab_picture(), 300, 200) == 255
 
 
-def test_click_beside_the_picture_or_with_editing_off_places_nothing(view) -> None:
+def test_click_beside_the_picture_places_nothing(view) -> None:
     clicks = recorded(view.point_clicked)
     click(view, view.mouse_position(-3, 50))
-    view.set_editable(False)
-    click(view, view.mouse_position(50, 50))
     assert clicks == []
+
+
+def test_locked_view_shows_that_it_is_and_tells_of_clicks_that_it_blocks(view) -> None:
+    view.set_tracks((track(), track("b", 150, 80, selected=False)))
+    clicks, blocked = recorded(view.point_clicked), recorded(view.blocked_click)
+    dropped, picks = recorded(view.point_dropped), recorded(view.track_picked)
+    plain, exported = view.grab().toImage(), view.grab_picture()
+    view.set_locked("The labels are locked")
+    assert view.grab().toImage() != plain
+    assert view.grab_picture() == exported  # the lock is the window's, not the picture's
+    click(view, view.mouse_position(50, 50))
+    assert len(blocked) == 1
+    grip, before = view.mouse_position(100, 80), view.image_point(QPointF())
+    drag(view, grip, grip + QPointF(30, 0))
+    assert len(blocked) == 2
+    assert view.image_point(QPointF()) == before
+    click(view, view.mouse_position(150, 80))
+    assert (clicks, dropped, picks, len(blocked)) == ([], [], [("b",)], 2)
+    move(view, view.mouse_position(50, 50))
+    assert view.viewport().cursor().shape() is Qt.CursorShape.ForbiddenCursor
+    view.set_locked("")
+    click(view, view.mouse_position(50, 50))
+    assert (len(clicks), len(blocked)) == (1, 2)
+    move(view, view.mouse_position(50, 50))
+    assert view.viewport().cursor().shape() is Qt.CursorShape.CrossCursor
+
+
+def test_locking_gives_a_dragged_point_back(view) -> None:
+    view.set_tracks((track(),))
+    dropped, cancelled = recorded(view.point_dropped), recorded(view.point_drag_cancelled)
+    grip = view.mouse_position(100, 80)
+    press(view, grip)
+    move(view, grip + QPointF(20, 0), LEFT)
+    view.set_locked("locked")
+    release(view, grip + QPointF(30, 0))
+    assert (dropped, cancelled) == ([], [("a", 7)])
 
 
 def test_quick_clicks_are_clicks_and_full_screen_is_left_to_the_surround(view) -> None:
@@ -206,10 +242,10 @@ def test_right_drag_changes_the_window_and_nothing_else(view) -> None:
 def test_zoom_and_place_outlast_a_frame_that_cannot_be_shown(view) -> None:
     view.zoom_to(700)
     before = view.image_point(QPointF(100, 100))
-    view.set_frame(None)
-    view.set_frame(FramePictures(np.zeros((200, 240), np.uint8)))
+    view.clear_frame()
+    view.set_frame(FramePictures(np.zeros((200, 240), np.uint8)), 7)
     assert view.image_point(QPointF(100, 100)) == before
-    view.set_frame(FramePictures(np.zeros((512, 512), np.uint8)))
+    view.set_frame(FramePictures(np.zeros((512, 512), np.uint8)), 7)
     assert view.zoom_percent == pytest.approx(100 * 480 / 512)
 
 
@@ -233,9 +269,51 @@ def test_dragging_the_selected_point_moves_it_by_the_way_of_the_mouse(view) -> N
     grip = view.mouse_position(100, 80) + QPointF(4, -3)
     zoom = view.zoom_percent / 100
     drag(view, grip, grip + QPointF(25, 11))
-    assert begun == [("a",)]
-    assert dropped == [("a", pytest.approx(100 + 25 / zoom), pytest.approx(80 + 11 / zoom))]
+    assert begun == [("a", 7)]
+    assert dropped == [("a", 7, pytest.approx(100 + 25 / zoom), pytest.approx(80 + 11 / zoom))]
     assert clicks == []
+
+
+def test_what_the_mouse_does_belongs_to_the_frame_on_which_it_began(view) -> None:
+    flat = np.full((200, 240), 90, np.uint8)
+    clicks, picks = recorded(view.point_clicked), recorded(view.track_picked)
+    dropped = recorded(view.point_dropped)
+    place = view.mouse_position(50, 50)
+    press(view, place)
+    view.set_frame(FramePictures(flat), 8)
+    view.set_tracks((track("b", 50, 50, selected=False),))  # what lies there now was not clicked
+    release(view, place)
+    assert [entry[:3] for entry in clicks] == [(7, pytest.approx(50), pytest.approx(50))]
+    assert picks == []
+
+    view.set_tracks((track(),))
+    grip = view.mouse_position(100, 80)
+    press(view, grip)
+    move(view, grip + QPointF(20, 0), LEFT)
+    view.set_frame(FramePictures(flat), 9)  # an arrow key in the middle of the drag
+    view.set_tracks((track(x=60, y=40),))
+    move(view, grip + QPointF(40, 0), LEFT)
+    during = view.grab().toImage()
+    zoom = view.zoom_percent / 100
+    release(view, grip + QPointF(40, 0))
+    assert dropped == [("a", 8, pytest.approx(100 + 40 / zoom), pytest.approx(80))]
+    move(view, QPointF(-50, -50))
+    assert during == view.grab().toImage()  # the point of frame 9 stood where it is
+
+
+def test_a_view_that_is_emptied_gives_back_what_is_held(view) -> None:
+    view.set_tracks((track(),))
+    dropped, cancelled = recorded(view.point_dropped), recorded(view.point_drag_cancelled)
+    clicks, windows = recorded(view.point_clicked), recorded(view.window_drag_finished)
+    grip = view.mouse_position(100, 80)
+    press(view, grip)
+    move(view, grip + QPointF(20, 0), LEFT)
+    view.clear_frame()
+    view.set_frame(FramePictures(np.full((200, 240), 90, np.uint8)), 3)
+    release(view, grip)
+    press(view, grip, RIGHT)
+    view.clear_frame()
+    assert (dropped, clicks, cancelled, windows) == ([], [], [("a", 7)], [()])
 
 
 def test_dragged_point_stays_on_the_picture(view) -> None:
@@ -243,7 +321,7 @@ def test_dragged_point_stays_on_the_picture(view) -> None:
     dropped = recorded(view.point_dropped)
     grip = view.mouse_position(100, 80)
     drag(view, grip, grip - QPointF(2000, 2000))
-    assert dropped == [("a", 0.0, 0.0)]
+    assert dropped == [("a", 7, 0.0, 0.0)]
 
 
 def test_escape_gives_the_dragged_point_back_before_any_shortcut_sees_it(view) -> None:
@@ -256,7 +334,7 @@ def test_escape_gives_the_dragged_point_back_before_any_shortcut_sees_it(view) -
     assert key(view, QEvent.Type.ShortcutOverride, Qt.Key.Key_Escape).isAccepted()
     key(view, QEvent.Type.KeyPress, Qt.Key.Key_Escape)
     release(view, grip + QPointF(30, 0))
-    assert (dropped, cancelled) == ([], [("a",)])
+    assert (dropped, cancelled) == ([], [("a", 7)])
 
 
 def test_click_near_the_selected_point_corrects_it_and_on_another_one_picks_that(view) -> None:
@@ -264,7 +342,7 @@ def test_click_near_the_selected_point_corrects_it_and_on_another_one_picks_that
     clicks, picks = recorded(view.point_clicked), recorded(view.track_picked)
     click(view, view.mouse_position(102, 81))
     click(view, view.mouse_position(150.5, 80))
-    assert [entry[:2] for entry in clicks] == [pytest.approx((102, 81))]
+    assert [entry[:3] for entry in clicks] == [(7, pytest.approx(102), pytest.approx(81))]
     assert picks == [("b",)]
 
 
@@ -321,7 +399,7 @@ def test_single_modes_show_their_picture(view, mode, value) -> None:
 
 def test_side_by_side_shows_the_same_place_in_both_panes(view) -> None:
     ramp = np.tile(np.arange(240, dtype=np.uint8), (200, 1))
-    view.set_frame(FramePictures(ramp, ramp))
+    view.set_frame(FramePictures(ramp, ramp), 7)
     view.set_mode(ViewMode.SIDE_BY_SIDE)
     wheel(view, QPointF(100, 200), 8, Qt.KeyboardModifier.ControlModifier)
     drag(view, QPointF(150, 300), QPointF(180, 310), MIDDLE)
@@ -337,7 +415,7 @@ def test_side_by_side_shows_the_same_place_in_both_panes(view) -> None:
 def test_where_denoised_is_not_there_yet_the_original_shows_and_the_chip_says_so(view) -> None:
     view.set_mode(ViewMode.DENOISED)
     there = view.grab_picture()
-    view.set_frame(FramePictures(np.full((200, 240), 90, np.uint8)))
+    view.set_frame(FramePictures(np.full((200, 240), 90, np.uint8)), 7)
     waiting = view.grab_picture()
     assert grey(waiting, 320, 240) == 90
     chip = (200, 0, 240, 50)
@@ -351,10 +429,16 @@ def test_every_kind_of_point_looks_different_and_leaves_the_tip_free(view) -> No
     plain = view.grab_picture()
     at = view.mouse_position(100, 80).toPoint()
     seen = []
-    for look in PointLook:
-        view.set_tracks((track(look=look),))
+    looks = [OverlayPoint(100, 80, look) for look in PointLook if look is not PointLook.EMPTY]
+    looks += [
+        OverlayPoint(100, 80, PointLook.TRACKED, moved=True),
+        OverlayPoint(100, 80, PointLook.TRACKED, stale=True),
+        OverlayPoint(100, 80, PointLook.EMPTY, emptied=True),
+    ]
+    for look in looks:
+        view.set_tracks((replace(track(), point=look),))
         image = view.grab_picture()
-        seen.append(image.copy(at.x() - 20, at.y() - 20, 40, 40))
+        seen.append(image.copy(at.x() - 24, at.y() - 24, 48, 48))
         tip = (at.x() - 3, at.y() - 3, 7, 7)
         assert image.copy(*tip) == plain.copy(*tip), look
     assert all(a != b for i, a in enumerate(seen) for b in seen[:i])
@@ -389,7 +473,7 @@ def test_corner_text_shows_in_its_corner_and_hides(view) -> None:
 
 
 def test_message_stands_in_an_empty_view_and_goes(view) -> None:
-    view.set_frame(None)
+    view.clear_frame()
     empty = view.grab_picture()
     view.set_message("This run cannot be read", "Copy it again.", MessageKind.ERROR)
     assert view.grab_picture() != empty
@@ -399,7 +483,7 @@ def test_message_stands_in_an_empty_view_and_goes(view) -> None:
 
 def test_loupe_shows_while_l_is_held_and_is_not_exported(view) -> None:
     rng = np.random.default_rng(3)
-    view.set_frame(FramePictures(rng.integers(0, 255, (200, 240), dtype=np.uint8)))
+    view.set_frame(FramePictures(rng.integers(0, 255, (200, 240), dtype=np.uint8)), 7)
     move(view, QPointF(320, 240))
     before, exported = view.grab().toImage(), view.grab_picture()
     key(view, QEvent.Type.KeyPress, Qt.Key.Key_L)
@@ -413,7 +497,7 @@ def test_grab_works_on_a_view_never_shown_and_at_another_size(qtbot) -> None:
     view = CineView()
     qtbot.addWidget(view)
     view.resize(300, 300)
-    view.set_frame(FramePictures(np.full((100, 100), 77, np.uint8)))
+    view.set_frame(FramePictures(np.full((100, 100), 77, np.uint8)), 7)
     view.set_tracks((track(x=50, y=50),))
     plain = view.grab_picture()
     assert plain.size() == QSize(300, 300)
@@ -436,16 +520,16 @@ def test_hidden_copy_draws_what_is_on_the_screen(qtbot, view) -> None:
     copy = CineView()
     qtbot.addWidget(copy)
     copy.copy_look(view)
-    copy.set_frame(frame)
+    copy.set_frame(frame, 7)
     hidden = copy.grab_picture()
-    view.set_frame(frame)
+    view.set_frame(frame, 7)
     assert hidden == view.grab_picture()
 
 
 def test_much_reduced_pictures_are_averaged_so_that_thin_wires_stay(view) -> None:
     wire = np.full((2048, 2048), 200, np.uint8)
     wire[:, 1000::7] = 40
-    view.set_frame(FramePictures(wire))
+    view.set_frame(FramePictures(wire), 7)
     view.set_names(PictureNames(""))
     view.fit()
     line = [grey(view.grab_picture(), x, 240) for x in range(120, 520)]

@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QLabel, QTreeWidget
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QLabel, QPushButton, QTreeWidget
 
 from widgets.dialogs.about_dialog import AboutDialog, ThirdParty
 from widgets.dialogs.settings_dialog import DeviceChoice, SettingsDialog, SettingsValues
@@ -108,6 +109,16 @@ def test_about_says_what_the_program_is_not(qtbot):
     assert "not a medical device" in text and "1.2.3" in text and "Apache-2.0" in text
     item = dialog.findChild(QTreeWidget).topLevelItem(0)
     assert [item.text(i) for i in range(3)] == ["numpy", "2", "BSD-3-Clause"]
+    dialog.reject()
+
+
+def test_about_copies_what_a_report_needs(qtbot):
+    dialog = AboutDialog("Fluorotrace", "1", "MIT", [], details=lambda: "versions and log")
+    qtbot.addWidget(dialog)
+    dialog.open()
+    (copy,) = [b for b in dialog.findChildren(QPushButton) if b.text() == "Copy details"]
+    qtbot.mouseClick(copy, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == "versions and log"
     dialog.reject()
 
 

@@ -1,23 +1,27 @@
+import re
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QByteArray, QPoint, Qt
+from PySide6.QtGui import QImage, QTextDocument
 
+from widgets.point_look import FrameLooks, PointLook
 from widgets.theme import DARK, LIGHT
-from widgets.timeline.frame_axis import cell_edges, frame_at
+from widgets.timeline.frame_axis import FrameAxis, cell_edges, frame_at
+from widgets.timeline.legend import legend_html
 from widgets.timeline.timeline import Timeline
-from widgets.timeline.track_strip import FrameState, TrackStrip, strip_pixels
+from widgets.timeline.track_strip import TrackStrip, strip_pixels
 
 FRAMES = 50
 
 
-def strip(track_id="a", state=FrameState.TRACKED, confidence=0.9, frames=FRAMES):
-    return TrackStrip(
-        track_id,
-        f"Track {track_id}",
-        "#ffb000",
-        np.full(frames, state, np.uint8),
-        np.full(frames, confidence, np.float32),
-    )
+def strip(track_id="a", look=PointLook.TRACKED, confidence=0.9, frames=FRAMES, mark=""):
+    shown = FrameLooks.empty(frames)
+    shown.looks[:], shown.confidence[:] = look, confidence
+    if mark:
+        getattr(shown, mark)[:] = True
+    return TrackStrip(track_id, f"Track {track_id}", "#ffb000", shown)
 
 
 @pytest.fixture
@@ -77,12 +81,14 @@ def test_shift_drag_marks_a_span_either_way_and_leaves_the_playhead(timeline, qt
     assert timeline.frame == 0
 
 
-def test_uneven_frame_times_are_spaced_by_time_or_by_number(timeline):
-    timeline.set_frames(np.array([0.0, 100.0, 200.0, 1000.0]))
-    gaps = np.diff([timeline._axis.x_of_frame(i) for i in range(4)])
-    assert gaps[2] > 3 * gaps[0]
-    timeline.set_by_time(False)
-    assert np.ptp(np.diff([timeline._axis.x_of_frame(i) for i in range(4)])) < 1e-6
+def test_uneven_frame_times_are_spaced_by_time():
+    times_ms = np.array([0.0, 100.0, 200.0, 1000.0])
+    axis = FrameAxis(times_ms, 10.0, 500.0)
+    gaps = np.diff([axis.x_of_frame(i) for i in range(4)])
+    assert gaps[2] == pytest.approx(8 * gaps[0])
+    assert [axis.frame_at(axis.x_of_frame(i)) for i in range(4)] == [0, 1, 2, 3]
+    assert axis.x_of_times(times_ms).tolist() == [axis.x_of_frame(i) for i in range(4)]
+    assert axis.x_of_time(600.0) == pytest.approx(np.mean([axis.x_of_frame(i) for i in (2, 3)]))
 
 
 def test_a_single_frame_and_no_frames_can_be_drawn_and_clicked(qtbot):
@@ -100,16 +106,24 @@ def test_a_single_frame_and_no_frames_can_be_drawn_and_clicked(qtbot):
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT], ids=["dark", "light"])
 @pytest.mark.parametrize("height", [7, 14])
-def test_all_states_are_drawn_differently_without_colour_too(theme, height):
+def test_all_looks_and_marks_are_drawn_differently_without_colour_too(theme, height):
     columns = np.repeat(np.arange(FRAMES), 4)
-    pictures = {s: strip_pixels(columns, strip(state=s), height, 1.0, theme) for s in FrameState}
-    ground = pictures[FrameState.EMPTY][0, 0]
-    inked = {s: (p != ground).tobytes() for s, p in pictures.items()}
-    assert len(set(inked.values())) == len(FrameState)
-    seen = {s: p[p != ground] for s, p in pictures.items()}
-    colors = {s: p[0] for s, p in seen.items() if len(p)}
-    own = (FrameState.TRACKED, FrameState.INTERPOLATED)
-    assert len({c for s, c in colors.items() if s not in own}) == len(colors) - 2
+    looks = {look: strip(look=look) for look in PointLook}
+    looks["emptied"] = strip(look=PointLook.EMPTY, confidence=np.nan, mark="emptied")
+    pictures = {k: strip_pixels(columns, s, height, 1.0, theme) for k, s in looks.items()}
+    ground = pictures[PointLook.EMPTY][0, 0]
+    inked = {k: (p != ground).tobytes() for k, p in pictures.items()}
+    assert len(set(inked.values())) == len(looks)
+    seen = {k: p[p != ground] for k, p in pictures.items()}
+    colors = {k: p[0] for k, p in seen.items() if len(p)}
+    shared = (PointLook.TRACKED, PointLook.INTERPOLATED, PointLook.CONFIRMED, "emptied")
+    assert len({c for k, c in colors.items() if k not in shared}) == len(colors) - len(shared)
+    for look in PointLook:
+        plain = pictures[look]
+        for mark in ("moved", "stale"):
+            marked = strip_pixels(columns, strip(look=look, mark=mark), height, 1.0, theme)
+            assert (marked != plain).any()
+            assert (marked[2:-2] == plain[2:-2]).all()  # the look stays readable below the mark
 
 
 def test_less_confidence_is_paler():
@@ -120,28 +134,115 @@ def test_less_confidence_is_paler():
     assert (sure >> 16) & 255 > (unsure >> 16) & 255
 
 
-def test_one_edited_frame_of_two_thousand_stays_visible():
+def test_one_clicked_frame_of_two_thousand_stays_visible():
     many = strip(frames=2000)
-    many.states[777] = FrameState.EDITED
+    many.frames.looks[777] = PointLook.CLICKED
     columns = np.arange(500) * 4
     picture = strip_pixels(columns, many, 8, 1.0, DARK)
     text = np.uint32(int("ff" + DARK.text[1:], 16))
     assert np.count_nonzero((picture == text).all(axis=0)) == 3
 
 
-def test_updated_states_change_only_their_strip(timeline):
+def test_updated_frames_change_only_their_strip(timeline):
     before = timeline.grab().toImage()
-    timeline.update_states(
-        "a", np.array([3]), np.array([FrameState.EDITED], np.uint8), np.array([np.nan], np.float32)
-    )
+    looks = FrameLooks.empty(1)
+    looks.looks[:], looks.stale[:] = PointLook.CLICKED, True
+    timeline.update_frames("a", np.array([3]), looks)
     after = timeline.grab().toImage()
     for track_id, changed in (("a", True), ("b", False)):
         area = timeline._strip_area(track_id)
         assert (before.copy(area) != after.copy(area)) is changed
     tip = timeline.describe(at(timeline, 3, track_id="a"))
-    assert "Frame 4 of 50" in tip and "0.200 s" in tip and "edited" in tip
-    assert "confidence" not in tip
-    assert "confidence 0.90" in timeline.describe(at(timeline, 4, track_id="a"))
+    assert tip.splitlines() == [
+        "Frame 4 of 50, 0.200 s",
+        "Track a: placed by hand, tracking pending",
+    ]
+    assert "tracked, confidence 0.90" in timeline.describe(at(timeline, 4, track_id="a"))
+
+
+def test_what_the_timeline_was_given_is_not_changed_by_updates(timeline):
+    mine = strip("a")
+    timeline.set_tracks([mine])
+    timeline.update_frames("a", np.array([3]), FrameLooks.empty(1))
+    assert mine.frames.looks[3] == PointLook.TRACKED
+
+
+def test_the_height_stays_whatever_the_tracks(timeline):
+    height = timeline.sizeHint().height()
+    assert timeline.minimumSizeHint().height() == height
+    for count in (0, 1, 3, 4, 5, 9, 20):
+        timeline.set_tracks([strip(f"t{i}") for i in range(count)])
+        for selected in (None, "t0"):
+            timeline.select_track(selected)
+            areas = [timeline._strip_area(f"t{i}") for i in range(count)]
+            assert all(area.bottom() < height for area in areas)
+            assert all(a.bottom() < b.top() for a, b in pairwise(areas))
+            assert all(area.height() >= (7 if count <= 4 else 1) for area in areas)
+    assert timeline.sizeHint().height() == height
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT], ids=["dark", "light"])
+def test_the_legend_shows_a_sample_of_each_look_and_mark(qtbot, theme):
+    document = QTextDocument()
+    document.setHtml(legend_html(theme, "#ffb000"))
+    text = document.toPlainText()
+    for words in ("placed by hand", "confirmed", "doubtful", "moved by tracking", "deleted"):
+        assert words in text
+    samples = set(re.findall(r'src="(.+?)"', legend_html(theme, "#ffb000")))
+    assert len(samples) == len(PointLook) - 1 + 3
+    for sample in samples:
+        data = QByteArray.fromBase64(sample.split(",")[1].encode())
+        assert QImage.fromData(data).size().width() == 30
+
+
+# The span
+
+
+@pytest.mark.parametrize("span", [(20, 20), (5, 30), (0, 0), (49, 49)])
+def test_a_span_is_named_and_its_cross_asks_to_drop_it(timeline, qtbot, span):
+    plain = timeline.grab().toImage()
+    timeline.set_span(span)
+    mark = timeline._span_mark()
+    marked = timeline.grab().toImage()
+    for part in (mark.label, mark.first_grip, mark.last_grip):
+        area = part.toRect() & timeline.rect()
+        assert area.width() >= 5
+        assert marked.copy(area) != plain.copy(area)
+    assert timeline.rect().contains(mark.label.toAlignedRect())
+    asked = []
+    timeline.frame_requested.connect(asked.append)
+    with qtbot.waitSignal(timeline.span_dropped):
+        qtbot.mouseClick(timeline, Qt.MouseButton.LeftButton, pos=mark.close.center().toPoint())
+    assert asked == []
+    timeline.set_span(None)
+    assert timeline.grab().toImage() == plain
+
+
+def test_the_label_names_the_frames_from_one_and_has_room_for_it(timeline):
+    timeline.set_span((4, 4))
+    assert timeline._span_mark().text == "frame 5"
+    timeline.set_span((9, 11))
+    mark = timeline._span_mark()
+    assert mark.text == "frames 10–12"
+    words = timeline.fontMetrics().horizontalAdvance(mark.text)
+    assert words <= mark.close.left() - mark.label.left()
+
+
+def test_dragging_a_grip_moves_that_end_and_the_other_one_stays(timeline, qtbot):
+    timeline.set_span((10, 20))
+    timeline.span_selected.connect(lambda *span: timeline.set_span(span))
+    grip = timeline._span_mark().last_grip.center().toPoint()
+    with qtbot.waitSignal(timeline.span_selected) as got:
+        qtbot.mousePress(timeline, Qt.MouseButton.LeftButton, pos=grip)
+        qtbot.mouseMove(timeline, at(timeline, 33))
+        qtbot.mouseRelease(timeline, Qt.MouseButton.LeftButton, pos=at(timeline, 33))
+    assert got.args == [10, 33]
+    grip = timeline._span_mark().first_grip.center().toPoint()
+    with qtbot.waitSignal(timeline.span_selected) as got:
+        qtbot.mousePress(timeline, Qt.MouseButton.LeftButton, pos=grip)
+        qtbot.mouseMove(timeline, at(timeline, 2))
+        qtbot.mouseRelease(timeline, Qt.MouseButton.LeftButton, pos=at(timeline, 2))
+    assert got.args == [2, 33]
 
 
 def test_moving_the_playhead_leaves_the_kept_picture_alone(timeline):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from gettext import gettext as tr
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QPixmap
+from PySide6.QtGui import QGuiApplication, QPixmap
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -33,7 +34,13 @@ class ThirdParty:
 
 
 class AboutDialog(QDialog):
-    """Name, version, purpose, licence, and the licences of third parties."""
+    """Name, version, purpose, licence, and the licences of third parties.
+
+    Parameters
+    ----------
+    details : callable, optional
+        Gives what a report of a fault should hold; a button copies it.
+    """
 
     def __init__(
         self,
@@ -43,23 +50,26 @@ class AboutDialog(QDialog):
         third_parties: Sequence[ThirdParty],
         logo: QPixmap | None = None,
         parent: QWidget | None = None,
+        details: Callable[[], str] | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"About {name}")
+        self.setWindowTitle(tr("About {name}").format(name=name))
         title = QLabel(name)
         font = title.font()
         font.setPointSizeF(font.pointSizeF() * TITLE_SIZE)
         font.setBold(True)
         title.setFont(font)
-        purpose = QLabel("A reviewing and labelling tool, not a medical device.")
+        purpose = QLabel(tr("A reviewing and labelling tool, not a medical device."))
         purpose.setWordWrap(True)
-        details = QLabel(f"Version {version}, licence {licence}")
-        details.setProperty("role", "muted")
-        details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        release = QLabel(
+            tr("Version {version}, licence {licence}").format(version=version, licence=licence)
+        )
+        release.setProperty("role", "muted")
+        release.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         words = QVBoxLayout()
         words.addWidget(title)
         words.addWidget(purpose)
-        words.addWidget(details)
+        words.addWidget(release)
         head = QHBoxLayout()
         if logo is not None:
             picture = QLabel()
@@ -68,10 +78,10 @@ class AboutDialog(QDialog):
             head.addSpacing(12)
         head.addLayout(words, 1)
         libraries = QTreeWidget()
-        libraries.setHeaderLabels(["Made with", "Version", "Licence"])
+        libraries.setHeaderLabels([tr("Made with"), tr("Version"), tr("Licence")])
         libraries.setRootIsDecorated(False)
         libraries.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
-        libraries.setAccessibleName("Third-party licences")
+        libraries.setAccessibleName(tr("Third-party licences"))
         libraries.addTopLevelItems(
             [QTreeWidgetItem([item.name, item.version, item.licence]) for item in third_parties]
         )
@@ -81,6 +91,10 @@ class AboutDialog(QDialog):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
+        if details is not None:
+            copy = buttons.addButton(tr("Copy details"), QDialogButtonBox.ButtonRole.ActionRole)
+            copy.setToolTip(tr("For reports of faults: versions and the end of the log"))
+            copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(details()))
         layout = QVBoxLayout(self)
         layout.addLayout(head)
         layout.addSpacing(8)

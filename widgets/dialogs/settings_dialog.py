@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from gettext import gettext as tr
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -90,36 +91,38 @@ class SettingsDialog(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Settings")
+        self.setWindowTitle(tr("Settings"))
         self._theme = QComboBox()
-        self._theme.addItem("Dark", "dark")
-        self._theme.addItem("Light", "light")
+        self._theme.addItem(tr("Dark"), "dark")
+        self._theme.addItem(tr("Light"), "light")
         self._device = QComboBox()
         for device in devices:
             self._device.addItem(device.text, device.key)
         self._memory = QSpinBox()
         self._memory.setRange(*FRAME_MEMORY_MB)
         self._memory.setSingleStep(100)
-        self._memory.setSuffix(" MB")
+        self._memory.setSuffix(tr(" MB"))
         self._place = QComboBox()
-        self._place.addItem("Beside each run", False)
-        self._place.addItem("In one project folder", True)
+        self._place.addItem(tr("Beside each run"), False)
+        self._place.addItem(tr("In one project folder"), True)
         self._folder = QLineEdit()
-        self._folder.setPlaceholderText("Choose a folder")
-        self._folder.setAccessibleName("Project folder")
-        self._browse = QPushButton("Browse…")
+        self._folder.setPlaceholderText(tr("Choose a folder"))
+        self._folder.setAccessibleName(tr("Project folder"))
+        self._browse = QPushButton(tr("Browse…"))
         self._browse.clicked.connect(self._choose_folder)
         self._trail = QSpinBox()
         self._trail.setRange(*TRAIL_FRAMES)
-        self._trail.setSuffix(" frames")
+        self._trail.setSuffix(tr(" frames"))
         self._rate = QDoubleSpinBox()
         self._rate.setRange(*FRAME_RATE_HZ)
         self._rate.setDecimals(1)
-        self._rate.setSuffix(" frames/s")
-        self._patient = QCheckBox("Show patient data at start")
+        self._rate.setSuffix(tr(" frames/s"))
+        self._patient = QCheckBox(tr("Show patient data at start"))
         self._buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
+        self._buttons.button(QDialogButtonBox.StandardButton.Ok).setText(tr("OK"))
+        self._buttons.button(QDialogButtonBox.StandardButton.Cancel).setText(tr("Cancel"))
         self._buttons.accepted.connect(self._apply)
         self._buttons.rejected.connect(self.reject)
         self._lay_out()
@@ -134,12 +137,12 @@ class SettingsDialog(QDialog):
         form = QGridLayout()
         form.setColumnStretch(1, 1)
         fields = {
-            "&Theme": self._theme,
-            "&Compute with": self._device,
-            "&Memory for frames": self._memory,
-            "&Labels are kept": self._place,
-            "Tr&ail": self._trail,
-            "&Runs without times": self._rate,
+            tr("&Theme"): self._theme,
+            tr("&Compute with"): self._device,
+            tr("&Memory for frames"): self._memory,
+            tr("&Labels are kept"): self._place,
+            tr("Tr&ail"): self._trail,
+            tr("&Runs without times"): self._rate,
         }
         for text, field in fields.items():
             label = QLabel(text)
@@ -150,7 +153,7 @@ class SettingsDialog(QDialog):
             if field is self._place:
                 form.addLayout(folder, row + 1, 1)
         form.addWidget(self._patient, form.rowCount(), 1)
-        note = QLabel("Memory and frame rate take effect when the next run is opened.")
+        note = QLabel(tr("Memory and frame rate take effect when the next run is opened."))
         note.setProperty("role", "muted")
         note.setWordWrap(True)
         layout = QVBoxLayout(self)
@@ -191,7 +194,7 @@ class SettingsDialog(QDialog):
         self._buttons.button(QDialogButtonBox.StandardButton.Ok).setEnabled(complete)
 
     def _choose_folder(self) -> None:
-        chooser = QFileDialog(self, "Project folder for labels", self._folder.text())
+        chooser = QFileDialog(self, tr("Project folder for labels"), self._folder.text())
         chooser.setFileMode(QFileDialog.FileMode.Directory)
         chooser.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         chooser.fileSelected.connect(self._folder.setText)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from gettext import gettext as tr
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -32,27 +33,28 @@ class ShortcutsPage(QDialog):
 
     def __init__(self, rows: Sequence[ShortcutRow], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Keyboard shortcuts")
+        self.setWindowTitle(tr("Keyboard shortcuts"))
         self._items: list[tuple[ShortcutRow, QTreeWidgetItem]] = []
         self._groups: dict[str, QTreeWidgetItem] = {}
         self._search = QLineEdit()
-        self._search.setPlaceholderText("Search actions and keys")
-        self._search.setAccessibleName("Search shortcuts")
+        self._search.setPlaceholderText(tr("Search actions and keys"))
+        self._search.setAccessibleName(tr("Search shortcuts"))
         self._search.setClearButtonEnabled(True)
         self._search.textChanged.connect(self._filter)
         self._tree = QTreeWidget()
         self._tree.setColumnCount(2)
-        self._tree.setHeaderLabels(["Action", "Keys"])
+        self._tree.setHeaderLabels([tr("Action"), tr("Keys")])
         self._tree.setRootIsDecorated(False)
         self._tree.setItemsExpandable(False)
         self._tree.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
         self._tree.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._tree.setAccessibleName("Shortcuts")
+        self._tree.setAccessibleName(tr("Shortcuts"))
         header = self._tree.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.button(QDialogButtonBox.StandardButton.Close).setText(tr("Close"))
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addWidget(self._search)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from gettext import gettext as tr
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -20,22 +21,37 @@ from PySide6.QtWidgets import (
 from widgets.icons import icon
 from widgets.key_keeping import SLIDING_KEYS, keep_keys
 from widgets.panels.denoiser_choice import DenoiserChoice
+from widgets.panels.room import keep_room
 from widgets.picture.compare import ViewMode
 from widgets.theme import DARK, Theme
+from widgets.translation import marked
 
 MODES = {
-    ViewMode.ORIGINAL: ("Off", "Original", "image-outline", "show_original"),
-    ViewMode.DENOISED: ("On", "Denoised", "creation", "show_denoised"),
+    ViewMode.ORIGINAL: (marked("Off"), marked("Original"), "image-outline", "show_original"),
+    ViewMode.DENOISED: (marked("On"), marked("Denoised"), "creation", "show_denoised"),
     ViewMode.SIDE_BY_SIDE: (
-        "Side",
-        "Original and denoised side by side",
+        marked("Side"),
+        marked("Original and denoised side by side"),
         "view-split-vertical",
         "show_side_by_side",
     ),
-    ViewMode.WIPE: ("Wipe", "Wipe that follows the mouse", "compare", "show_wipe"),
-    ViewMode.DIFFERENCE: ("Diff.", "What denoising took away", "plus-minus", "show_difference"),
+    ViewMode.WIPE: (
+        marked("Wipe"),
+        marked("Wipe that follows the mouse"),
+        "compare",
+        "show_wipe",
+    ),
+    ViewMode.DIFFERENCE: (
+        marked("Diff."),
+        marked("What denoising took away"),
+        "plus-minus",
+        "show_difference",
+    ),
 }
 """Short text, meaning, icon, and the command whose key stands in the tooltip."""
+
+
+NOTE_LINES = 2
 
 
 class DenoisePanel(QWidget):
@@ -64,11 +80,11 @@ class DenoisePanel(QWidget):
         modes.setSpacing(2)
         for mode, (text, meaning, _, _) in MODES.items():
             button = QToolButton()
-            button.setText(text)
+            button.setText(tr(text))
             button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
             button.setCheckable(True)
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-            button.setAccessibleName(meaning)
+            button.setAccessibleName(tr(meaning))
             self._group.addButton(button)
             self._buttons[mode] = button
             modes.addWidget(button, 1)
@@ -77,40 +93,41 @@ class DenoisePanel(QWidget):
         self._slider.setRange(0, 100)
         self._slider.setPageStep(10)
         self._slider.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._slider.setAccessibleName("Denoising strength in percent")
-        self._slider.setToolTip("How much of the noise is taken away")
+        self._slider.setAccessibleName(tr("Denoising strength in percent"))
+        self._slider.setToolTip(tr("How much of the noise is taken away"))
         keep_keys(self._slider, SLIDING_KEYS)
         self._slider.valueChanged.connect(self._tell_strength)
         self._percent = QLabel()
-        self._percent.setMinimumWidth(self._percent.fontMetrics().horizontalAdvance("100 %"))
+        self._percent.setMinimumWidth(
+            self._percent.fontMetrics().horizontalAdvance(_percent_text(100))
+        )
         self._percent.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         strength = QHBoxLayout()
-        label = QLabel("Strength")
+        label = QLabel(tr("Strength"))
         label.setBuddy(self._slider)
         strength.addWidget(label)
         strength.addWidget(self._slider, 1)
         strength.addWidget(self._percent)
-        self._device = QLabel()
-        self._device.setProperty("role", "muted")
-        self._device.setAccessibleName("Computing device")
-        self._reason = QLabel()
-        self._reason.setWordWrap(True)
-        self._reason.setProperty("role", "warning")
-        self._reason.hide()
+        self._device = ""
+        self._note = QLabel()
+        self._note.setWordWrap(True)
+        self._note.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._note.setFixedHeight(NOTE_LINES * self._note.fontMetrics().lineSpacing() + 2)
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedHeight(8)
-        self._progress.setAccessibleName("Denoised frames")
+        self._progress.setAccessibleName(tr("Denoised frames"))
         self._cancel = QToolButton()
         self._cancel.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._cancel.setToolTip("Stop denoising")
-        self._cancel.setAccessibleName("Stop denoising")
+        self._cancel.setToolTip(tr("Stop denoising"))
+        self._cancel.setAccessibleName(tr("Stop denoising"))
         self._cancel.clicked.connect(self.cancel_requested)
         self._running = QWidget()
         running = QHBoxLayout(self._running)
         running.setContentsMargins(0, 0, 0, 0)
         running.addWidget(self._progress, 1)
         running.addWidget(self._cancel)
+        keep_room(self._running)
         self.denoiser = DenoiserChoice()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 6)
@@ -119,8 +136,7 @@ class DenoisePanel(QWidget):
         layout.addLayout(strength)
         layout.addWidget(self.denoiser)
         layout.addWidget(self._running)
-        layout.addWidget(self._reason)
-        layout.addWidget(self._device)
+        layout.addWidget(self._note)
         layout.addStretch(1)
         self.set_theme(DARK)
         self.set_shortcuts({})
@@ -132,7 +148,7 @@ class DenoisePanel(QWidget):
         self.mode_picked.emit(next(m for m, button in self._buttons.items() if button is picked))
 
     def _tell_strength(self, percent: int) -> None:
-        self._percent.setText(f"{percent} %")
+        self._percent.setText(_percent_text(percent))
         self.strength_changed.emit(percent / 100.0)
 
     def set_theme(self, theme: Theme) -> None:
@@ -147,7 +163,8 @@ class DenoisePanel(QWidget):
         for mode, button in self._buttons.items():
             _, meaning, _, command = MODES[mode]
             key = keys.get(command, "")
-            button.setToolTip(f"{meaning} ({key})" if key else meaning)
+            tip = tr("{meaning} ({key})") if key else "{meaning}"
+            button.setToolTip(tip.format(meaning=tr(meaning), key=key))
 
     def set_mode(self, mode: ViewMode) -> None:
         """Show which mode is on."""
@@ -158,23 +175,37 @@ class DenoisePanel(QWidget):
         self._slider.blockSignals(True)
         self._slider.setValue(round(strength * 100))
         self._slider.blockSignals(False)
-        self._percent.setText(f"{self._slider.value()} %")
+        self._percent.setText(_percent_text(self._slider.value()))
 
     def set_progress(self, done: int, total: int) -> None:
         """Show how many frames are denoised; with all of them done the bar goes."""
         self._progress.setMaximum(max(total, 1))
         self._progress.setValue(done)
-        self._progress.setToolTip(f"{done} of {total} frames denoised")
+        tip = tr("{done} of {total} frames denoised")
+        self._progress.setToolTip(tip.format(done=done, total=total))
         self._running.setVisible(done < total)
 
     def set_device(self, device: str) -> None:
         """Show what computes, such as "CPU, ONNX Runtime"."""
-        self._device.setText(device)
+        self._device = device
+        self._show_note("")
 
-    def set_available(self, available: bool, reason: str = "") -> None:
-        """Let the user choose, or say in a sentence why not."""
-        for button in self._buttons.values():
-            button.setEnabled(available)
-        self._slider.setEnabled(available)
-        self._reason.setText(reason)
-        self._reason.setVisible(bool(reason))
+    def set_note(self, text: str) -> None:
+        """Say in a sentence what must be known of this run; "" shows what computes."""
+        self._show_note(text)
+
+    def set_usable(self, commands: Collection[str]) -> None:
+        """Enable what does these commands and disable the rest."""
+        for mode, button in self._buttons.items():
+            button.setEnabled(MODES[mode][3] in commands)
+        self._slider.setEnabled("show_denoised" in commands)
+        self._cancel.setEnabled("cancel_denoising" in commands)
+
+    def _show_note(self, text: str) -> None:
+        self._note.setText(text or self._device)
+        self._note.setProperty("role", "warning" if text else "muted")
+        self._note.style().polish(self._note)  # the style sheet looks at the role
+
+
+def _percent_text(percent: int) -> str:
+    return tr("{percent} %").format(percent=percent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from gettext import gettext as tr
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
@@ -19,11 +20,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from widgets.elided_label import ElidedLabel
 from widgets.icons import icon
 from widgets.key_keeping import SLIDING_KEYS, keep_keys
 from widgets.theme import DARK, Theme
 
-SHIPPED_TEXT = "Shipped denoiser"
 LEAST_CHARACTERS = 12
 BAR_STEPS = 1000
 
@@ -58,7 +59,7 @@ class DenoiserChoice(QWidget):
         super().__init__(parent)
         self._box = QComboBox()
         self._box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._box.setAccessibleName("Denoiser")
+        self._box.setAccessibleName(tr("Denoiser"))
         self._box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._box.setMinimumContentsLength(LEAST_CHARACTERS)
         self._box.setSizeAdjustPolicy(
@@ -67,17 +68,19 @@ class DenoiserChoice(QWidget):
         keep_keys(self._box, SLIDING_KEYS)
         self._box.activated.connect(self._pick)
         self._adapt = QToolButton()
-        self._adapt.setText("Adapt")
+        self._adapt.setText(tr("Adapt"))
         self._adapt.setProperty("role", "action")
         self._adapt.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._adapt.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._adapt.setAccessibleName("Adapt to this scanner")
+        self._adapt.setAccessibleName(tr("Adapt to this scanner"))
         self._adapt.setToolTip(
-            "Adapt the denoiser to the scanner of this run:\n"
-            "some minutes, during which you can work on"
+            tr(
+                "Adapt the denoiser to the scanner of this run:\n"
+                "some minutes, during which you can work on"
+            )
         )
         self._adapt.clicked.connect(self.adapt_requested)
-        self._delete = self._plain_button("Delete this adapted denoiser")
+        self._delete = self._plain_button(tr("Delete this adapted denoiser"))
         self._delete.clicked.connect(lambda: self.delete_requested.emit(self._box.currentData()))
         self._choice = QWidget()
         choice = QHBoxLayout(self._choice)
@@ -97,18 +100,18 @@ class DenoiserChoice(QWidget):
         self.show_choice()
 
     def _make_running(self) -> QWidget:
-        self._running_text = QLabel()
+        self._running_text = ElidedLabel()
         self._running_text.setProperty("role", "muted")
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedHeight(8)
-        self._progress.setAccessibleName("Adapting the denoiser")
-        self._cancel = self._plain_button("Stop adapting")
+        self._progress.setAccessibleName(tr("Adapting the denoiser"))
+        self._cancel = self._plain_button(tr("Stop adapting"))
         self._cancel.clicked.connect(self.cancel_requested)
         self._running = QWidget()
         row = QHBoxLayout(self._running)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self._running_text)
+        row.addWidget(self._running_text, 1)
         row.addWidget(self._progress, 1)
         row.addWidget(self._cancel)
         return self._running
@@ -116,8 +119,8 @@ class DenoiserChoice(QWidget):
     def _make_result(self) -> QWidget:
         self._result_text = QLabel()
         self._result_text.setWordWrap(True)
-        self._keep = QPushButton("Keep and use")
-        self._discard = QPushButton("Discard")
+        self._keep = QPushButton(tr("Keep and use"))
+        self._discard = QPushButton(tr("Discard"))
         for button, kept in ((self._keep, True), (self._discard, False)):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(lambda _, kept=kept: self.result_taken.emit(kept))
@@ -157,8 +160,8 @@ class DenoiserChoice(QWidget):
     def set_denoisers(self, rows: Sequence[DenoiserRow], picked: str = "") -> None:
         """Offer these beside the shipped one, and show which is picked, without telling it back."""
         self._box.clear()
-        for row in (DenoiserRow("", "Made for all scanners, comes with the program"), *rows):
-            self._box.addItem(row.name or SHIPPED_TEXT, row.name)
+        for row in (DenoiserRow("", tr("Made for all scanners, comes with the program")), *rows):
+            self._box.addItem(row.name or tr("Shipped denoiser"), row.name)
             self._box.setItemData(self._box.count() - 1, row.details, Qt.ItemDataRole.ToolTipRole)
         self._box.setCurrentIndex(max(self._box.findData(picked), 0))
         self._show_picked()
@@ -182,7 +185,7 @@ class DenoiserChoice(QWidget):
     def show_result(self, text: str, *, better: bool) -> None:
         """Ask what to do with what came of adapting; the better choice is the highlighted one."""
         self._result_text.setText(text)
-        self._keep.setText("Keep and use" if better else "Use it anyway")
+        self._keep.setText(tr("Keep and use") if better else tr("Use it anyway"))
         self._keep.setDefault(better)
         self._discard.setDefault(not better)
         self._fit_text()

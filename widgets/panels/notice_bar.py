@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from gettext import gettext as tr
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
@@ -15,6 +16,7 @@ from widgets.theme import DARK, Theme
 INFO_SHOWN_MS = 6000
 FLOAT_WIDTH = 620
 FLOAT_MARGIN = 12
+BUTTON_MARGIN = 4
 FLOAT_RAISED = 62
 """Height above the host's lower edge: the text in its corners stays free."""
 
@@ -51,7 +53,13 @@ class Notice:
 class NoticeBar(QFrame):
     """Shows notices one at a time; hidden while there is none.
 
-    Only infos go by themselves; warnings and errors wait to be dismissed.
+    It lies over the lower edge of its host, moves nothing when it comes and goes, and lets clicks
+    through to what is below, except on its buttons. Only infos go by themselves; warnings and
+    errors wait to be dismissed.
+
+    Parameters
+    ----------
+    host : QWidget
 
     Signals
     -------
@@ -60,14 +68,14 @@ class NoticeBar(QFrame):
 
     action_requested = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, host: QWidget) -> None:
+        super().__init__(host)
+        self._host = host
         self._waiting: list[Notice] = []
         self._theme = DARK
         self._icon = QLabel()
         self._text = QLabel()
         self._text.setWordWrap(True)
-        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._more = QLabel()
         self._more.setProperty("role", "muted")
         self._action = QPushButton()
@@ -75,47 +83,51 @@ class NoticeBar(QFrame):
         self._action.clicked.connect(self._act)
         self._close = QToolButton()
         self._close.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._close.setToolTip("Dismiss")
-        self._close.setAccessibleName("Dismiss this message")
+        self._close.setToolTip(tr("Dismiss"))
+        self._close.setAccessibleName(tr("Dismiss this message"))
         self._close.clicked.connect(self.dismiss)
+        # beside the bar, not in it: what is transparent for the mouse is so with all its children
+        self._buttons = QWidget(host)
+        buttons = QHBoxLayout(self._buttons)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.addWidget(self._action)
+        buttons.addWidget(self._close)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         layout = QHBoxLayout(self)
-        layout.setContentsMargins(12, 3, 6, 3)
         layout.setSpacing(10)
         layout.addWidget(self._icon)
         layout.addWidget(self._text, 1)
         layout.addWidget(self._more)
-        layout.addWidget(self._action)
-        layout.addWidget(self._close)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(INFO_SHOWN_MS)
         self._timer.timeout.connect(self.dismiss)
         self.setObjectName("noticeBar")
-        self.setAccessibleName("Message")
-        self.hide()
-
-    def float_over(self, host: QWidget) -> None:
-        """Lie over the lower edge of ``host``: coming and going, it moves nothing else."""
-        self.setParent(host)
+        self.setAccessibleName(tr("Message"))
         host.installEventFilter(self)
         self._show_first()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep the place when the host changes its size."""
-        if watched is self.parent() and event.type() is QEvent.Type.Resize:
+        if watched is self._host and event.type() is QEvent.Type.Resize:
             self._place()
         return super().eventFilter(watched, event)
 
     def _place(self) -> None:
-        host = self.parentWidget()
         layout = self.layout()
-        if host is None or layout is None or not self.isVisibleTo(host):
+        if layout is None or self.notice is None:
             return
-        width = min(host.width() - 2 * FLOAT_MARGIN, FLOAT_WIDTH)
-        height = max(layout.totalHeightForWidth(width), self.minimumSizeHint().height())
-        left = (host.width() - width) // 2
-        self.setGeometry(left, host.height() - height - FLOAT_RAISED, width, height)
+        buttons = self._buttons.sizeHint()
+        layout.setContentsMargins(12, 3, buttons.width() + 2 * BUTTON_MARGIN, 3)
+        width = min(self._host.width() - 2 * FLOAT_MARGIN, FLOAT_WIDTH)
+        height = max(layout.totalHeightForWidth(width), buttons.height() + 2 * BUTTON_MARGIN)
+        left = (self._host.width() - width) // 2
+        self.setGeometry(left, self._host.height() - height - FLOAT_RAISED, width, height)
+        corner = self.geometry().topRight() - QPoint(buttons.width() + BUTTON_MARGIN, 0)
+        middle = QPoint(0, (height - buttons.height()) // 2)
+        self._buttons.setGeometry(QRect(corner + middle, buttons))
         self.raise_()
+        self._buttons.raise_()
 
     @property
     def notice(self) -> Notice | None:
@@ -160,6 +172,7 @@ class NoticeBar(QFrame):
         self._timer.stop()
         notice = self.notice
         self.setVisible(notice is not None)
+        self._buttons.setVisible(notice is not None)
         if notice is None:
             return
         self._text.setText(notice.text)
@@ -175,7 +188,7 @@ class NoticeBar(QFrame):
 
     def _count(self) -> None:
         more = len(self._waiting) - 1
-        self._more.setText(f"{more} more" if more else "")
+        self._more.setText(tr("{count} more").format(count=more) if more else "")
 
     def _color(self, severity: Severity) -> None:
         theme = self._theme

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from gettext import gettext as tr
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QModelIndex, QPoint, QRect, QSize, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtCore import (
+    QEvent,
+    QModelIndex,
+    QObject,
+    QPoint,
+    QRect,
+    QSize,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
 from PySide6.QtGui import (
+    QBrush,
     QColor,
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
     QFont,
+    QFontMetrics,
     QImage,
     QKeyEvent,
     QPainter,
+    QPen,
 )
 from PySide6.QtWidgets import (
     QLabel,
@@ -28,6 +42,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from widgets.elided_label import ElidedLabel
 from widgets.key_keeping import EDITING_KEYS, keep_keys
 from widgets.panels.run_model import Index, LabelState, RowRole, RunModel, RunRow
 from widgets.theme import DARK, PICTURE_SURROUND, Theme
@@ -35,7 +50,8 @@ from widgets.theme import DARK, PICTURE_SURROUND, Theme
 MARGIN = 6
 THUMBNAIL_LINES = 3
 CHOOSING_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
-STATE_MARKS = {LabelState.NONE: "", LabelState.IN_PROGRESS: "◐", LabelState.REVIEWED: "✓"}
+IN_PROGRESS_MARK = "◐"
+REVIEWED_MARK = "✓"
 
 
 class RunList(QWidget):
@@ -45,10 +61,12 @@ class RunList(QWidget):
     -------
     run_activated(str) : the key of a run that was clicked, or chosen with Return.
     paths_dropped(list) : files and folders (str) that were dropped.
+    keys_released() : typing a filter is over; the keys belong to the picture again.
     """
 
     run_activated = Signal(str)
     paths_dropped = Signal(list)
+    keys_released = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,8 +77,11 @@ class RunList(QWidget):
         self._proxy.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._proxy.setRecursiveFilteringEnabled(True)
         self._filter = QLineEdit()
-        self._filter.setPlaceholderText("Filter runs")
-        self._filter.setAccessibleName("Filter runs")
+        self._filter.setPlaceholderText(tr("Filter runs"))
+        self._filter.setAccessibleName(tr("Filter runs"))
+        # only a click (or `focus_filter`) brings the keys here, never a window that opens
+        self._filter.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._filter.installEventFilter(self)
         self._filter.setClearButtonEnabled(True)
         self._filter.textChanged.connect(self._filter_rows)
         keep_keys(self._filter, EDITING_KEYS)
@@ -75,18 +96,17 @@ class RunList(QWidget):
         self._view.setExpandsOnDoubleClick(False)
         self._view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._view.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
-        self._view.setAccessibleName("Runs")
+        self._view.setAccessibleName(tr("Runs"))
         self._view.clicked.connect(self._activate)
         self._view.chosen.connect(self._activate)
         keep_keys(self._view, CHOOSING_KEYS)
         self._proxy.rowsInserted.connect(self._expand)
-        self._hint = QLabel("Drop files or a folder here, or open one with the File menu.")
+        self._hint = QLabel(tr("Drop files or a folder here, or open one with the File menu."))
         self._hint.setWordWrap(True)
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setProperty("role", "muted")
-        self._status = QLabel()
+        self._status = ElidedLabel()
         self._status.setProperty("role", "muted")
-        self._status.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
@@ -124,20 +144,36 @@ class RunList(QWidget):
         """Give a run its picture, grey (h, w)."""
         self._model.set_thumbnail(key, thumbnail)
 
-    def set_label_state(self, key: str, state: LabelState) -> None:
-        """Show how far a run is labelled."""
-        self._model.set_label_state(key, state)
+    def set_label_state(self, key: str, state: LabelState, percent: int | None = None) -> None:
+        """Show how far a run is labelled, with the share of its frames where that is known."""
+        self._model.set_label_state(key, state, percent)
+
+    def set_row_progress(self, key: str, done: int, asked: int) -> None:
+        """Show how many frames of a run are tracked; with all of them done that goes."""
+        self._model.set_row_progress(key, done, asked)
 
     def set_status(self, text: str) -> None:
         """Say below the list what goes on, such as "Scanning, 12 runs"; "" says nothing."""
         self._status.setText(text)
-        self._status.setVisible(bool(text))
 
-    def set_current(self, key: str) -> None:
-        """Mark the run that is open."""
-        index = self._proxy.mapFromSource(self._model.index_of(key))
-        self._view.setCurrentIndex(index)
-        self._view.scrollTo(index)
+    def set_current(self, key: str | None) -> None:
+        """Mark the run that is on the screen, also where its row comes later."""
+        self._delegate.current = key
+        if key is not None:
+            index = self._proxy.mapFromSource(self._model.index_of(key))
+            self._view.setCurrentIndex(index)
+            self._view.scrollTo(index)
+        self._view.viewport().update()
+
+    def set_opening(self, key: str | None) -> None:
+        """Mark the run that is being opened, more lightly; the one on the screen stays marked."""
+        self._delegate.opening = key
+        self._view.viewport().update()
+
+    def focus_filter(self) -> None:
+        """Let the user type a filter."""
+        self._filter.setFocus()
+        self._filter.selectAll()
 
     def keys(self) -> list[str]:
         """Return the keys of all runs in the order shown, filtered or not."""
@@ -151,6 +187,29 @@ class RunList(QWidget):
     def _filter_rows(self, text: str) -> None:
         self._proxy.setFilterFixedString(text.strip())
         self._view.expandAll()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Give the keys back: Escape empties the filter, Return keeps it, Down goes to the runs."""
+        if (
+            watched is not self._filter
+            or event.type() is not QEvent.Type.KeyPress
+            or not isinstance(event, QKeyEvent)
+        ):
+            return super().eventFilter(watched, event)
+        match event.key():
+            case Qt.Key.Key_Escape:
+                self._filter.clear()
+            case Qt.Key.Key_Return | Qt.Key.Key_Enter:
+                pass
+            case Qt.Key.Key_Down:
+                self._view.choose_first_run()
+                self._view.setFocus()
+                return True
+            case _:
+                return super().eventFilter(watched, event)
+        self._filter.clearFocus()
+        self.keys_released.emit()
+        return True
 
     def _expand(self, parent: QModelIndex, first: int, last: int) -> None:
         self._view.expand(parent)
@@ -195,13 +254,29 @@ class _RunView(QTreeView):
         else:
             super().keyPressEvent(event)
 
+    def choose_first_run(self) -> None:
+        """Move to the first run that is shown."""
+        index = self.model().index(0, 0)
+        while index.isValid() and index.data(RowRole.RUN) is None:
+            index = self.indexBelow(index)
+        if index.isValid():
+            self.setCurrentIndex(index)
+
 
 class _RunDelegate(QStyledItemDelegate):
-    """Draws a run as a picture beside three lines, a heading as one quiet line."""
+    """Draws a run as a picture beside three lines, a heading as one quiet line.
+
+    Attributes
+    ----------
+    current, opening : str or None
+        Keys of the run that is on the screen, and of the one that is being opened.
+    """
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._theme = DARK
+        self.current: str | None = None
+        self.opening: str | None = None
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
@@ -231,11 +306,7 @@ class _RunDelegate(QStyledItemDelegate):
     def _paint_run(self, painter: QPainter, option: QStyleOptionViewItem, run: RunRow) -> None:
         theme = self._theme
         area = option.rect
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(area, QColor(theme.selection))
-            painter.fillRect(QRect(area.left(), area.top(), 3, area.height()), QColor(theme.accent))
-        elif option.state & QStyle.StateFlag.State_MouseOver and not run.error:
-            painter.fillRect(area, QColor(theme.hover))
+        self._paint_ground(painter, option, run)
         side = area.height() - 2 * MARGIN
         picture = QRect(area.left() + MARGIN, area.top() + MARGIN, side, side)
         painter.fillRect(picture, QColor(PICTURE_SURROUND))
@@ -244,22 +315,75 @@ class _RunDelegate(QStyledItemDelegate):
         height = option.fontMetrics.height()
         left = picture.right() + 1 + MARGIN + 2
         line = QRect(left, picture.top(), area.right() - MARGIN - left, height)
-        mark = STATE_MARKS[run.label_state]
-        if mark:
-            reviewed = run.label_state is LabelState.REVIEWED
-            painter.setPen(QColor(theme.success if reviewed else theme.warning))
-            painter.drawText(line, Qt.AlignmentFlag.AlignRight, mark)
+        mark, color = self._mark(run)
+        painter.setPen(QColor(color))
+        painter.drawText(line, Qt.AlignmentFlag.AlignRight, mark)
+        quiet = self._quiet_lines(run, painter.fontMetrics(), line.width())
+        taken = painter.fontMetrics().horizontalAdvance(f"{mark} ") if mark else 0
+        title_lines = THUMBNAIL_LINES - min(len(quiet), THUMBNAIL_LINES - 1)
+        title = _wrapped(run.title, painter.fontMetrics(), line.width() - taken, title_lines)
         painter.setPen(QColor(theme.disabled if run.error else theme.text))
-        _draw_line(painter, line.adjusted(0, 0, -height if mark else 0, 0), run.title)
-        painter.setPen(QColor(theme.disabled if run.error else theme.muted))
-        quiet = [run.error] if run.error else [run.angles, run.facts, run.date]
-        quiet = [text for text in quiet if text]
-        if len(quiet) == THUMBNAIL_LINES:
-            facts_and_date = f"{run.facts}, {run.date}"
-            fits = painter.fontMetrics().horizontalAdvance(facts_and_date) <= line.width()
-            quiet = [run.angles, facts_and_date if fits else run.facts]
-        for row, text in enumerate(quiet, start=1):
+        for row, text in enumerate(title):
             _draw_line(painter, line.translated(0, row * height), text)
+        painter.setPen(QColor(theme.disabled if run.error else theme.muted))
+        for row, text in enumerate(quiet, start=len(title)):
+            _draw_line(painter, line.translated(0, row * height), text)
+        if run.tracking is not None:
+            done, asked = run.tracking
+            painter.fillRect(QRect(left, area.bottom() - 3, line.width(), 2), QColor(theme.border))
+            width = line.width() * done // asked
+            painter.fillRect(QRect(left, area.bottom() - 3, width, 2), QColor(theme.accent))
+
+    def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem, run: RunRow) -> None:
+        theme, area = self._theme, option.rect
+        bar = QRect(area.left(), area.top(), 3, area.height())
+        if run.key == self.current:
+            painter.fillRect(area, QColor(theme.selection))
+            painter.fillRect(bar, QColor(theme.accent))
+        elif run.key == self.opening:
+            painter.fillRect(area, QColor(theme.hover))
+            painter.fillRect(bar, QBrush(QColor(theme.accent), Qt.BrushStyle.Dense4Pattern))
+        elif option.state & QStyle.StateFlag.State_MouseOver and not run.error:
+            painter.fillRect(area, QColor(theme.hover))
+        if option.state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(QPen(QColor(theme.accent), 1, Qt.PenStyle.DotLine))
+            painter.drawRect(area.adjusted(0, 0, -1, -1))
+
+    def _mark(self, run: RunRow) -> tuple[str, str]:
+        """Return what stands at the right of the title, and its colour."""
+        theme = self._theme
+        if run.label_state is LabelState.REVIEWED:
+            return REVIEWED_MARK, theme.success
+        if run.label_state is LabelState.NONE:
+            return "", theme.muted
+        if run.labelled_percent is None:
+            return IN_PROGRESS_MARK, theme.warning
+        return f"{IN_PROGRESS_MARK} {run.labelled_percent}%", theme.warning
+
+    def _quiet_lines(self, run: RunRow, metrics: QFontMetrics, width: int) -> list[str]:
+        """Return what is written below the title: at most two lines."""
+        if run.error:
+            return _wrapped(run.error, metrics, width, THUMBNAIL_LINES - 1)
+        facts = ", ".join(text for text in (run.facts, run.date) if text)
+        if metrics.horizontalAdvance(facts) > width:
+            facts = run.facts
+        if run.key == self.opening and run.key != self.current:
+            facts = tr("opening…")
+        elif run.tracking is not None:
+            facts = run.label_text
+        return [text for text in (run.angles, facts) if text]
+
+
+def _wrapped(text: str, metrics: QFontMetrics, width: int, most: int) -> list[str]:
+    """Break a text into lines; what is too long loses its middle, not the number at its end."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if metrics.horizontalAdvance(longer) <= width or not lines[-1] or len(lines) == most:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return [metrics.elidedText(line, Qt.TextElideMode.ElideMiddle, width) for line in lines]
 
 
 def _draw_line(painter: QPainter, area: QRect, text: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import IntEnum, StrEnum
+from enum import Enum, IntEnum, auto
+from gettext import gettext as tr
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,12 @@ Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
 
 
-class LabelState(StrEnum):
+class LabelState(Enum):
     """How far a run is labelled."""
 
-    NONE = "no labels"
-    IN_PROGRESS = "labels in progress"
-    REVIEWED = "reviewed"
+    NONE = auto()
+    IN_PROGRESS = auto()
+    REVIEWED = auto()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +32,21 @@ class RunRow:
     key : str
         Identifies the run; comes back with `RunList.run_activated`.
     study, series : str
-        Headings the run stands under; "" leaves that level out. Runs with equal headings stand
-        together.
+        Headings the run stands under. A run without a study stands under a heading that says so,
+        one without a series right below its study.
+    study_id : str
+        Runs of one study stand together, those of others apart though they have the same heading;
+        "" where nothing but the heading tells studies apart.
     angles : str
         Such as "LAO 32° CRAN 2°".
+    frames : int or None
+        None where the file does not tell before it is read to its end.
     thumbnail : ndarray of uint8, shape (h, w), or None
         Small grey picture.
+    labelled_percent : int or None
+        Share of the frames that are labelled, where it is known.
+    tracking : (int, int) or None
+        Frames that are tracked and that were asked for, while the tracker works on the run.
     error : str
         One sentence why the run cannot be opened, or "".
     """
@@ -45,21 +55,49 @@ class RunRow:
     title: str
     study: str = ""
     series: str = ""
+    study_id: str = ""
     angles: str = ""
-    frames: int = 0
+    frames: int | None = 0
     duration_ms: float = 0.0
     date: str = ""
     thumbnail: NDArray[np.uint8] | None = None
     label_state: LabelState = LabelState.NONE
+    labelled_percent: int | None = None
+    tracking: tuple[int, int] | None = None
     error: str = ""
+
+    @property
+    def study_heading(self) -> str:
+        """What the run stands under, also where its study has no name."""
+        if self.study or not self.study_id:
+            return self.study or tr("Without a study")
+        return tr("Study of {date}").format(date=self.date) if self.date else tr("Unnamed study")
 
     @property
     def facts(self) -> str:
         """Frames and duration in words; a still has no duration, and pictures have none known."""
-        if self.frames <= 1:
-            return "still" if self.frames else ""
-        lasts = f", {self.duration_ms / 1000.0:.1f} s" if self.duration_ms else ""
-        return f"{self.frames} frames{lasts}"
+        if self.frames is not None and self.frames <= 1:
+            return tr("still") if self.frames else ""
+        frames = tr("{count} frames").format(count="?" if self.frames is None else self.frames)
+        if not self.duration_ms:
+            return frames
+        return tr("{frames}, {seconds:.1f} s").format(
+            frames=frames, seconds=self.duration_ms / 1000.0
+        )
+
+    @property
+    def label_text(self) -> str:
+        """How far the run is labelled, in words."""
+        if self.tracking is not None:
+            done, asked = self.tracking
+            return tr("tracking… {done} of {asked} frames").format(done=done, asked=asked)
+        if self.label_state is LabelState.REVIEWED:
+            return tr("reviewed")
+        if self.label_state is LabelState.NONE:
+            return tr("no labels")
+        if self.labelled_percent is None:
+            return tr("labels in progress")
+        return tr("{percent}% labelled").format(percent=self.labelled_percent)
 
 
 class RowRole(IntEnum):
@@ -71,9 +109,10 @@ class RowRole(IntEnum):
 
 @dataclass(eq=False)
 class _Node:
-    """A heading or a run."""
+    """A heading or a run; ``group`` tells headings of the same words apart."""
 
     heading: str = ""
+    group: str = ""
     run: RunRow | None = None
     parent: _Node | None = None
     children: list[_Node] = field(default_factory=list)
@@ -102,20 +141,22 @@ class RunModel(QAbstractItemModel):
             index = self._index_of(node)
             self.dataChanged.emit(index, index)
             return
-        parent = self._root
-        for heading in filter(None, (row.study, row.series)):
-            parent = _child_heading(parent, heading) or self._append(
-                parent, _Node(heading=heading, parent=parent)
-            )
+        parent = self._heading(self._root, row.study_heading, row.study_id)
+        if row.series:
+            parent = self._heading(parent, row.series, "")
         self._runs[row.key] = self._append(parent, _Node(run=row, parent=parent))
 
     def set_thumbnail(self, key: str, thumbnail: NDArray[np.uint8]) -> None:
         """Give a run its picture."""
         self._change(key, thumbnail=thumbnail)
 
-    def set_label_state(self, key: str, state: LabelState) -> None:
+    def set_label_state(self, key: str, state: LabelState, percent: int | None = None) -> None:
         """Show how far a run is labelled."""
-        self._change(key, label_state=state)
+        self._change(key, label_state=state, labelled_percent=percent)
+
+    def set_row_progress(self, key: str, done: int, asked: int) -> None:
+        """Show how far the tracker has come with a run; with all frames done it is over."""
+        self._change(key, tracking=(done, asked) if done < asked else None)
 
     def keys(self) -> list[str]:
         """Return the keys of all runs in the order in which they stand."""
@@ -131,10 +172,22 @@ class RunModel(QAbstractItemModel):
         if node is not None and node.run is not None:
             self.put_row(replace(node.run, **changes))
 
+    def _heading(self, parent: _Node, heading: str, group: str) -> _Node:
+        """Return the heading for these words, or for this group, and make it where it is new."""
+        wanted = (group, "" if group else heading)
+        for child in parent.children:
+            if child.run is None and (child.group, "" if child.group else child.heading) == wanted:
+                return child
+        return self._append(parent, _Node(heading=heading, group=group, parent=parent))
+
     def _append(self, parent: _Node, node: _Node) -> _Node:
+        """Add a child: a run before all headings, so that it stands under its own."""
         place = len(parent.children)
+        if node.run is not None:
+            headings = (i for i, child in enumerate(parent.children) if child.run is None)
+            place = next(headings, place)
         self.beginInsertRows(self._index_of(parent), place, place)
-        parent.children.append(node)
+        parent.children.insert(place, node)
         self.endInsertRows()
         return node
 
@@ -188,19 +241,16 @@ class RunModel(QAbstractItemModel):
         if role == RowRole.RUN:
             return run
         if run is None:
-            return node.heading if role == Qt.ItemDataRole.DisplayRole else None
+            texts = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
+            return node.heading if role in texts else None
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             return run.title
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleDescriptionRole):
-            parts = (run.title, run.angles, run.facts, run.date, run.label_state.value)
+            parts = (run.title, run.angles, run.facts, run.date, run.label_text)
             return run.error or "\n".join(part for part in parts if part)
         if role == RowRole.SEARCH:
             return " ".join((run.study, run.series, run.title, run.angles, run.date, run.key))
         return None
-
-
-def _child_heading(parent: _Node, heading: str) -> _Node | None:
-    return next((c for c in parent.children if c.run is None and c.heading == heading), None)
 
 
 def _run_keys(node: _Node) -> list[str]:

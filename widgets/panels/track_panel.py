@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from gettext import gettext as tr
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QIcon, QPixmap
@@ -27,35 +28,70 @@ from PySide6.QtWidgets import (
 from widgets.command_button import CommandButton
 from widgets.icons import icon
 from widgets.key_keeping import EDITING_KEYS, keep_keys
+from widgets.panels.room import keep_room
 from widgets.theme import DARK, Theme
+from widgets.translation import marked
 
 EYE, NAME, COUNTS = range(3)
 ID_ROLE = Qt.ItemDataRole.UserRole
+ROW_LINES = 1.7
 COLOR_ROLE = Qt.ItemDataRole.UserRole + 1
-LIST_ROWS = (2, 5)
-"""Least and most rows that the list is high; more are scrolled to."""
+LIST_ROWS = 3
+"""Rows that the list is high, however many there are: nothing below it moves."""
 
 ACTIONS: tuple[tuple[tuple[str, str, str, str], ...], ...] = (
-    (("track_both", "Track both ways from here", "arrow-left-right", "Track both ways"),),
     (
-        ("track_backward", "Track backward from here", "arrow-left", "Backward"),
-        ("track_forward", "Track forward from here", "arrow-right", "Forward"),
+        (
+            "track_both",
+            marked("Track both ways from here"),
+            "arrow-left-right",
+            marked("Track both ways"),
+        ),
     ),
     (
-        ("next_doubtful", "Go to the next doubtful frame", "help-rhombus-outline", "Next doubt"),
-        ("accept_point", "The point is right on this frame", "check", "Is right"),
+        ("track_backward", marked("Track backward from here"), "arrow-left", marked("Backward")),
+        ("track_forward", marked("Track forward from here"), "arrow-right", marked("Forward")),
     ),
     (
-        ("mark_occluded", "The point is occluded on this frame", "circle-half-full", "Occluded"),
-        ("mark_absent", "The point is absent on this frame", "circle-off-outline", "Absent"),
+        (
+            "next_doubtful",
+            marked("Go to the next doubtful frame"),
+            "help-rhombus-outline",
+            marked("Next doubt"),
+        ),
+        ("accept_point", marked("The point is right on this frame"), "check", marked("Is right")),
     ),
     (
-        ("mark_visible", "The point is visible on this frame", "circle-outline", "Visible"),
-        ("delete_point", "Delete the point on this frame only", "eraser", "Delete"),
+        (
+            "mark_occluded",
+            marked("The point is occluded on this frame"),
+            "circle-half-full",
+            marked("Occluded"),
+        ),
+        (
+            "mark_absent",
+            marked("The point is absent on this frame"),
+            "circle-off-outline",
+            marked("Absent"),
+        ),
     ),
     (
-        ("interpolate_span", "Interpolate the marked span", "vector-line", "Interpolate"),
-        ("clear_span", "Clear the marked span", "eraser-variant", "Clear"),
+        (
+            "mark_visible",
+            marked("The point is visible on this frame"),
+            "circle-outline",
+            marked("Visible"),
+        ),
+        ("delete_point", marked("Delete the point on this frame only"), "eraser", marked("Delete")),
+    ),
+    (
+        (
+            "interpolate_span",
+            marked("Interpolate the marked span"),
+            "vector-line",
+            marked("Interpolate"),
+        ),
+        ("clear_span", marked("Clear the marked span"), "eraser-variant", marked("Clear")),
     ),
 )
 """Rows of buttons: command, meaning, icon, short text."""
@@ -79,8 +115,8 @@ class TrackPanel(QWidget):
 
     Parameters
     ----------
-    kinds : sequence of str
-        Kinds of point to choose from.
+    kinds : mapping of str to str
+        Kinds of point to choose from, and how they are called.
 
     Signals
     -------
@@ -97,7 +133,7 @@ class TrackPanel(QWidget):
     kind_picked = Signal(str, str)
     visibility_changed = Signal(str, bool)
 
-    def __init__(self, kinds: Sequence[str], parent: QWidget | None = None) -> None:
+    def __init__(self, kinds: Mapping[str, str], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = DARK
         self._rows: dict[str, TrackRow] = {}
@@ -105,15 +141,16 @@ class TrackPanel(QWidget):
         self._buttons: dict[str, CommandButton] = {}
         self._list = self._make_list()
         self._kind = QComboBox()
-        self._kind.addItems(list(kinds))
+        for kind, text in kinds.items():
+            self._kind.addItem(text, kind)
         self._kind.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._kind.setAccessibleName("Kind of point")
-        self._kind.setToolTip("What the selected track follows")
-        self._kind.textActivated.connect(self._pick_kind)
+        self._kind.setAccessibleName(tr("Kind of point"))
+        self._kind.setToolTip(tr("What the selected track follows"))
+        self._kind.activated.connect(self._pick_kind)
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedHeight(8)
-        self._progress.setAccessibleName("Tracked frames")
+        self._progress.setAccessibleName(tr("Tracked frames"))
         self._progress_text = QLabel()
         self._progress_text.setProperty("role", "muted")
         self._running = QWidget()
@@ -121,21 +158,23 @@ class TrackPanel(QWidget):
         running.setContentsMargins(0, 0, 0, 0)
         running.addWidget(self._progress, 1)
         running.addWidget(self._progress_text)
-        running.addWidget(self._button("cancel_tracking", "Stop tracking", "close"))
+        running.addWidget(self._button("cancel_tracking", tr("Stop tracking"), "close"))
+        keep_room(self._running)
         self._running.hide()
         head = QHBoxLayout()
         head.setSpacing(2)
         head.addWidget(self._kind, 1)
-        head.addWidget(self._button("new_track", "New track", "plus", "New"))
-        head.addWidget(self._button("delete_track", "Delete this track", "delete-outline"))
+        head.addWidget(self._button("new_track", tr("New track"), "plus", tr("New")))
+        head.addWidget(self._button("delete_track", tr("Delete this track"), "delete-outline"))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 6)
         layout.setSpacing(4)
-        self._hint = QLabel("Click the tip on the picture:\nit is tracked both ways.")
+        self._hint = QLabel(tr("Click the tip on the picture:\nit is tracked both ways."))
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setProperty("role", "muted")
-        layout.addWidget(self._hint)
-        layout.addWidget(self._list)
+        for shown in (self._hint, self._list):
+            shown.setFixedHeight(round(LIST_ROWS * ROW_LINES * self.fontMetrics().height()) + 4)
+            layout.addWidget(shown)
         layout.addLayout(head)
         layout.addLayout(self._make_actions())
         layout.addWidget(self._running)
@@ -157,7 +196,7 @@ class TrackPanel(QWidget):
             | QAbstractItemView.EditTrigger.EditKeyPressed
         )
         tracks.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        tracks.setAccessibleName("Tracks")
+        tracks.setAccessibleName(tr("Tracks"))
         header = tracks.header()
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(12)
@@ -176,7 +215,7 @@ class TrackPanel(QWidget):
         grid.setSpacing(2)
         for row, actions in enumerate(ACTIONS):
             for column, (command, meaning, icon_name, text) in enumerate(actions):
-                button = self._button(command, meaning, icon_name, text)
+                button = self._button(command, tr(meaning), icon_name, tr(text))
                 grid.addWidget(button, row, column, 1, 2 // len(actions))
         return grid
 
@@ -221,10 +260,6 @@ class TrackPanel(QWidget):
         for track_id, row in self._rows.items():
             self._fill(self._items[track_id], row)
         self._list.blockSignals(False)
-        rows_shown = min(max(len(rows), LIST_ROWS[0]), LIST_ROWS[1])
-        row_height = max(self._list.sizeHintForRow(0), self.fontMetrics().height())
-        for shown in (self._list, self._hint):
-            shown.setFixedHeight(rows_shown * row_height + 4)
         self._list.setVisible(bool(rows))
         self._hint.setVisible(not rows)
         self.select_track(selected)
@@ -245,7 +280,11 @@ class TrackPanel(QWidget):
         """Show how many frames are tracked; with all of them done the bar goes."""
         self._progress.setMaximum(max(total, 1))
         self._progress.setValue(done)
-        self._progress_text.setText(f"{done} of {total}")
+        text = tr("{done} of {total}")
+        self._progress_text.setText(text.format(done=done, total=total))
+        widest = text.format(done=total, total=total)
+        width = self._progress_text.fontMetrics().horizontalAdvance(widest)
+        self._progress_text.setMinimumWidth(width)
         self._running.setVisible(done < total)
 
     def _new_item(self, track_id: str) -> QTreeWidgetItem:
@@ -256,24 +295,28 @@ class TrackPanel(QWidget):
 
     def _fill(self, item: QTreeWidgetItem, row: TrackRow) -> None:
         theme = self._theme
-        eye, shown = ("eye-outline", "shown") if row.visible else ("eye-off-outline", "hidden")
+        eye = "eye-outline" if row.visible else "eye-off-outline"
         item.setIcon(EYE, icon(eye, theme, "" if row.visible else theme.disabled))
-        item.setToolTip(EYE, f"This track is {shown}; click to change that")
+        shown, hidden = tr("Click to hide this track"), tr("Click to show this track")
+        item.setToolTip(EYE, shown if row.visible else hidden)
         item.setText(NAME, row.name)
         if item.data(NAME, COLOR_ROLE) != row.color:
             # Qt takes every icon for a change, and would reset a name that is being typed.
             item.setData(NAME, COLOR_ROLE, row.color)
             item.setIcon(NAME, _swatch(row.color, self.fontMetrics().height()))
-        item.setToolTip(NAME, f"{row.name}, {row.kind}. Double-click to rename.")
+        kind = self._kind.itemText(self._kind.findData(row.kind)) or row.kind
+        tip = tr("{name}, {kind}. Double-click to rename.")
+        item.setToolTip(NAME, tip.format(name=row.name, kind=kind))
         counts = (("✎", row.edited), ("?", row.doubtful))
         item.setText(COUNTS, "  ".join(f"{mark} {count}" for mark, count in counts if count))
         item.setForeground(COUNTS, QColor(theme.error if row.doubtful else theme.muted))
-        item.setToolTip(COUNTS, f"{row.edited} edited, {row.doubtful} doubtful frames")
+        tip = tr("{edited} edited, {doubtful} doubtful frames")
+        item.setToolTip(COUNTS, tip.format(edited=row.edited, doubtful=row.doubtful))
 
     def _show_kind(self) -> None:
         row = self._rows.get(self.selected or "")
         self._kind.setEnabled(row is not None)
-        self._kind.setCurrentText(row.kind if row else "")
+        self._kind.setCurrentIndex(self._kind.findData(row.kind) if row else -1)
 
     def _id_of(self, item: QTreeWidgetItem | None) -> str | None:
         return None if item is None else str(item.data(NAME, ID_ROLE))
@@ -296,9 +339,9 @@ class TrackPanel(QWidget):
         if track_id is not None:
             self.track_picked.emit(track_id)
 
-    def _pick_kind(self, kind: str) -> None:
+    def _pick_kind(self, index: int) -> None:
         if self.selected is not None:
-            self.kind_picked.emit(self.selected, kind)
+            self.kind_picked.emit(self.selected, self._kind.itemData(index))
 
     def _rename(self, item: QTreeWidgetItem, column: int) -> None:
         row = self._rows[self._id_of(item) or ""]

@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QWidget
 
 from widgets.picture.compare import Tile, ViewMode
 from widgets.picture.picture_view import PictureView
-from widgets.picture.track_overlay import OverlayPoint, PointLook, TrackOverlay, anchor
+from widgets.picture.track_overlay import OverlayPoint, TrackOverlay, anchor
+from widgets.point_look import PointLook
 
 WHEEL_ZOOM = 1.2
 WHEEL_NOTCH = 120
@@ -40,26 +41,28 @@ class CineView(PictureView):
     wheel_stepped(int) : frames to step, +1 a notch towards the user.
     window_drag_started(), window_dragged(float, float), window_drag_finished() :
         the right button was dragged; (dx, dy) in pixels since the last call, down is positive.
-    point_clicked(float, float, Qt.KeyboardModifier) : a click on the picture.
+    point_clicked(int, float, float, Qt.KeyboardModifier) : a click on the picture: the frame on
+        which the button went down, and the place.
     track_picked(str) : a click on the point of a track that is not selected.
-    point_drag_started(str), point_dragged(str, float, float), point_dropped(str, float, float),
-    point_drag_cancelled(str) :
-        the selected track's point is dragged; the view shows it at the mouse until it is dropped.
+    point_drag_started(str, int), point_dropped(str, int, float, float),
+    point_drag_cancelled(str, int) :
+        the selected track's point is dragged, on the frame on which it was taken; the view shows
+        it at the mouse until it is dropped.
+    blocked_click() : a click or drag would have changed a point, but the view is locked.
     mouse_moved(float, float), mouse_left() : the mouse over the picture, and off it.
-    full_screen_toggled() : a double click beside the picture, or anywhere where editing is off
-        (on a picture that is edited, quick clicks are clicks).
+    full_screen_toggled() : a double click beside the picture (on it, quick clicks are clicks).
     """
 
     wheel_stepped = Signal(int)
     window_drag_started = Signal()
     window_dragged = Signal(float, float)
     window_drag_finished = Signal()
-    point_clicked = Signal(float, float, Qt.KeyboardModifier)
+    point_clicked = Signal(int, float, float, Qt.KeyboardModifier)
     track_picked = Signal(str)
-    point_drag_started = Signal(str)
-    point_dragged = Signal(str, float, float)
-    point_dropped = Signal(str, float, float)
-    point_drag_cancelled = Signal(str)
+    point_drag_started = Signal(str, int)
+    point_dropped = Signal(str, int, float, float)
+    point_drag_cancelled = Signal(str, int)
+    blocked_click = Signal()
     mouse_moved = Signal(float, float)
     mouse_left = Signal()
     full_screen_toggled = Signal()
@@ -67,13 +70,14 @@ class CineView(PictureView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setMouseTracking(True)
-        self._editable = True
         self._loupe_on = False
         self._loupe_held = False
         self._gesture: Gesture | None = None
         self._gesture_button = Qt.MouseButton.NoButton
+        self._gesture_frame = 0
         self._pressed_at = QPointF()
         self._last_at = QPointF()
+        self._pressed_on: TrackOverlay | None = None
         self._held: TrackOverlay | None = None
         self._held_offset = QPointF()
         self._wheel_rest = 0
@@ -83,9 +87,17 @@ class CineView(PictureView):
         """True while the user holds the picture, a point or the window."""
         return self._gesture is not None
 
-    def set_editable(self, editable: bool) -> None:
-        """Let clicks and drags place points; tracks can be picked in any case."""
-        self._editable = editable
+    def set_locked(self, reason: str) -> None:
+        """Let no click or drag change a point, and show why; "" unlocks. Tracks can be picked."""
+        if reason and self._gesture is Gesture.POINT:
+            self._end_gesture()
+        self._lock_reason = reason
+        self.viewport().update()
+
+    def clear_frame(self) -> None:
+        """Empty the view; what the mouse holds is given back."""
+        self._end_gesture()
+        super().clear_frame()
 
     def set_loupe(self, shown: bool) -> None:
         """Keep the loupe at the mouse; while L is held or a point dragged it shows anyway."""
@@ -95,7 +107,7 @@ class CineView(PictureView):
     def _tracks_now(self) -> tuple[TrackOverlay, ...]:
         """Return the tracks, a dragged point at the mouse."""
         held = self._held
-        if self._gesture is not Gesture.POINT or held is None:
+        if self._gesture is not Gesture.POINT or held is None or self._frame != self._gesture_frame:
             return self._tracks
         point = OverlayPoint(*self._held_point(), PointLook.CLICKED)
         return tuple(
@@ -106,7 +118,7 @@ class CineView(PictureView):
     def _loupe_place(self) -> tuple[Tile, QPointF] | None:
         if self._mouse is None:
             return None
-        if self._gesture is Gesture.POINT:
+        if self._gesture is Gesture.POINT and self._frame == self._gesture_frame:
             tile = self._tile_at(self._pressed_at)
             return tile, self._view.to_screen(tile.pane, *self._held_point())
         shown = self._loupe_on or self._loupe_held
@@ -126,7 +138,7 @@ class CineView(PictureView):
                 continue
             away = self._view.to_screen(pane, *place) - position
             distance = hypot(away.x(), away.y())
-            reach = GRAB_DISTANCE if track.selected and self._editable else PICK_DISTANCE
+            reach = GRAB_DISTANCE if track.selected and not self._lock_reason else PICK_DISTANCE
             if distance <= reach * self._unit():
                 near.append((not track.selected, distance, track))
         return min(near, key=lambda entry: entry[:2])[2] if near else None
@@ -148,14 +160,15 @@ class CineView(PictureView):
         position = event.position() + self._half_pixel()
         self._pressed_at = self._last_at = position
         self._gesture_button = event.button()
-        self._held = None
+        self._gesture_frame = self._frame
+        self._held = self._pressed_on = None
         match event.button():
             case Qt.MouseButton.LeftButton if self._on_divider(position):
                 self._gesture = Gesture.DIVIDER
             case Qt.MouseButton.LeftButton:
                 self._gesture = Gesture.PRESS
-                near = self._track_near(position)
-                if near is not None and near.selected and self._editable:
+                near = self._pressed_on = self._track_near(position)
+                if near is not None and near.selected:
                     place = anchor(near)
                     pane = self._tile_at(position).pane
                     self._held = near
@@ -177,13 +190,15 @@ class CineView(PictureView):
             away = position - self._pressed_at
             if hypot(away.x(), away.y()) < DRAG_DISTANCE:
                 return
+            if self._held is not None and self._lock_reason:
+                self._end_gesture()
+                self.blocked_click.emit()
+                return
             self._gesture = Gesture.POINT if self._held is not None else Gesture.PAN
             if self._held is not None:
-                self.point_drag_started.emit(self._held.track_id)
+                self.point_drag_started.emit(self._held.track_id, self._gesture_frame)
         self._last_at = position
         match self._gesture:
-            case Gesture.POINT if self._held is not None:
-                self.point_dragged.emit(self._held.track_id, *self._held_point())
             case Gesture.PAN if self._pictures is not None:
                 rows, columns = self._pictures.original.shape
                 self._fitted = False
@@ -210,7 +225,7 @@ class CineView(PictureView):
         dropped = self._held_point() if gesture is Gesture.POINT else None
         self._gesture = self._held = None
         if held is not None and dropped is not None:
-            self.point_dropped.emit(held.track_id, *dropped)
+            self.point_dropped.emit(held.track_id, self._gesture_frame, *dropped)
         elif gesture is Gesture.WINDOW:
             self.window_drag_finished.emit()
         elif gesture is Gesture.PRESS:
@@ -221,26 +236,31 @@ class CineView(PictureView):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Toggle full screen, but never in the way of quick clicks that place points."""
         on_picture = self._inside(*self.image_point(event.position()))
-        if event.button() is Qt.MouseButton.LeftButton and not (self._editable and on_picture):
+        if event.button() is Qt.MouseButton.LeftButton and not on_picture:
             event.accept()
             self.full_screen_toggled.emit()
         else:
             self.mousePressEvent(event)
 
     def _click(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
-        near = self._track_near(position)
+        near = self._pressed_on
         x, y = self._view.to_image(self._tile_at(position).pane, position)
         if near is not None and not near.selected:
             self.track_picked.emit(near.track_id)
-        elif self._editable and self._inside(x, y):
-            self.point_clicked.emit(*self._within(x, y), modifiers)
+        elif self._inside(x, y) and self._lock_reason:
+            self.blocked_click.emit()
+        elif self._inside(x, y):
+            self.point_clicked.emit(self._gesture_frame, *self._within(x, y), modifiers)
 
-    def _cancel_point_drag(self) -> None:
-        held = self._held
+    def _end_gesture(self) -> None:
+        """Give back what the mouse holds, before the button is let go."""
+        gesture, held = self._gesture, self._held
         self._gesture = self._held = None
         self.viewport().update()
-        if held is not None:
-            self.point_drag_cancelled.emit(held.track_id)
+        if gesture is Gesture.POINT and held is not None:
+            self.point_drag_cancelled.emit(held.track_id, self._gesture_frame)
+        elif gesture is Gesture.WINDOW:
+            self.window_drag_finished.emit()
 
     def _tell_mouse(self, position: QPointF) -> None:
         x, y = self._view.to_image(self._tile_at(position).pane, position)
@@ -256,15 +276,18 @@ class CineView(PictureView):
         elif self._gesture is Gesture.PAN:
             shape = Qt.CursorShape.ClosedHandCursor
         elif self._gesture is Gesture.POINT:
-            shape = Qt.CursorShape.BlankCursor
+            here = self._frame == self._gesture_frame
+            shape = Qt.CursorShape.BlankCursor if here else Qt.CursorShape.ClosedHandCursor
         elif self._gesture is Gesture.DIVIDER or self._on_divider(position):
             shape = Qt.CursorShape.SplitHCursor
         elif self._gesture is None:
             near = self._track_near(position)
-            if near is not None and near.selected and self._editable:
-                shape = Qt.CursorShape.OpenHandCursor
-            elif near is not None and not near.selected:
+            if near is not None and not near.selected:
                 shape = Qt.CursorShape.PointingHandCursor
+            elif self._lock_reason:
+                shape = Qt.CursorShape.ForbiddenCursor
+            elif near is not None:
+                shape = Qt.CursorShape.OpenHandCursor
         self.viewport().setCursor(shape)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -311,7 +334,7 @@ class CineView(PictureView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Escape gives a dragged point back; L holds the loupe; all else is the window's."""
         if event.key() == Qt.Key.Key_Escape and self._gesture is Gesture.POINT:
-            self._cancel_point_drag()
+            self._end_gesture()
         elif event.key() == Qt.Key.Key_L and not event.modifiers():
             self._loupe_held = True
             self.viewport().update()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from gettext import gettext as tr
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +55,16 @@ class FramePictures:
 
 @dataclass(frozen=True, slots=True)
 class PictureNames:
-    """What is written on each picture; ``waiting`` where the original stands in for another."""
+    """What is written on each picture, "" for nothing.
 
-    original: str = "Original"
-    denoised: str = "Denoised"
-    difference: str = "Difference"
-    waiting: str = "Denoising…"
+    ``original`` names what is not denoised, such as "Subtracted"; ``waiting`` is written where it
+    stands in for another.
+    """
+
+    original: str = field(default_factory=lambda: tr("Original"))
+    denoised: str = field(default_factory=lambda: tr("Denoised"))
+    difference: str = field(default_factory=lambda: tr("Difference"))
+    waiting: str = field(default_factory=lambda: tr("Denoising…"))
 
     def of(self, kind: PictureKind) -> str:
         """Return the name of this kind of picture."""

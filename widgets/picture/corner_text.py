@@ -1,10 +1,11 @@
-"""Writing on the picture as on a cath-lab monitor: corners, name chips, scale bar, messages."""
+"""Writing on the picture as on a cath-lab monitor: corners, scale bar, messages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from gettext import gettext as tr
 from math import floor, log10
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -14,8 +15,6 @@ from widgets.theme import DARK
 
 HALO = QColor(0, 0, 0, 200)
 TEXT = QColor(DARK.text)
-CHIP = QColor(8, 11, 14, 205)
-WAITING = QColor(DARK.warning)
 SMALLEST_FONT_PX = 8
 MARGIN = 10.0
 
@@ -181,22 +180,6 @@ def clear_of(rect: QRectF, blocks: Iterable[CornerBlock], downwards: bool) -> QR
     return moved
 
 
-def chip_size(text: str, font: QFont) -> tuple[float, float]:
-    """Return (width, height) of a name chip."""
-    metrics = QFontMetricsF(font)
-    return metrics.horizontalAdvance(text) + metrics.height(), metrics.height() * 1.45
-
-
-def paint_chip(painter: QPainter, rect: QRectF, text: str, font: QFont, waiting: bool) -> None:
-    """Draw the name of a picture; amber where another stands in for it."""
-    painter.setPen(QPen(QColor(255, 255, 255, 40), 1))
-    painter.setBrush(CHIP)
-    painter.drawRoundedRect(rect, rect.height() / 2, rect.height() / 2)
-    painter.setFont(font)
-    painter.setPen(WAITING if waiting else TEXT)
-    painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
-
-
 def scale_bar_mm(mm_per_px: float, zoom: float, widest_px: float) -> float:
     """Return the longest of 1, 2, 5, 10, 20, 50, ... mm that is not wider on the screen.
 
@@ -226,7 +209,8 @@ def paint_scale_bar(
     """Draw the scale bar at the bottom of ``area``, with its length and where it comes from."""
     length_mm = scale_bar_mm(mm_per_px, zoom, min(area.width() * 0.25, 180.0))
     length = length_mm / mm_per_px * zoom
-    label = f"{length_mm:g} mm · {text}" if text else f"{length_mm:g} mm"
+    label = tr("{length:g} mm").format(length=length_mm)
+    label = f"{label} · {text}" if text else label
     metrics = QFontMetricsF(font)
     width = max(length, metrics.horizontalAdvance(label))
     height = metrics.lineSpacing() + 10

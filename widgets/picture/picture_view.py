@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from gettext import gettext as tr
 
 import numpy as np
 import pyqtgraph as pg
@@ -15,15 +16,11 @@ from PySide6.QtWidgets import QGraphicsView, QWidget
 
 from widgets.picture.compare import FramePictures, PictureKind, PictureNames, Tile, ViewMode, tiles
 from widgets.picture.corner_text import (
-    MARGIN,
     Corner,
     CornerBlock,
     Message,
     MessageKind,
-    chip_size,
-    clear_of,
     layout_corners,
-    paint_chip,
     paint_corners,
     paint_message,
     paint_scale_bar,
@@ -31,6 +28,14 @@ from widgets.picture.corner_text import (
 )
 from widgets.picture.picture_marks import paint_cross_hair, paint_divider, paint_loupe
 from widgets.picture.picture_tile import PictureTile
+from widgets.picture.pills import (
+    Pill,
+    lock_pill,
+    name_pills,
+    paint_lock_frame,
+    paint_pill,
+    top_clear_of,
+)
 from widgets.picture.track_overlay import TrackOverlay, paint_tracks
 from widgets.picture.viewport import Viewport
 from widgets.theme import PICTURE_SURROUND
@@ -55,7 +60,7 @@ class PictureView(pg.GraphicsView):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, useOpenGL=False, background=PICTURE_SURROUND)
-        self.setAccessibleName("X-ray picture")
+        self.setAccessibleName(tr("X-ray picture"))
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
         self.setMinimumSize(160, 160)
         self.setAcceptDrops(False)  # files dropped here are the window's
@@ -64,6 +69,7 @@ class PictureView(pg.GraphicsView):
             self.addItem(item)
 
         self._pictures: FramePictures | None = None
+        self._frame = 0
         self._shape: tuple[int, ...] = ()
         self._names = PictureNames()
         self._mode = ViewMode.ORIGINAL
@@ -77,6 +83,9 @@ class PictureView(pg.GraphicsView):
         self._corners_visible = True
         self._scale_bar: tuple[float, str] | None = None
         self._message: Message | None = None
+        self._lock_reason = ""
+        self._pills_layout: tuple[object, ...] = ()
+        self._pills_top = 0.0
         self._mouse: QPointF | None = None
         self._for_export = False
         self.sigDeviceRangeChanged.connect(self._resized)
@@ -93,13 +102,19 @@ class PictureView(pg.GraphicsView):
         """Screen pixels to an image pixel, in percent."""
         return 100.0 * self._view.zoom * self.devicePixelRatioF()
 
-    def set_frame(self, pictures: FramePictures | None) -> None:
-        """Show a frame; None empties the view. A picture of another size is fitted."""
-        self._pictures = pictures
-        if pictures is not None and pictures.original.shape != self._shape:
+    def set_frame(self, pictures: FramePictures, frame: int) -> None:
+        """Show a frame of this number (from 0); a picture of another size is fitted."""
+        self._pictures, self._frame = pictures, frame
+        if pictures.original.shape != self._shape:
             self._shape = pictures.original.shape
             self._fitted = True
         self._fit_again()
+        self._refresh()
+
+    def clear_frame(self) -> None:
+        """Empty the view; zoom and place stay for a next picture of the same size."""
+        self._pictures = None
+        self._pills_layout = ()
         self._refresh()
 
     def set_pixel_aspect(self, aspect: float) -> None:
@@ -174,6 +189,7 @@ class PictureView(pg.GraphicsView):
         self._tracks, self._overlay_visible = other._tracks, other._overlay_visible
         self._corners, self._corners_visible = dict(other._corners), other._corners_visible
         self._scale_bar = other._scale_bar
+        self._pills_layout, self._pills_top = other._pills_layout, other._pills_top
         self._refresh()
 
     # Zoom
@@ -326,9 +342,14 @@ class PictureView(pg.GraphicsView):
         if self._pictures is not None:
             if self._corners_visible:
                 blocks = layout_corners(self._corners, area, font)
-            self._draw_panes(painter, font, blocks)
-            self._draw_chips(painter, font, blocks)
+            pills = self._pills(font, blocks)
+            for pill in pills:
+                paint_pill(painter, pill, font)
+            avoid = [*(block.rect for block in blocks), *(pill.rect for pill in pills)]
+            self._draw_panes(painter, font, avoid)
             paint_corners(painter, blocks)
+            if self._lock_reason and not self._for_export:
+                paint_lock_frame(painter, area)
             if self._scale_bar is not None:
                 mm_per_px, text = self._scale_bar
                 pane = self._tiles()[-1].pane
@@ -337,9 +358,8 @@ class PictureView(pg.GraphicsView):
         if self._message is not None:
             paint_message(painter, area, self._message, font)
 
-    def _draw_panes(self, painter: QPainter, font: QFont, blocks: tuple[CornerBlock, ...]) -> None:
+    def _draw_panes(self, painter: QPainter, font: QFont, avoid: Sequence[QRectF]) -> None:
         """Draw what lies on the pictures: once in each pane, also where a wipe divides it."""
-        avoid = [block.rect for block in blocks]
         shown = self._tiles()
         panes = [shown[0].pane] if self._mode is ViewMode.WIPE else [tile.pane for tile in shown]
         for pane in panes:
@@ -359,28 +379,26 @@ class PictureView(pg.GraphicsView):
             mouse = None if self._divider_locked or self._for_export else self._mouse
             paint_divider(painter, self._area(), x, self._divider_locked, mouse)
 
-    def _draw_chips(self, painter: QPainter, font: QFont, blocks: tuple[CornerBlock, ...]) -> None:
-        """Write what is shown where, on one height, clear of the corners."""
-        chips = []
-        for tile in self._tiles():
-            found = self._picture(tile.kind)
-            if found is None:
-                continue
-            text = self._names.waiting if found[1] else self._names.of(tile.kind)
-            width, height = chip_size(text, font)
-            rect = QRectF(tile.region.center().x() - width / 2, MARGIN, width, height)
-            if self._mode is ViewMode.WIPE and tile.kind is PictureKind.ORIGINAL:
-                rect.moveRight(tile.region.right() - MARGIN)
-            elif self._mode is ViewMode.WIPE:
-                rect.moveLeft(tile.region.left() + MARGIN)
-            chips.append((tile, rect, text, found[1]))
-        top = max((clear_of(chip[1], blocks, downwards=True).top() for chip in chips), default=0)
-        for tile, rect, text, waiting in chips:
-            rect.moveTop(top)
-            painter.save()
-            painter.setClipRect(tile.region, Qt.ClipOperation.IntersectClip)
-            paint_chip(painter, rect, text, font, waiting)
-            painter.restore()
+    def _pills(self, font: QFont, blocks: tuple[CornerBlock, ...]) -> list[Pill]:
+        """Lay the pills out on one height, clear of the corners; the lock stands below."""
+        found = [(tile, self._picture(tile.kind)) for tile in self._tiles()]
+        shown = [(tile, picture[1]) for tile, picture in found if picture is not None]
+        pills = name_pills(shown, self._names, self._mode, font)
+        lines = tuple((block.corner, len(block.lines)) for block in blocks)
+        layout = (self._mode, self._area().size(), lines)
+        if layout != self._pills_layout:
+            self._pills_layout, self._pills_top = layout, 0.0
+        # never up again while only the texts change: the pills do not jump from frame to frame
+        self._pills_top = max(self._pills_top, top_clear_of(pills, blocks))
+        for pill in pills:
+            pill.rect.moveTop(self._pills_top)
+        if self._lock_reason and not self._for_export:
+            lock = lock_pill(self._lock_reason, self._area(), font)
+            if pills:
+                lock.rect.moveTop(self._pills_top + lock.rect.height() * 1.2)
+            lock.rect.moveTop(top_clear_of([lock], blocks))
+            pills.append(lock)
+        return pills
 
     def _draw_loupe(self, painter: QPainter, font: QFont) -> None:
         place = self._loupe_place()

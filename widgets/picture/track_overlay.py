@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 from math import isfinite
 
@@ -23,50 +23,45 @@ from PySide6.QtGui import (
 )
 
 from widgets.picture.corner_text import draw_text
+from widgets.point_look import (
+    LOOK_COLORS,
+    MOVED_COLOR,
+    STALE_COLOR,
+    PointLook,
+    look_text,
+    mark_texts,
+)
 
 HALO = QColor(0, 0, 0, 170)
 RING_RADIUS = 12.0
 OTHER_RING_RADIUS = 9.0
 GAP_RADIUS = 6.0
 """Nothing is drawn closer to the point than this: what is tracked stays visible."""
+MARK_DISTANCE = 9.0
+"""From the ring to what marks a point as moved or stale."""
 TRAIL_STEPS = 8
-
-
-class PointLook(StrEnum):
-    """The kinds of point that a reader must tell apart at a glance."""
-
-    CLICKED = "clicked"
-    TRACKED = "tracked"
-    INTERPOLATED = "interpolated"
-    OCCLUDED = "occluded"
-    ABSENT = "absent"
-    DOUBTFUL = "doubtful"
-
-
-LOOK_COLORS = {
-    PointLook.CLICKED: "#ffffff",
-    PointLook.OCCLUDED: "#b9a2ff",
-    PointLook.ABSENT: "#d3d8de",
-    PointLook.DOUBTFUL: "#ff5d5d",
-}
-"""Tracked and interpolated points have the track's colour."""
-
-LOOK_NOTES = {
-    PointLook.INTERPOLATED: "interpolated",
-    PointLook.OCCLUDED: "occluded",
-    PointLook.ABSENT: "absent",
-    PointLook.DOUBTFUL: "doubtful",
-}
-"""Written behind the selected track's name."""
+SILENT_LOOKS = (PointLook.EMPTY, PointLook.TRACKED, PointLook.CLICKED)
+"""What their marker says is not written behind the name as well."""
 
 
 @dataclass(frozen=True, slots=True)
 class OverlayPoint:
-    """The point of this frame in image pixels; NaN where an absent point has no place."""
+    """The point of this frame in image pixels; NaN where an absent or deleted one has no place.
+
+    ``moved``, ``stale`` and ``emptied`` are as in `widgets.point_look.FrameLooks`.
+    """
 
     x: float
     y: float
     look: PointLook = PointLook.TRACKED
+    moved: bool = False
+    stale: bool = False
+    emptied: bool = False
+
+    @property
+    def shown(self) -> bool:
+        """True where there is something to draw."""
+        return self.look is not PointLook.EMPTY or self.emptied
 
 
 def _no_trail() -> NDArray[np.float64]:
@@ -100,7 +95,7 @@ ToScreen = Callable[[float, float], QPointF]
 
 def anchor(track: TrackOverlay) -> tuple[float, float] | None:
     """Return where the track's marker stands: its point, else where it was last or will be next."""
-    if track.point is None:
+    if track.point is None or not track.point.shown:
         return None
     if isfinite(track.point.x) and isfinite(track.point.y):
         return track.point.x, track.point.y
@@ -152,11 +147,11 @@ def paint_tracks(
             continue
         if not region.adjusted(-40, -40, 40, 40).contains(center):
             continue
-        _paint_marker(painter, track, track.point.look, center, unit)
+        _paint_marker(painter, track, track.point, center, unit)
         taken.append(_around(center, unit))
-        named.append((track, track.point.look, center))
-    for track, look, center in reversed(named):
-        _paint_name(painter, track, look, center, region, taken, unit, font)
+        named.append((track, track.point, center))
+    for track, point, center in reversed(named):
+        _paint_name(painter, track, point, center, region, taken, unit, font)
 
 
 def _around(center: QPointF, unit: float) -> QRectF:
@@ -172,7 +167,8 @@ def _without_tip(region: QRectF, center: QPointF, unit: float) -> QPainterPath:
 
 
 def _paint_trail(painter: QPainter, track: TrackOverlay, to_screen: ToScreen, unit: float) -> None:
-    place = [anchor(track)] if track.point and track.point.look is not PointLook.ABSENT else []
+    placeless = (PointLook.ABSENT, PointLook.EMPTY)
+    place = [anchor(track)] if track.point and track.point.look not in placeless else []
     here = np.array([p for p in place if p is not None]).reshape(-1, 2)
     width = (2.0 if track.selected else 1.4) * unit
     known = track.future[np.isfinite(track.future).all(axis=1)]
@@ -232,6 +228,9 @@ def marker_path(look: PointLook, radius: float, gap: float) -> QPainterPath:
         case PointLook.CLICKED:
             path.addEllipse(QPointF(), radius, radius)
             _add_ticks(path, radius - 3.0, radius + 5.0, 0.0)
+        case PointLook.CONFIRMED:
+            path.addEllipse(QPointF(), radius, radius)
+            path.addEllipse(QPointF(), radius + 4.0, radius + 4.0)
         case PointLook.TRACKED:
             for start in (20.0, 110.0, 200.0, 290.0):
                 _add_arc(path, radius, start, 50.0)
@@ -261,6 +260,9 @@ def marker_path(look: PointLook, radius: float, gap: float) -> QPainterPath:
             path.addPolygon(
                 QPolygonF([QPointF(reach * np.cos(a), reach * np.sin(a)) for a in angles])
             )
+        case PointLook.EMPTY:
+            for start in (45.0, 135.0, 225.0, 315.0):
+                _add_arc(path, radius, start - 10.0, 20.0)
     return path
 
 
@@ -278,23 +280,40 @@ def _add_ticks(path: QPainterPath, inner: float, outer: float, turn_deg: float) 
 
 
 def _paint_marker(
-    painter: QPainter, track: TrackOverlay, look: PointLook, center: QPointF, unit: float
+    painter: QPainter, track: TrackOverlay, point: OverlayPoint, center: QPointF, unit: float
 ) -> None:
     radius = RING_RADIUS if track.selected else OTHER_RING_RADIUS
     at_point = QTransform(unit, 0, 0, unit, center.x(), center.y())
-    path = at_point.map(marker_path(look, radius, GAP_RADIUS))
+    marker = at_point.map(marker_path(point.look, radius, GAP_RADIUS))
     width = (2.2 if track.selected else 1.5) * unit
+    _outline(painter, marker, LOOK_COLORS.get(point.look, track.color), width)
+    around = QPainterPath()
+    if point.moved:  # brackets at both sides
+        for start in (-25.0, 155.0):
+            _add_arc(around, radius + MARK_DISTANCE, start, 50.0)
+        _outline(painter, at_point.map(around), MOVED_COLOR, width)
+    elif point.stale:  # an arc above, as of a wheel that turns
+        _add_arc(around, radius + MARK_DISTANCE, 30.0, 120.0)
+        _outline(painter, at_point.map(around), STALE_COLOR, width)
+
+
+def _outline(painter: QPainter, path: QPainterPath, color: str, width: float) -> None:
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    color = QColor(LOOK_COLORS.get(look, track.color))
-    for pen in (QPen(HALO, width + 2.6 * unit), QPen(color, width)):
+    for pen in (QPen(HALO, 2.2 * width), QPen(QColor(color), width)):
         pen.setCapStyle(Qt.PenCapStyle.FlatCap)
         painter.strokePath(path, pen)
+
+
+def _notes(point: OverlayPoint) -> tuple[str, ...]:
+    """Return what is written behind the selected track's name."""
+    look = () if point.look in SILENT_LOOKS else (look_text(point.look),)
+    return (*look, *mark_texts(moved=point.moved, stale=point.stale, emptied=point.emptied))
 
 
 def _paint_name(
     painter: QPainter,
     track: TrackOverlay,
-    look: PointLook,
+    point: OverlayPoint,
     center: QPointF,
     region: QRectF,
     taken: list[QRectF],
@@ -302,8 +321,7 @@ def _paint_name(
     font: QFont,
 ) -> None:
     """Write the name where there is room; one that is not selected may be left out."""
-    note = LOOK_NOTES.get(look) if track.selected else None
-    text = f"{track.name} · {note}" if note else track.name
+    text = " · ".join((track.name, *_notes(point))) if track.selected else track.name
     metrics = QFontMetricsF(font)
     size = QSizeF(metrics.horizontalAdvance(text), metrics.height())
     reach = (RING_RADIUS + 8.0) * unit
@@ -319,14 +337,34 @@ def _paint_name(
             (left, below),
             (middle, center.y() - reach - size.height()),
             (middle, center.y() + reach),
+            (right, center.y() + reach * 1.5),
+            (left, center.y() + reach * 1.5),
         )
     ]
     inside = [place for place in places if region.contains(place)]
-    free = [place for place in inside if not any(place.intersects(other) for other in taken)]
-    chosen = next(iter(free or (inside if track.selected else [])), None)
-    if chosen is None:
+    free = [place for place in inside if not _covered(place, taken)]
+    if free:
+        chosen = free[0]
+    elif track.selected:
+        chosen = min(
+            (_moved_into(place, region) for place in places), key=partial(_covered, taken=taken)
+        )
+    else:
         return
     taken.append(chosen)
     painter.setFont(font)
     baseline = QPointF(chosen.left(), chosen.top() + metrics.ascent())
     draw_text(painter, baseline, text, QColor(track.color))
+
+
+def _covered(place: QRectF, taken: Sequence[QRectF]) -> float:
+    """Return how much of a place is taken, in square pixels."""
+    shared = [place & other for other in taken]
+    return sum(area.width() * area.height() for area in shared if area.isValid())
+
+
+def _moved_into(place: QRectF, region: QRectF) -> QRectF:
+    moved = QRectF(place)
+    moved.moveLeft(max(region.left(), min(place.left(), region.right() - place.width())))
+    moved.moveTop(max(region.top(), min(place.top(), region.bottom() - place.height())))
+    return moved

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from gettext import gettext as tr
 
 import numpy as np
-import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import QPointF, QRect, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QPolygonF,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QWidget
 
 from widgets.theme import DARK, Theme
-from widgets.timeline.frame_plot import FramePlot
+from widgets.timeline.frame_axis import FrameAxis
 from widgets.timeline.timeline import GUTTER_LEFT, GUTTER_RIGHT
 
 HEIGHT_LINES = 4
+HEADROOM = 0.1
+"""Room above and below the lead, as a part of the height."""
+PLAYHEAD_REACH = 2
 
 
 class EcgStrip(QWidget):
     """One ECG lead in the time of the run; hidden while there is none.
 
-    Its time axis lies under that of the `Timeline` where both have the same left and width.
+    It lies under the `Timeline`, has its left and width, and shares its axis: a moment has the
+    same x in both.
 
     Signals
     -------
@@ -31,37 +45,39 @@ class EcgStrip(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._plot = FramePlot()
-        self._plot.frame_requested.connect(self.frame_requested)
-        for axis in ("left", "bottom"):
-            self._plot.hideAxis(axis)
-        self._r_waves = pg.PlotCurveItem(connect="pairs")
-        self._lead = pg.PlotCurveItem(antialias=True)
-        self._plot.add_curve(self._r_waves)
-        self._plot.add_curve(self._lead)
-        self._label = pg.LabelItem(justify="left")
-        self._label.setParentItem(self._plot.getPlotItem().getViewBox())
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(GUTTER_LEFT, 0, GUTTER_RIGHT, 0)
-        layout.addWidget(self._plot)
+        self._theme = DARK
+        self._times_ms = np.zeros(1)
+        self._frame = 0
+        self._sample_times_ms: NDArray[np.float64] = np.zeros(0)
+        self._samples: NDArray[np.float64] = np.zeros(0)
+        self._r_wave_times_ms: tuple[float, ...] = ()
+        self._label = ""
+        self._axis = FrameAxis(self._times_ms, GUTTER_LEFT, 1.0)
+        self._picture = QPixmap()
+        self._stale = True
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setFixedHeight(HEIGHT_LINES * self.fontMetrics().height())
-        self.setAccessibleName("ECG")
-        self.set_theme(DARK)
+        self.setAccessibleName(tr("ECG"))
         self.hide()
 
     @property
     def has_ecg(self) -> bool:
         """True where a lead is shown."""
-        return self._lead.xData is not None and len(self._lead.xData) > 0
+        return len(self._samples) > 0
 
     def set_frames(self, times_ms: NDArray[np.float64]) -> None:
         """Show another run by its frame times (T,); its ECG is to be set after."""
-        self._plot.set_frames(times_ms)
+        self._times_ms = np.asarray(times_ms, dtype=np.float64)
+        self._frame = 0
         self.clear()
+        self._lay_out()
 
     def set_frame(self, index: int) -> None:
-        """Move the playhead."""
-        self._plot.set_frame(index)
+        """Move the playhead; only what it uncovers and covers is repainted."""
+        self.update(self._playhead_area())
+        self._frame = index
+        self.update(self._playhead_area())
 
     def set_ecg(
         self,
@@ -78,32 +94,113 @@ class EcgStrip(QWidget):
         Parameters
         ----------
         samples : ndarray, shape (n,)
-            In ``unit``; the height follows their range.
+            In ``unit``; the height follows their range. NaN leaves a gap.
         start_ms : float
             Time of the first sample, 0 = first frame.
         """
-        times_s = start_ms / 1000.0 + np.arange(len(samples)) / sampling_hz
-        self._lead.setData(times_s, np.asarray(samples, dtype=np.float64), connect="finite")
-        low, high = float(np.nanmin(samples)), float(np.nanmax(samples))
-        margin = 0.08 * max(high - low, 1e-6)
-        self._plot.setYRange(low - margin, high + margin, padding=0)
-        marks = np.repeat(np.asarray(r_wave_times_ms, dtype=np.float64) / 1000.0, 2)
-        heights = np.tile([low - margin, high + margin], len(marks) // 2)
-        self._r_waves.setData(marks, heights)
-        self._label.setText(label)
-        self.setAccessibleDescription(f"{label}{f' in {unit}' if unit else ''}")
-        self.setToolTip(self.accessibleDescription())
+        self._samples = np.asarray(samples, dtype=np.float64)
+        self._sample_times_ms = start_ms + np.arange(len(samples), dtype=np.float64) * (
+            1000.0 / sampling_hz
+        )
+        self._r_wave_times_ms = tuple(r_wave_times_ms)
+        self._label = label
+        described = tr("{lead} in {unit}").format(lead=label, unit=unit) if unit else label
+        self.setAccessibleDescription(described)
+        self.setToolTip(described)
+        self._redraw()
         self.show()
 
     def clear(self) -> None:
         """Forget the lead and hide."""
-        self._lead.clear()
-        self._r_waves.clear()
+        self._samples = self._sample_times_ms = np.zeros(0)
+        self._r_wave_times_ms = ()
+        self._redraw()
         self.hide()
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in the colours of ``theme``."""
-        self._plot.set_theme(theme)
-        self._lead.setPen(pg.mkPen(theme.success, width=1))
-        self._r_waves.setPen(pg.mkPen(theme.error, width=1, style=Qt.PenStyle.DotLine))
-        self._label.setText(self._label.text, color=theme.muted)
+        self._theme = theme
+        self._redraw()
+
+    def lead_points(self) -> NDArray[np.float64]:
+        """Return where the samples lie on the widget, shape (n, 2), NaN in gaps."""
+        known = self._samples[np.isfinite(self._samples)]
+        if not len(known):
+            return np.full((len(self._samples), 2), np.nan)
+        low, high = float(known.min()), float(known.max())
+        room = self.height() * (1.0 - 2.0 * HEADROOM)
+        y = self.height() * HEADROOM + (high - self._samples) / max(high - low, 1e-6) * room
+        return np.stack([self._axis.x_of_times(self._sample_times_ms), y], axis=1)
+
+    # Drawing ------------------------------------------------------------------------------
+
+    def _span_width(self) -> int:
+        return max(self.width() - GUTTER_LEFT - GUTTER_RIGHT, 1)
+
+    def _playhead_area(self) -> QRect:
+        x = round(self._axis.x_of_frame(self._frame))
+        return QRect(x - PLAYHEAD_REACH, 0, 2 * PLAYHEAD_REACH + 1, self.height())
+
+    def _lay_out(self) -> None:
+        if len(self._times_ms):
+            self._axis = FrameAxis(self._times_ms, GUTTER_LEFT, self._span_width())
+        self._redraw()
+
+    def _redraw(self) -> None:
+        self._stale = True
+        self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Draw anew for the new width."""
+        self._lay_out()
+        super().resizeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Copy the kept picture; the playhead is drawn over it."""
+        ratio = self.devicePixelRatioF()
+        if self._stale or self._picture.devicePixelRatio() != ratio:
+            self._picture = QPixmap(self.size() * ratio)
+            self._picture.setDevicePixelRatio(ratio)
+            self._picture.fill(QColor(self._theme.panel))
+            self._draw()
+            self._stale = False
+        painter = QPainter(self)
+        painter.drawPixmap(0, 0, self._picture)
+        if self.has_ecg:
+            x = self._axis.x_of_frame(self._frame)
+            painter.setPen(QPen(QColor(self._theme.text), 1.5))
+            painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
+
+    def _draw(self) -> None:
+        painter = QPainter(self._picture)
+        painter.setClipRect(QRect(GUTTER_LEFT, 0, self._span_width(), self.height()))
+        painter.setPen(QPen(QColor(self._theme.error), 1, Qt.PenStyle.DotLine))
+        for time_ms in self._r_wave_times_ms:
+            x = self._axis.x_of_time(time_ms)
+            painter.drawLine(QPointF(x, 0), QPointF(x, self.height()))
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(self._theme.success), 1))
+        points = self.lead_points()
+        gaps = np.flatnonzero(~np.isfinite(points[:, 1]))
+        for piece in np.split(points, gaps):
+            piece = piece[np.isfinite(piece[:, 1])]
+            painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in piece.tolist()]))
+        painter.setPen(QColor(self._theme.muted))
+        top = self.fontMetrics().ascent() + 2
+        painter.drawText(QPointF(GUTTER_LEFT + 4, top), self._label)
+        painter.end()
+
+    # The mouse ----------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Go to the frame under the mouse."""
+        self._request(event)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the playhead."""
+        self._request(event)
+
+    def _request(self, event: QMouseEvent) -> None:
+        event.accept()
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self.frame_requested.emit(self._axis.frame_at(event.position().x()))

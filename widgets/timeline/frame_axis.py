@@ -29,28 +29,27 @@ class FrameAxis:
     Parameters
     ----------
     times_ms : ndarray, shape (T,)
-        Growing.
-    by_time : bool
-        Space the frames by their true times, else evenly by their numbers.
+        Growing; the frames are spaced by them.
     """
 
-    def __init__(
-        self, times_ms: NDArray[np.float64], by_time: bool, left: float, width: float
-    ) -> None:
+    def __init__(self, times_ms: NDArray[np.float64], left: float, width: float) -> None:
         self._times_ms = times_ms
-        self._by_time = by_time
-        positions = times_ms if by_time else np.arange(len(times_ms), dtype=np.float64)
-        edges = cell_edges(positions)
-        self._edges = left + (edges - edges[0]) / (edges[-1] - edges[0]) * width
-        self._centers = (self._edges[1:] + self._edges[:-1]) / 2.0
+        edges = cell_edges(times_ms)
+        self._first_ms = edges[0]
+        self._scale = width / (edges[-1] - edges[0])
+        self._edges = left + (edges - edges[0]) * self._scale
 
     def x_of_frame(self, index: int) -> float:
-        """Return the middle of a frame's cell."""
-        return float(self._centers[index])
+        """Return where the moment of a frame lies, within its cell."""
+        return self.x_of_time(float(self._times_ms[index]))
 
     def x_of_time(self, time_ms: float) -> float:
-        """Return where a moment lies between the frames around it."""
-        return float(np.interp(time_ms, self._times_ms, self._centers))
+        """Return where a moment lies, also one before the first frame or after the last."""
+        return float(self.x_of_times(np.array([time_ms]))[0])
+
+    def x_of_times(self, times_ms: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where moments (n,) lie, also those beside the frames."""
+        return (times_ms - self._first_ms) * self._scale + self._edges[0]
 
     def x_range(self, first: int, last: int) -> tuple[float, float]:
         """Return the left and right border of the frames first..last."""
@@ -67,16 +66,12 @@ class FrameAxis:
         return np.clip(starts, 0, len(self._times_ms) - 1)
 
     def ticks(self) -> list[tuple[float, str]]:
-        """Return (x, label) at round times or frame numbers (from 1)."""
+        """Return (x, label) at round times in s."""
         most = max((self._edges[-1] - self._edges[0]) / TICK_SPACING, 1.0)
-        if self._by_time:
-            length_s = float(self._times_ms[-1] - self._times_ms[0]) / 1000.0
-            step_s = round_step(max(length_s, 1e-3) / most)
-            marks_s = np.arange(0.0, length_s + step_s * 1e-6, step_s)
-            return [(self.x_of_time(float(s) * 1000.0), f"{s:.6g} s") for s in marks_s]
-        step = max(round(round_step(len(self._times_ms) / most)), 1)
-        numbers = sorted({1, *range(step, len(self._times_ms) + 1, step)})
-        return [(self.x_of_frame(number - 1), str(number)) for number in numbers]
+        length_s = float(self._times_ms[-1] - self._times_ms[0]) / 1000.0
+        step_s = round_step(max(length_s, 1e-3) / most)
+        marks_s = np.arange(0.0, length_s + step_s * 1e-6, step_s)
+        return [(self.x_of_time(float(s) * 1000.0), f"{s:.6g} s") for s in marks_s]
 
 
 def round_step(least: float) -> float:

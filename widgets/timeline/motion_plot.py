@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from gettext import gettext as tr
 
 import numpy as np
 import pyqtgraph as pg
@@ -84,7 +85,7 @@ class MotionPlot(QWidget):
         bottom.enableAutoSIPrefix(False)
         bottom.setHeight(self.fontMetrics().height() + 6)
         self.setMinimumHeight(7 * self.fontMetrics().height())
-        self.setAccessibleName("Motion plots")
+        self.setAccessibleName(tr("Motion plots"))
         self.set_theme(DARK)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -156,6 +157,10 @@ class MotionPlot(QWidget):
         self._write_titles()
 
     def _write_titles(self) -> None:
-        texts = (f"Displacement, {self._unit}", f"Speed, {self._unit}/s", "Confidence")
+        texts = (
+            tr("Displacement, {unit}").format(unit=self._unit),
+            tr("Speed, {unit}/s").format(unit=self._unit),
+            tr("Confidence"),
+        )
         for title, text in zip(self._titles, texts, strict=True):
             title.setText(text, color=self._theme.muted, size="8pt")

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from gettext import gettext as tr
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 
 from widgets.command_button import CommandButton
 from widgets.theme import Theme
+from widgets.translation import marked
 
 SPEEDS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
 
 REPEATS = {
-    "loop": ("repeat", "Plays in a loop"),
-    "bounce": ("swap-horizontal", "Plays forth and back"),
-    "once": ("arrow-collapse-right", "Plays once and stops"),
+    "loop": ("repeat", marked("Plays in a loop")),
+    "bounce": ("swap-horizontal", marked("Plays forth and back")),
+    "once": ("arrow-collapse-right", marked("Plays once and stops")),
 }
 """Icon and meaning of what happens at the end of the run."""
+
+
+BUTTONS = (
+    ("first_frame", marked("First frame"), "skip-backward"),
+    ("step_back", marked("Previous frame"), "step-backward"),
+    ("toggle_play", marked("Play"), "play"),
+    ("step_forward", marked("Next frame"), "step-forward"),
+    ("last_frame", marked("Last frame"), "skip-forward"),
+    ("cycle_repeat", REPEATS["loop"][1], REPEATS["loop"][0]),
+)
+"""Command, meaning and icon."""
 
 
 class PlayBar(QWidget):
@@ -37,27 +50,22 @@ class PlayBar(QWidget):
         super().__init__(parent)
         self._frame_count = 0
         self._buttons = {
-            name: CommandButton(name, description, icon_name)
-            for name, description, icon_name in (
-                ("first_frame", "First frame", "skip-backward"),
-                ("step_back", "Previous frame", "step-backward"),
-                ("toggle_play", "Play", "play"),
-                ("step_forward", "Next frame", "step-forward"),
-                ("last_frame", "Last frame", "skip-forward"),
-                ("cycle_repeat", REPEATS["loop"][1], REPEATS["loop"][0]),
-            )
+            name: CommandButton(name, tr(description), icon_name)
+            for name, description, icon_name in BUTTONS
         }
         self._speed = QComboBox()
         self._speed.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._speed.setAccessibleName("Speed")
+        self._speed.setAccessibleName(tr("Speed"))
         for speed in SPEEDS:
             self._speed.addItem(f"{speed:g}×", speed)
         self._speed.activated.connect(lambda i: self.speed_picked.emit(self._speed.itemData(i)))
         self._position = QLabel()
-        self._position.setAccessibleName("Frame and time")
+        self._position.setAccessibleName(tr("Frame and time"))
         self._rate = QLabel()
-        self._rate.setAccessibleName("Shown frames a second")
+        self._rate.setAccessibleName(tr("Shown frames a second"))
         self._rate.setProperty("role", "muted")
+        self._rate.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._rate.setFixedWidth(_widest(self._rate, _rate_text(188.8, 188.8)))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 0, 6, 0)
         layout.setSpacing(1)
@@ -88,35 +96,37 @@ class PlayBar(QWidget):
         for name, button in self._buttons.items():
             button.set_key(keys.get(name, ""))
         slower, faster = keys.get("slower", ""), keys.get("faster", "")
-        self._speed.setToolTip(f"Speed ({slower} {faster})" if slower and faster else "Speed")
+        tip = tr("Speed ({slower} {faster})") if slower and faster else tr("Speed")
+        self._speed.setToolTip(tip.format(slower=slower, faster=faster))
+
+    def set_usable(self, commands: Collection[str]) -> None:
+        """Enable the buttons of these commands and disable the others."""
+        for name, button in self._buttons.items():
+            button.setEnabled(name in commands)
 
     def set_frame_count(self, count: int) -> None:
-        """Show a run of ``count`` frames; fewer than two cannot be played."""
+        """Show a run of ``count`` frames, 0 for none."""
         self._frame_count = count
-        for button in self._buttons.values():
-            button.setEnabled(count > 1)
-        self._position.setText("No run" if count == 0 else "")
-        widest = f"Frame {count} / {count}   {'8' * 5}.888 s"
-        self._position.setMinimumWidth(self._position.fontMetrics().horizontalAdvance(widest))
+        self._position.setText("" if count else tr("No run"))
+        widest = _position_text(count, count, 18888.888)
+        self._position.setFixedWidth(_widest(self._position, widest))
         self.set_shown_rate(None)
 
     def set_position(self, index: int, time_ms: float) -> None:
         """Show the playhead at frame ``index`` (from 0), ``time_ms`` after the first frame."""
-        self._position.setText(
-            f"Frame {index + 1} / {self._frame_count}   {time_ms / 1000.0:.3f} s"
-        )
+        self._position.setText(_position_text(index + 1, self._frame_count, time_ms / 1000.0))
 
     def set_playing(self, playing: bool) -> None:
         """Turn the play button into a pause button, or back."""
         button = self._buttons["toggle_play"]
         button.set_icon_name("pause" if playing else "play")
-        button.set_description("Pause" if playing else "Play")
+        button.set_description(tr("Pause") if playing else tr("Play"))
 
     def set_repeat(self, repeat: str) -> None:
         """Show what happens at the end of the run: a key of `REPEATS`."""
         icon_name, meaning = REPEATS[repeat]
         self._buttons["cycle_repeat"].set_icon_name(icon_name)
-        self._buttons["cycle_repeat"].set_description(meaning)
+        self._buttons["cycle_repeat"].set_description(tr(meaning))
 
     def set_speed(self, speed: float) -> None:
         """Show the speed, 1 = true time."""
@@ -124,6 +134,23 @@ class PlayBar(QWidget):
 
     def set_shown_rate(self, rate_hz: float | None, run_rate_hz: float | None = None) -> None:
         """Show how many frames a second reach the screen, and the run's own rate."""
-        shown = "" if rate_hz is None else f"{rate_hz:.1f} fps shown"
-        own = "" if run_rate_hz is None else f"run {run_rate_hz:.3g} fps"
-        self._rate.setText(" · ".join(part for part in (shown, own) if part))
+        self._rate.setText(_rate_text(rate_hz, run_rate_hz))
+
+
+def _position_text(number: int, count: int, time_s: float) -> str:
+    text = tr("Frame {number} / {count}   {seconds:.3f} s")
+    return text.format(number=number, count=count, seconds=time_s)
+
+
+def _rate_text(rate_hz: float | None, run_rate_hz: float | None) -> str:
+    parts = (
+        (rate_hz, tr("{rate:.1f} fps shown")),
+        (run_rate_hz, tr("run {rate:.3g} fps")),
+    )
+    return " · ".join(text.format(rate=rate) for rate, text in parts if rate is not None)
+
+
+def _widest(label: QLabel, text: str) -> int:
+    """Return the width of a text whatever its digits, so that nothing beside it moves."""
+    digits = "".join("8" if character.isdigit() else character for character in text)
+    return label.fontMetrics().horizontalAdvance(digits) + 2

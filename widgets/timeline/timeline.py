@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from gettext import gettext as tr
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +25,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from widgets.point_look import FrameLooks, PointLook, look_text, mark_texts
 from widgets.theme import DARK, Theme
 from widgets.timeline.frame_axis import FrameAxis
-from widgets.timeline.track_strip import STATE_TEXT, FrameState, TrackStrip, strip_pixels
+from widgets.timeline.legend import legend_html
+from widgets.timeline.span_mark import SpanMark, lay_out_span, paint_span
+from widgets.timeline.track_strip import TrackStrip, strip_pixels
 
 GUTTER_LEFT = 16
 GUTTER_RIGHT = 10
@@ -32,29 +38,33 @@ PROGRESS_HEIGHT = 3
 STRIP_HEIGHT = 7
 SELECTED_STRIP_HEIGHT = 14
 STRIP_GAP = 2
+STRIPS_ROOM = SELECTED_STRIP_HEIGHT + 3 * (STRIP_HEIGHT + STRIP_GAP)
+"""For the strips of all tracks, however many there are: the picture above never moves."""
 PLAYHEAD_REACH = 6
 
 
 class Timeline(QWidget):
-    """All frames from left to right, by their times or by their numbers.
+    """All frames from left to right, by their times.
 
     Signals
     -------
     frame_requested(int) : a click or drag asks for this frame.
-    span_selected(int, int) : Shift+drag marked these frames, first and last inclusive.
+    span_selected(int, int) : Shift+drag, or a drag at one of the span's grips, marked these
+        frames, first and last inclusive.
+    span_dropped() : the cross on the span's label was clicked.
     track_picked(str) : the strip of this track was clicked.
     """
 
     frame_requested = Signal(int)
     span_selected = Signal(int, int)
+    span_dropped = Signal()
     track_picked = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = DARK
         self._times_ms = np.zeros(0)
-        self._by_time = True
-        self._axis = FrameAxis(np.zeros(1), True, GUTTER_LEFT, 1.0)
+        self._axis = FrameAxis(np.zeros(1), GUTTER_LEFT, 1.0)
         self._frame = 0
         self._strips: dict[str, TrackStrip] = {}
         self._selected: str | None = None
@@ -71,8 +81,10 @@ class Timeline(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setAccessibleName("Timeline")
-        self.setAccessibleDescription("Click or drag to go to a frame, Shift+drag to mark a span.")
+        self.setAccessibleName(tr("Timeline"))
+        self.setAccessibleDescription(
+            tr("Click or drag to go to a frame, Shift+drag to mark a span.")
+        )
 
     # What is shown ------------------------------------------------------------------------
 
@@ -108,11 +120,6 @@ class Timeline(QWidget):
         self._denoised = np.zeros(self.frame_count, dtype=bool)
         self._lay_out()
 
-    def set_by_time(self, by_time: bool) -> None:
-        """Space the frames by their true times, or evenly by their numbers."""
-        self._by_time = by_time
-        self._lay_out()
-
     def set_frame(self, index: int) -> None:
         """Move the playhead; cheap, only what it uncovers and covers is repainted."""
         if index == self._frame:
@@ -123,39 +130,20 @@ class Timeline(QWidget):
 
     def set_tracks(self, strips: Sequence[TrackStrip]) -> None:
         """Show these tracks, from top to bottom."""
-        grown = len(strips) != len(self._strips)
         self._strips = {
-            strip.track_id: TrackStrip(
-                strip.track_id,
-                strip.name,
-                strip.color,
-                np.array(strip.states, dtype=np.uint8),
-                np.array(strip.confidence, dtype=np.float32),
-            )
-            for strip in strips
+            strip.track_id: replace(strip, frames=strip.frames.copy()) for strip in strips
         }
         self._redraw()
-        if grown:
-            self.updateGeometry()
 
     def select_track(self, track_id: str | None) -> None:
         """Draw the strip of this track taller than the others."""
         if track_id != self._selected:
             self._selected = track_id
             self._redraw()
-            self.updateGeometry()
 
-    def update_states(
-        self,
-        track_id: str,
-        frames: NDArray[np.intp],
-        states: NDArray[np.uint8],
-        confidence: NDArray[np.float32],
-    ) -> None:
-        """Change some frames of one track; only its strip is drawn again."""
-        strip = self._strips[track_id]
-        strip.states[frames] = states
-        strip.confidence[frames] = confidence
+    def update_frames(self, track_id: str, frames: NDArray[np.intp], looks: FrameLooks) -> None:
+        """Change how some frames (n,) of one track look; only its strip is drawn again."""
+        self._strips[track_id].frames.put(frames, looks)
         self._stale_strips.add(track_id)
         self.update(self._strip_area(track_id))
 
@@ -188,20 +176,38 @@ class Timeline(QWidget):
         return self._ruler_height() + 2 * (PROGRESS_HEIGHT + 1) + 3
 
     def _strip_area(self, track_id: str) -> QRect:
-        top = self._strips_top()
-        for other in self._strips:
-            height = SELECTED_STRIP_HEIGHT if other == self._selected else STRIP_HEIGHT
-            if other == track_id:
-                return QRect(0, top, self.width(), height)
-            top += height + STRIP_GAP
-        return QRect()
+        return self._strip_areas().get(track_id, QRect())
+
+    def _strip_areas(self) -> dict[str, QRect]:
+        """Share the room among the tracks: the selected one keeps its height, others give way."""
+        pitch = float(STRIP_HEIGHT + STRIP_GAP)
+        others = len(self._strips) - (self._selected in self._strips)
+        room = STRIPS_ROOM - (len(self._strips) - others) * (SELECTED_STRIP_HEIGHT + STRIP_GAP)
+        pitch = min(pitch, (room + STRIP_GAP) / max(others, 1))
+        gap = min(STRIP_GAP, max(int(pitch) - 2, 0))
+        top, areas = float(self._strips_top()), {}
+        for track_id in self._strips:
+            step = SELECTED_STRIP_HEIGHT + STRIP_GAP if track_id == self._selected else pitch
+            gap_below = STRIP_GAP if track_id == self._selected else gap
+            first, end = round(top), round(top + step)
+            areas[track_id] = QRect(0, first, self.width(), max(end - first - gap_below, 1))
+            top += step
+        return areas
 
     def _track_at(self, y: int) -> str | None:
-        for track_id in self._strips:
-            area = self._strip_area(track_id)
-            if area.top() - STRIP_GAP / 2 <= y <= area.bottom() + STRIP_GAP / 2:
-                return track_id
-        return None
+        areas = self._strip_areas().items()
+        return next((t for t, area in areas if area.top() - 1 <= y <= area.bottom() + 1), None)
+
+    def _span_mark(self) -> SpanMark | None:
+        if self._span is None or not self.frame_count:
+            return None
+        return lay_out_span(
+            self._span,
+            self._axis.x_range(*self._span),
+            QRectF(self.rect()),
+            self._ruler_height(),
+            self.fontMetrics(),
+        )
 
     def _span_width(self) -> int:
         return max(self.width() - GUTTER_LEFT - GUTTER_RIGHT, 1)
@@ -211,21 +217,16 @@ class Timeline(QWidget):
         return QRect(x - PLAYHEAD_REACH, 0, 2 * PLAYHEAD_REACH + 1, self.height())
 
     def sizeHint(self) -> QSize:
-        """Wide, and as high as the tracks need; the first one's place is kept free.
-
-        So the picture above does not move under the mouse that makes the first track.
-        """
-        strips = max(len(self._strips), 1) * (STRIP_HEIGHT + STRIP_GAP)
-        strips += SELECTED_STRIP_HEIGHT - STRIP_HEIGHT
-        return QSize(480, self._strips_top() + strips + 2)
+        """Wide, and always equally high: the picture above does not move when tracks come."""
+        return QSize(480, self._strips_top() + STRIPS_ROOM + 2)
 
     def minimumSizeHint(self) -> QSize:
-        """Return the least size: narrow, but never cut a strip."""
+        """Return the least size: narrow, but no strip is cut."""
         return QSize(200, self.sizeHint().height())
 
     def _lay_out(self) -> None:
         if self.frame_count:
-            self._axis = FrameAxis(self._times_ms, self._by_time, GUTTER_LEFT, self._span_width())
+            self._axis = FrameAxis(self._times_ms, GUTTER_LEFT, self._span_width())
         self._redraw()
 
     def _redraw(self) -> None:
@@ -262,8 +263,9 @@ class Timeline(QWidget):
         painter.drawPixmap(QRectF(area), self._picture, source)
         if not self.frame_count:
             return
-        if self._span is not None:
-            self._draw_span(painter)
+        mark = self._span_mark()
+        if mark is not None:
+            paint_span(painter, mark, self._theme)
         self._draw_playhead(painter)
 
     def _refresh_picture(self) -> None:
@@ -352,15 +354,6 @@ class Timeline(QWidget):
         image = QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_RGB32)
         painter.drawImage(QRectF(GUTTER_LEFT, top, self._span_width(), height), image)
 
-    def _draw_span(self, painter: QPainter) -> None:
-        assert self._span is not None
-        left, right = self._axis.x_range(*self._span)
-        color = QColor(self._theme.accent)
-        painter.setPen(QPen(color, 1))
-        color.setAlpha(45)
-        painter.setBrush(color)
-        painter.drawRect(QRectF(left, 1, max(right - left, 2.0), self.height() - 3))
-
     def _draw_playhead(self, painter: QPainter) -> None:
         x = self._axis.x_of_frame(self._frame)
         color = QColor(self._theme.text)
@@ -377,10 +370,19 @@ class Timeline(QWidget):
     # The mouse ----------------------------------------------------------------------------
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        """Go to the frame, pick its track, or begin a span."""
+        """Go to the frame, pick its track, drop the span, or begin to mark one."""
         if event.button() != Qt.MouseButton.LeftButton or not self.frame_count:
             return
         frame = self._axis.frame_at(event.position().x())
+        mark = self._span_mark()
+        if mark is not None and self._span is not None:
+            if mark.close.contains(event.position()):
+                self.span_dropped.emit()
+                return
+            grip = mark.grip_at(event.position())
+            if grip is not None:  # the other end stays
+                self._span_from = self._span[0 if grip == mark.last_grip else 1]
+                return
         if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
             self._span_from = frame
             self.set_span((frame, frame))
@@ -395,6 +397,7 @@ class Timeline(QWidget):
         if not self.frame_count:
             return
         if not event.buttons() & Qt.MouseButton.LeftButton:
+            self._show_cursor(event.position())
             if QToolTip.isVisible():
                 self._show_tooltip(event.position().toPoint())
             return
@@ -425,18 +428,39 @@ class Timeline(QWidget):
         return super().event(event)
 
     def _show_tooltip(self, position: QPoint) -> None:
-        QToolTip.showText(self.mapToGlobal(position), self.describe(position), self)
+        if not self.frame_count:
+            return
+        strip = self._strips.get(self._track_at(position.y()) or "")
+        lines = escape(self.describe(position)).replace("\n", "<br>")
+        legend = legend_html(self._theme, strip.color) if strip is not None else ""
+        QToolTip.showText(self.mapToGlobal(position), f"<p>{lines}</p>{legend}", self)
+
+    def _show_cursor(self, position: QPointF) -> None:
+        mark, shape = self._span_mark(), Qt.CursorShape.ArrowCursor
+        if mark is not None and mark.close.contains(position):
+            shape = Qt.CursorShape.PointingHandCursor
+        elif mark is not None and mark.grip_at(position) is not None:
+            shape = Qt.CursorShape.SizeHorCursor
+        self.setCursor(shape)
 
     def describe(self, position: QPoint) -> str:
         """Say what is under ``position``: frame number from 1, time, and the track's state."""
         if not self.frame_count:
             return ""
         frame = self._axis.frame_at(position.x())
-        text = f"Frame {frame + 1} of {self.frame_count}, {self._times_ms[frame] / 1000.0:.3f} s"
-        track_id = self._track_at(position.y())
-        if track_id is None:
+        text = tr("Frame {number} of {count}, {seconds:.3f} s").format(
+            number=frame + 1, count=self.frame_count, seconds=self._times_ms[frame] / 1000.0
+        )
+        strip = self._strips.get(self._track_at(position.y()) or "")
+        if strip is None:
             return text
-        strip = self._strips[track_id]
-        text += f"\n{strip.name}: {STATE_TEXT[FrameState(int(strip.states[frame]))]}"
-        confidence = float(strip.confidence[frame])
-        return text if np.isnan(confidence) else f"{text}, confidence {confidence:.2f}"
+        frames = strip.frames
+        said = [look_text(PointLook(int(frames.looks[frame])))]
+        if not np.isnan(frames.confidence[frame]):
+            said.append(tr("confidence {share:.2f}").format(share=frames.confidence[frame]))
+        said += mark_texts(
+            moved=bool(frames.moved[frame]),
+            stale=bool(frames.stale[frame]),
+            emptied=bool(frames.emptied[frame]),
+        )
+        return f"{text}\n{strip.name}: {', '.join(said)}"

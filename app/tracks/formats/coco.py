@@ -25,6 +25,8 @@ from app.tracks.track import PointState, TrackKind, TrackPoint
 
 VISIBILITY = {PointState.VISIBLE: 2, PointState.OCCLUDED: 1, PointState.ABSENT: 0}
 STATES = {visibility: state.value for state, visibility in VISIBILITY.items()}
+PICTURES = "pictures"
+"""Stands for the name of a folder, which may be the patient's."""
 BOX_PX = 32.0  # a point has no extent; COCO's scores need one
 
 
@@ -46,7 +48,7 @@ def write(path: Path, labels: LabelFile) -> None:
             annotations.append(_annotation(point, len(annotations) + 1, kinds[track.kind]))
             annotations[-1]["attributes"] |= {"track": track.name, "track_id": number}
     document = {
-        "info": {"description": f"Fluorotrace labels of {run.path}", "version": "1"},
+        "info": {"description": f"Fluorotrace labels of {run.path or PICTURES}", "version": "1"},
         "licenses": [],
         "images": [_image(run, frame) for frame in range(run.frames)],
         "annotations": annotations,
@@ -110,7 +112,7 @@ def read(path: Path) -> LabelFile:
 def _image(run: RunFacts, frame: int) -> dict[str, Any]:
     return {
         "id": frame + 1,
-        "file_name": f"{run.path}/{frame:06d}.png",
+        "file_name": f"{run.path or PICTURES}/{frame:06d}.png",
         "width": run.columns,
         "height": run.rows,
         "frame": frame,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from app.errors import UserError
+from app.outputs import whole_file
 from app.runs.run import Run
 from app.tracks.track import (
     TRACK_COLORS,
@@ -34,8 +34,7 @@ class RunFacts:
     Attributes
     ----------
     path : str
-        Name of the file or folder; the folders above it are left out, as they often name the
-        patient.
+        Name of the file, "" for a folder of pictures: folders often name the patient.
     spacing_mm : (row_mm, column_mm) or None
         Down a column and along a row, as in DICOM.
     """
@@ -62,7 +61,7 @@ def run_facts(run: Run) -> RunFacts:
     """Return what a label file says of its run."""
     spacing = run.spacing
     return RunFacts(
-        path=run.path.absolute().name,
+        path="" if run.path.is_dir() else run.path.absolute().name,
         sop_instance_uid=run.sop_instance_uid,
         frames=run.frame_count,
         rows=run.rows,
@@ -131,12 +130,8 @@ def points_in_order(track: Track) -> list[TrackPoint]:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that a failure leaves the old one as it was."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with whole_file(path) as draft:
         draft.write_text(text, "utf-8", newline="")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def read_text(path: Path) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage
 
 from app.cli import main as cli
 from app.errors import UserError
+from app.runs import opening
 from app.runs.opening import open_run
 from app.tracks.edits import add_track, new_track, place_point
 from app.tracks.store import open_store
@@ -32,7 +34,7 @@ FRAMES, ROWS, COLUMNS = 6, 40, 48
 class RightwardTracker:
     """Moves one pixel to the right a frame."""
 
-    device_name = "cpu"
+    device_name, weights = "cpu", "rightward 7"
 
     def track(self, frames, request, should_stop, on_points):
         start = request.anchors[0]
@@ -193,6 +195,146 @@ def test_info_tells_what_was_read_but_not_the_patient(tmp_path, capsys):
     assert "4711" not in out + table
 
 
+@pytest.fixture
+def named_run(tmp_path):
+    """A run in whose every free text the patient is named, its folder and file included."""
+    folder = tmp_path / "DOE_JANE"
+    folder.mkdir()
+    path = inverted_dicom(folder / "doe-jane.dcm", np.ones((3, 8, 9)))
+    data = pydicom.dcmread(path)
+    data.StudyDescription, data.SeriesDescription = "Coro DOE", "JANE, left"
+    data.WindowCenter, data.WindowWidth = "512", "1024"
+    data.WindowCenterWidthExplanation = "for Jane"
+    data.FrameTime = "0"  # impossible, so that there is a note
+    data.save_as(path)
+    return path
+
+
+def test_info_names_the_patient_only_where_it_is_asked_to(named_run, capsys):
+    for arguments in (["--json"], []):
+        assert cli.main(["info", *arguments, str(named_run)]) == 0
+        told = capsys.readouterr().out.casefold()
+        assert "doe" not in told and "jane" not in told
+        assert "frames" in told
+    assert cli.main(["info", "--json", "--patient", str(named_run)]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["path"] == str(named_run)
+    assert (facts["study_description"], facts["series_description"]) == ("Coro DOE", "JANE, left")
+    assert facts["patient_id"] == "4711"
+    assert cli.main(["info", "--patient", str(named_run)]) == 0
+    assert "Coro DOE" in capsys.readouterr().out
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_json_is_valid_whatever_was_read(tmp_path, capsys, monkeypatch):
+    path = inverted_dicom(tmp_path / "run.dcm", np.ones((3, 8, 9)))
+    run = replace(
+        open_run(path),
+        primary_angles_deg=np.array([np.nan, np.inf, 1.5]),
+    )
+    monkeypatch.setattr(opening, "open_run", lambda path: run)
+    assert cli.main(["info", "--json", str(path)]) == 0
+    facts = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert facts["primary_angles_deg"] == [None, None, 1.5]
+
+
+SOURCES = [
+    ("denoise", ["--output", "{run}"], "a.npy"),
+    ("track", ["--tip", "1,1", "--frame", "0", "--output", "{run}"], "a.json"),
+    ("export", ["--output", "{run}"], "a.npy"),
+    ("export", ["--output", "{run}.fluorotrace.sqlite"], "a.npy"),
+    ("export", ["--output", "{folder}/./x/../{name}"], "a.npy"),
+]
+
+
+@pytest.mark.parametrize(("command", "rest", "name"), SOURCES)
+def test_no_command_writes_onto_the_run_or_its_labels(
+    tmp_path, pictures, capsys, command, rest, name
+):
+    run = tmp_path / name
+    with run.open("wb") as file:
+        np.save(file, pictures)
+    (tmp_path / "x").mkdir()
+    labelled = open_run(run)
+    store = open_store(labelled)
+    store.labels.apply(add_track(new_track((), "left")))
+    store.labels.apply(place_point(store.labels.tracks[0], 4, 7.25, 8))
+    store.close()
+    labelled.frames.close()
+    labels = run.with_name(f"{name}.fluorotrace.sqlite")
+    before = run.read_bytes(), labels.read_bytes()
+    filled = [text.format(run=run, folder=tmp_path, name=name) for text in rest]
+    assert cli.main([command, str(run), *filled]) == 1
+    assert "part of the run itself" in only_line(capsys)
+    assert (run.read_bytes(), labels.read_bytes()) == before
+
+
+@pytest.mark.parametrize("command", ["denoise", "export", "track"])
+def test_nothing_is_written_into_a_folder_of_pictures(folder, capsys, command):
+    start = ["--auto"] if command == "track" else []
+    before = sorted(folder.iterdir())
+    output = str(folder / ("a.npy" if command == "denoise" else "a.json"))
+    assert cli.main([command, str(folder), *start, "--output", output]) == 1
+    assert "inside the folder of the run" in only_line(capsys)
+    assert sorted(folder.iterdir()) == before
+
+
+FULL = """
+import resource, sys
+from app.cli import main as cli
+from inference.denoising import denoiser
+from inference.denoising.requests import DenoisedFrame
+class Same:
+    device_name = "cpu"
+    def denoise(self, frames, request, should_stop, on_frame):
+        for frame in request.frames:
+            on_frame(DenoisedFrame(frame, frames.read(frame).astype("float32"), True))
+denoiser.load_denoiser = lambda device, name, warn: Same()
+resource.setrlimit(resource.RLIMIT_FSIZE, (1500, 1500))
+sys.exit(cli.main(["denoise", sys.argv[1], "--output", sys.argv[2]]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of a process there")
+@pytest.mark.parametrize("name", ["a.npy", "a.mp4", "pictures"])
+def test_a_full_disk_is_a_sentence_and_leaves_what_was_there(folder, tmp_path, name):
+    output = tmp_path / name
+    if output.suffix:
+        output.write_bytes(b"old")
+    command = [sys.executable, "-c", FULL, str(folder), str(output)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert "larger than this disk allows" in told.stderr or "could not be written" in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+    assert not output.exists() if not output.suffix else output.read_bytes() == b"old"
+    assert not list(tmp_path.glob(".fluorotrace*"))
+
+
+def test_denoise_says_that_there_was_nothing_to_remove(folder, tmp_path, capsys, monkeypatch):
+    class Idle:
+        device_name = "cpu"
+
+        def denoise(self, frames, request, should_stop, on_frame):
+            for frame in request.frames:
+                on_frame(DenoisedFrame(frame, frames.read(frame).astype(np.float32), False))
+
+    command = ["denoise", str(folder), "--output", str(tmp_path / "a.npy")]
+    assert cli.main(command) == 0
+    assert "Nothing to remove" not in capsys.readouterr().err
+    monkeypatch.setattr(denoiser, "load_denoiser", lambda device, name, warn: Idle())
+    assert cli.main(command) == 0
+    assert "Nothing to remove" in only_line(capsys)
+
+
+def test_track_says_which_weights_it_used(folder, tmp_path, capsys):
+    command = ["track", str(folder), "--auto", "--output", str(tmp_path / "a.json")]
+    assert cli.main(command) == 0
+    assert "rightward 7" in only_line(capsys)
+
+
 def test_track_fills_the_run_both_ways_from_the_click(folder, tmp_path, capsys):
     output = tmp_path / "tracks.json"
     command = ["track", str(folder), "--tip", "10,20.5", "--frame", "2", "--name", "left"]
@@ -212,6 +354,22 @@ def test_track_fills_the_run_both_ways_from_the_click(folder, tmp_path, capsys):
         "run",
         "tracks.json",
     ]
+
+
+@pytest.mark.parametrize("name", ["json", "csv", "coco"])
+def test_a_folder_named_after_a_patient_is_not_in_the_labels(folder, tmp_path, name):
+    named = folder.rename(tmp_path / "DOE_JANE")
+    run = open_run(named)
+    store = open_store(run)
+    store.labels.apply(add_track(new_track((), "left")))
+    store.labels.apply(place_point(store.labels.tracks[0], 4, 7.25, 8))
+    store.close()
+    run.frames.close()
+    output = tmp_path / "labels.out"
+    command = ["export", str(named), "--format", name, "--output", str(output)]
+    assert cli.main(command) == 0
+    assert "7.25" in output.read_text()
+    assert "DOE" not in output.read_text()
 
 
 def test_each_tip_becomes_a_track(folder, tmp_path):
@@ -290,8 +448,21 @@ def test_denoised_movie_and_pictures(folder, pictures, tmp_path):
 def test_a_folder_in_use_is_left_alone(folder, tmp_path, capsys):
     before = sorted(folder.iterdir())
     assert cli.main(["denoise", str(folder), "--output", str(folder)]) == 1
-    assert "not empty" in only_line(capsys)
+    assert "part of the run itself" in only_line(capsys)
     assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("spelling", ["stack.npy", "./stack.npy", "link.npy", "hard.npy"])
+def test_a_run_is_never_written_onto(tmp_path, capsys, spelling, monkeypatch):
+    stack = tmp_path / "stack.npy"
+    np.save(stack, np.zeros((3, 8, 9), np.uint8))
+    (tmp_path / "link.npy").symlink_to(stack)
+    (tmp_path / "hard.npy").hardlink_to(stack)
+    before = stack.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["denoise", str(stack), "--output", spelling]) == 1
+    assert "part of the run itself" in only_line(capsys)
+    assert stack.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["stack.npy", "movie.mp4", "denoised"])
@@ -300,7 +471,7 @@ def test_a_folder_in_use_is_left_alone(folder, tmp_path, capsys):
     [
         (KeyboardInterrupt(), 130, "Stopped."),
         (UserError("It broke."), 1, "It broke."),
-        (RuntimeError("bad\nnews"), 1, "This did not work (bad)"),
+        (RuntimeError("bad\nnews"), 1, "This did not work, by a fault"),
     ],
 )
 def test_what_is_broken_off_leaves_nothing(

@@ -16,7 +16,7 @@ from app.tracks.track import TrackKind
 from inference.simulation import Scenario, simulate_run
 from inference.simulation.dicom import write_dicom
 from inference.tracking.requests import TrackedPoint
-from inference.tracking.shards import STATES, read_shard
+from inference.tracking.training.shards import STATES, read_shard
 
 
 @pytest.fixture(autouse=True)

@@ -60,13 +60,13 @@ def test_what_was_adapted_is_kept_used_and_left_again(
     adapted(qtbot, window)
     told = window.denoise_panel.denoiser._result_text.text()
     assert told == "Error left on this run: 8.3% of the noise before, 6.2% after adapting."
-    assert window.settings.denoiser == ""  # nothing changes before the answer
+    assert window.settings.now.denoiser == ""  # nothing changes before the answer
     press(window, "Keep and use")
-    assert window.settings.denoiser == "Scanner"
+    assert window.settings.now.denoiser == "Scanner"
     qtbot.waitUntil(lambda: loaded_weights[-1:] == [MADE.weights])
     qtbot.waitUntil(lambda: window.denoising.ready().all())
     window.run_command("use_shipped_denoiser")
-    assert window.settings.denoiser == ""
+    assert window.settings.now.denoiser == ""
     qtbot.waitUntil(lambda: loaded_weights[-1:] == [""])
     assert [d.name for d in saved_denoisers()] == ["Scanner"]  # to be chosen again
 
@@ -77,7 +77,7 @@ def test_what_was_adapted_can_be_discarded(qtbot, make_window, run_file, child):
     adapted(qtbot, window)
     assert "did not help" in window.denoise_panel.denoiser._result_text.text()
     press(window, "Discard")
-    assert window.settings.denoiser == ""
+    assert window.settings.now.denoiser == ""
     assert list(denoisers_folder().iterdir()) == []
     assert window.denoise_panel.denoiser._adapt.isEnabled()
 
@@ -121,14 +121,14 @@ def test_a_denoiser_of_another_day_is_offered_used_and_deleted(
     qtbot.waitUntil(lambda: window.denoising.ready().all())
     assert set(loaded_weights) == {MADE.weights}
     window.adapting.delete("Scanner")
-    assert window.settings.denoiser == ""
+    assert window.settings.now.denoiser == ""
     assert [box.itemText(i) for i in range(box.count())] == ["Shipped denoiser"]
     assert saved_denoisers() == []
 
 
 def test_a_denoiser_that_is_gone_is_told_and_the_shipped_one_is_used(make_window, run_file):
     window = make_window(denoiser="Lost")
-    assert window.settings.denoiser == ""
+    assert window.settings.now.denoiser == ""
     assert "Lost is gone" in window.notices.notice.text
 
 

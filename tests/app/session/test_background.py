@@ -68,4 +68,4 @@ def test_missing_file_names_the_file():
     try:
         open("/nowhere/run.dcm")  # noqa: SIM115, PTH123
     except OSError as error:
-        assert sentence(error) == "No such file or directory (/nowhere/run.dcm)."
+        assert sentence(error) == "/nowhere/run.dcm does not exist; check the path."

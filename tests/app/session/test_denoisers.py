@@ -1,6 +1,8 @@
 """Adapted denoisers on the command line and in the user's data folder."""
 
+import errno
 import json
+import os
 from datetime import date
 
 import pytest
@@ -9,8 +11,8 @@ from pydicom import dcmread
 import inference.denoising.denoiser
 from app.cli import main as cli
 from app.session.denoisers import denoisers_folder, saved_denoisers
-from inference.denoising import adaptation
-from inference.denoising.adaptation import AdaptationError
+from inference.denoising.training import adaptation
+from inference.denoising.training.adaptation import AdaptationError
 
 
 class Learned:
@@ -135,3 +137,35 @@ def test_programs_are_told_in_lines_of_json(run_file, learning, capsys):
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert lines[:2] == [{"share": 0.5}, {"share": 1.0}]
     assert lines[2]["name"] == "lab"
+
+
+def test_adapting_ends_with_the_program_that_asked_for_it(run_file, monkeypatch):
+    read, write = os.pipe()
+    before = os.dup(0)
+    os.dup2(read, 0)
+
+    def adapt(frames, should_stop, on_progress, minutes):
+        assert not should_stop()
+        os.close(write)
+        while not should_stop():
+            pass
+
+    monkeypatch.setattr(adaptation, "adapt", adapt)
+    try:
+        assert cli.main(["adapt", str(run_file), "--json", "--end-with-input"]) == 1
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(read)
+    assert saved_denoisers() == []
+
+
+def test_weights_that_cannot_be_saved_leave_nothing(run_file, learning, capsys, monkeypatch):
+    def save(self, path):
+        path.with_name(path.name + ".safetensors").write_bytes(b"weights")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Learned, "save", save)
+    assert cli.main(["adapt", str(run_file), "--output", "lab"]) == 1
+    assert "disk is full" in capsys.readouterr().err
+    assert list(denoisers_folder().iterdir()) == []

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 
 import av
 import numpy as np
@@ -98,3 +99,61 @@ def test_a_picture_of_another_size_is_refused(tmp_path):
     ):
         movie.write(picture(0, 50, 50))
     assert not path.exists()
+
+
+def test_each_frame_is_the_one_that_was_given_for_it(tmp_path):
+    """A movie that is one frame late would show the frame before."""
+    path = tmp_path / "movie.mp4"
+    record(path)
+    for time_ms, number in zip(TIMES_MS, range(len(TIMES_MS)), strict=True):
+        (rgb,) = [rgb for t, rgb in shown(path) if abs(t - time_ms / 1000) < 2e-4]
+        assert (int(rgb[48, 20, 0]) - 30) / 25 == pytest.approx(number, abs=0.2)
+
+
+def test_two_recordings_to_one_file_do_not_meet(tmp_path):
+    path = tmp_path / "movie.mp4"
+    with (
+        MovieWriter(path, TIMES_MS[:2], (128, 96)) as first,
+        MovieWriter(path, TIMES_MS[:2], (128, 96)) as second,
+    ):
+        for number in range(2):
+            first.write(picture(number))
+            second.write(picture(number + 4))
+    assert [int(rgb[48, 20, 0]) for _, rgb in shown(path)] == pytest.approx([30, 55], abs=4)
+    assert [p.name for p in tmp_path.iterdir()] == ["movie.mp4"]
+
+
+FULL = """
+import pathlib, resource, sys
+import numpy as np
+from app.errors import UserError
+from app.session.movie_writer import MovieWriter
+path, limit = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+noise = np.random.default_rng(0).integers(0, 256, (20, 96, 128)).astype(np.uint8)
+try:
+    with MovieWriter(path, range(0, 2000, 100), (128, 96)) as movie:
+        for frame in noise:
+            movie.write(frame)
+    print("whole")
+except UserError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of a process there")
+def test_a_movie_that_does_not_fit_is_a_sentence_and_the_old_one_stays(tmp_path):
+    path = tmp_path / "movie.mp4"
+
+    def told(limit):
+        path.write_bytes(b"old")
+        command = [sys.executable, "-c", FULL, str(path), str(limit)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert len(list(tmp_path.iterdir())) == 1
+        return ended.stdout.strip()
+
+    assert told(1 << 30) == "whole"
+    whole = path.stat().st_size
+    for limit in (0, 10, whole // 2, whole - 3000, whole - 600, whole - 1):
+        assert "larger than this disk allows" in told(limit) or "could not be" in told(limit)
+        assert path.read_bytes() == b"old"

@@ -8,11 +8,10 @@ from app.tracks.edits import (
     Edit,
     EditError,
     PointChange,
-    accept_point,
+    accept_points,
     add_track,
     change_track,
-    clear_span,
-    delete_point,
+    delete_points,
     interpolate_span,
     mark_absent,
     mark_occluded,
@@ -80,7 +79,7 @@ def test_the_networks_absent_has_no_position_and_confidence_stays_in_range(label
 
 def test_delete_on_one_frame_leaves_the_others(labels):
     others = {f: p for f, p in only(labels).points.items() if f != 15}
-    labels.apply(delete_point(only(labels), 15))
+    labels.apply(delete_points(only(labels), 15))
     assert only(labels).points == others
 
 
@@ -119,10 +118,10 @@ def test_visible_again_is_authoritative_only_where_the_position_was_known(labels
 def test_accept_makes_a_tracked_point_authoritative(labels):
     tracked = only(labels).points[15]
     assert tracked.confidence is not None
-    labels.apply(accept_point(only(labels), 15))
+    labels.apply(accept_points(only(labels), 15))
     assert only(labels).points[15] == TrackPoint(15, tracked.x, tracked.y)
     with pytest.raises(EditError):
-        accept_point(only(labels), 39)
+        accept_points(only(labels), 39)
 
 
 def test_linear_interpolation_between_clicks(labels):
@@ -160,7 +159,7 @@ def test_interpolation_needs_two_sides(labels):
 
 
 def test_clear_span_clears_exactly_the_span(labels):
-    labels.apply(clear_span(only(labels), 10, 14))
+    labels.apply(delete_points(only(labels), 10, 14))
     assert sorted(only(labels).points) == [15, 16, 17, 18, 19, 20, 30]
 
 

@@ -8,8 +8,7 @@ from app.tracks.edits import (
     Edit,
     EditError,
     add_track,
-    clear_span,
-    delete_point,
+    delete_points,
     new_track,
     place_point,
     put_tracked,
@@ -105,7 +104,7 @@ def test_late_answers_to_an_undone_click_are_refused(labels):
 def test_answers_after_a_later_gesture_keep_both_undoable(labels):
     step = labels.apply(place_point(tip(labels), 5, 1, 2))
     labels.extend(step, tracked(labels, range(6, 12)))
-    labels.apply(clear_span(tip(labels), 8, 9))
+    labels.apply(delete_points(tip(labels), 8, 9))
     cleared = labels.tracks
     assert labels.extend(step, tracked(labels, range(6, 15), 0.6)) == 7  # not 8 and 9
     assert labels.point(tip(labels).id, 8) is None
@@ -181,7 +180,7 @@ def test_doubtful_frames_in_order_and_worst_first(labels):
     assert ask(name, 8, "worst", backward=True) == 3
     labels.apply(place_point(tip(labels), 3, 1, 1))
     assert ask(name, 0, "worst") == 8
-    labels.apply(clear_span(tip(labels), 0, 39))
+    labels.apply(delete_points(tip(labels), 0, 39))
     assert ask(name, 0) is None
 
 
@@ -199,7 +198,7 @@ def test_listeners_hear_what_changed(labels):
     heard = []
     stop = labels.subscribe(heard.append)
     labels.apply(place_point(tip(labels), 5, 1, 2))
-    labels.apply(delete_point(tip(labels), 5))
+    labels.apply(delete_points(tip(labels), 5))
     name = tip(labels).id
     labels.apply(remove_track(tip(labels)))
     stop()

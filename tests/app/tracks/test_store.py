@@ -14,7 +14,14 @@ import pytest
 from app.tracks import database, store
 from app.tracks.edits import add_track, mark_occluded, new_track, place_point
 from app.tracks.labels import Labels
-from app.tracks.store import ReviewState, Store, StoreError, open_store
+from app.tracks.store import (
+    LabelSummary,
+    ReviewState,
+    Store,
+    StoreError,
+    label_summary,
+    open_store,
+)
 from resources import resource_path
 
 from .conftest import FRAMES, random_gesture
@@ -168,12 +175,37 @@ def test_where_no_file_can_be_made_the_gesture_is_refused_in_a_sentence(
     assert opened.labels.tracks == ()
 
 
+def test_a_file_of_a_newer_version_is_left_as_it_is_and_that_is_said(reopen, tmp_path):
+    opened = reopen()
+    label(opened.labels)
+    opened.close()
+    change(opened.path, "PRAGMA user_version=99")
+    content = opened.path.read_bytes()
+    looked_at = reopen()
+    assert looked_at.read_only
+    assert "newer version" in looked_at.notice
+    with pytest.raises(StoreError, match="newer version"):
+        label(looked_at.labels)
+    looked_at.close()
+    assert opened.path.read_bytes() == content
+    assert not list(tmp_path.glob("*.set-aside-*"))
+
+
+def test_how_far_a_run_is_labelled_is_told_without_opening_it(reopen, make_run, tmp_path):
+    run_path = make_run().path
+    assert label_summary(run_path, "") is None
+    opened = reopen()
+    label(opened.labels)
+    opened.close()
+    assert label_summary(run_path, "1.2.3") == LabelSummary(labelled=True, reviewed=False)
+    assert label_summary(run_path, "1.2.3.of.another.run") is None
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
         (lambda p: p.write_bytes(b"no database " * 500), "damaged"),
         (lambda p: p.write_bytes(p.read_bytes()[:5000]), "damaged"),
-        (lambda p: change(p, "PRAGMA user_version=99"), "newer version"),
         (lambda p: change(p, "PRAGMA application_id=1"), "not a labels file"),
         (lambda p: change(p, "UPDATE points SET state='floating'"), "damaged"),
         (lambda p: change(p, "DROP TABLE steps"), "damaged"),

@@ -3,15 +3,19 @@
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 
+from app.runs import words
+from app.session.settings import load_settings
 from app.tracks.track import PointSource, PointState
 from app.window.commands import COMMANDS
 from inference.tracking.requests import TrackedPoint
+from widgets.panels.run_model import LabelState
 from widgets.picture.compare import ViewMode
 
 
@@ -124,33 +128,152 @@ def test_late_answers_never_move_a_click(qtbot, make_window, run_file, engines):
     assert clicked[5].x == pytest.approx(30.0, abs=1.0)
 
 
-def test_states_and_spans(qtbot, make_window, run_file, engines):
+def tracked_window(qtbot, make_window, run_file, engines, frames=(0, 19)):
+    """Open a window whose run has one track, clicked on ``frames`` and tracked between."""
     window = make_window(run_file)
-    for frame in (0, 19):
+    for jobs, frame in enumerate(frames, 1):
         window.playback.seek(frame)
         click_tip(qtbot, window, 60.0, 50.0)
-        settled(qtbot, window, engines, 1 if frame == 0 else 2)
+        settled(qtbot, window, engines, jobs)
+    return window
+
+
+def test_states_and_spans(qtbot, make_window, run_file, engines):
+    window = tracked_window(qtbot, make_window, run_file, engines)
     window.labelling.set_span(5, 8)
+    window.playback.seek(6)
     window.run_command("mark_occluded")
-    settled(qtbot, window, engines, 3)
     track = window.labelling.selected
-    assert all(track.points[f].state is PointState.OCCLUDED for f in range(5, 9))
-    window.run_command("drop_span")
+    assert [f for f in range(20) if track.points[f].state is PointState.OCCLUDED] == [5, 6, 7, 8]
+    assert window.labelling.span is None  # it ends with its action
     window.playback.seek(12)
     window.run_command("mark_absent")
-    settled(qtbot, window, engines, 4)
     assert window.labelling.selected.points[12].x is None
     window.run_command("delete_point")
     assert 12 not in window.labelling.selected.points
     assert 11 in window.labelling.selected.points
-    window.labelling.set_span(14, 17)
-    window.run_command("interpolate_span")
-    sources = {window.labelling.selected.points[f].source for f in range(14, 18)}
-    assert sources == {PointSource.INTERPOLATED}
-    window.run_command("clear_span")
+    for command in ("interpolate_span", "clear_span"):
+        window.labelling.set_span(14, 17)
+        window.playback.seek(15)
+        window.run_command(command)
+        if command == "interpolate_span":
+            sources = {window.labelling.selected.points[f].source for f in range(14, 18)}
+            assert sources == {PointSource.INTERPOLATED}
     assert not {14, 15, 16, 17} & set(window.labelling.selected.points)
     while window.review.labels.can_undo:
         window.run_command("undo")
+    assert window.review.labels.tracks == ()
+
+
+@pytest.mark.parametrize("command", ["mark_occluded", "mark_visible", "accept_point"])
+def test_what_a_person_says_of_a_frame_tracks_nothing_again(
+    qtbot, make_window, run_file, engines, command
+):
+    window = tracked_window(qtbot, make_window, run_file, engines)
+    others = {f: p for f, p in window.labelling.selected.points.items() if f != 9}
+    window.playback.seek(9)
+    window.run_command(command)
+    qtbot.wait(50)
+    assert len(engines[0].asked) == 2
+    assert {f: p for f, p in window.labelling.selected.points.items() if f != 9} == others
+
+
+@pytest.mark.parametrize(
+    "command", ["mark_occluded", "mark_absent", "accept_point", "delete_point"]
+)
+def test_a_span_acts_only_while_the_playhead_is_within_it(
+    qtbot, make_window, run_file, engines, command
+):
+    window = tracked_window(qtbot, make_window, run_file, engines)
+    before = dict(window.labelling.selected.points)
+    window.labelling.set_span(3, 5)
+    window.playback.seek(12)
+    window.run_command(command)
+    after = window.labelling.selected.points
+    assert {f for f in range(20) if after.get(f) != before[f]} == {12}
+    assert window.labelling.span == (3, 5)
+    window.playback.seek(4)
+    window.run_command(command)
+    after = window.labelling.selected.points
+    assert {f for f in range(20) if after.get(f) != before[f]} == {3, 4, 5, 12}
+
+
+def test_a_key_that_changes_nothing_makes_no_undo_step(qtbot, make_window, run_file, engines):
+    window = tracked_window(qtbot, make_window, run_file, engines)
+    window.playback.seek(7)
+    window.run_command("delete_point")
+    label = window.review.labels.undo_label
+    window.run_command("delete_point")
+    window.playback.seek(0)
+    window.run_command("accept_point")  # it was clicked
+    window.run_command("mark_visible")
+    assert window.review.labels.undo_label == label
+    window.run_command("undo")
+    assert 7 in window.labelling.selected.points
+
+
+def test_the_neighbour_of_a_deleted_track_is_selected(qtbot, make_window, run_file, engines):
+    window = make_window(run_file)
+    for _ in range(3):
+        window.run_command("new_track")
+    first, second, third = window.review.labels.tracks
+    window.labelling.select(second.id)
+    window.run_command("delete_track")
+    assert window.labelling.selected.id == third.id
+    window.run_command("delete_track")
+    assert window.labelling.selected.id == first.id
+
+
+def test_a_click_belongs_to_the_frame_on_which_the_mouse_was_pressed(
+    qtbot, make_window, run_file, engines
+):
+    window = make_window(run_file)
+    window.playback.seek(4)
+    viewport, place = window.view.viewport(), window.view.mouse_position(60.0, 50.0).toPoint()
+    qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=place)
+    window.run_command("step_forward")
+    qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=place)
+    settled(qtbot, window, engines, 1)
+    clicked = [f for f, p in window.labelling.selected.points.items() if p.source == "clicked"]
+    assert clicked == [4]
+
+
+def test_a_drag_belongs_to_the_frame_on_which_it_began(qtbot, make_window, run_file, engines):
+    window = tracked_window(qtbot, make_window, run_file, engines, frames=(4,))
+    left = window.labelling.selected.points[5]
+    viewport, at = window.view.viewport(), window.view.mouse_position(60.0, 50.0).toPoint()
+    to = window.view.mouse_position(80.0, 70.0).toPoint()
+    qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseMove(viewport, to)
+    window.run_command("step_forward")
+    qtbot.mouseRelease(viewport, Qt.MouseButton.LeftButton, pos=to)
+    settled(qtbot, window, engines, 2)
+    moved = window.labelling.selected.points
+    assert moved[4].x == pytest.approx(80.0, abs=1.5)
+    assert moved[5].x == left.x
+
+
+def test_labels_are_not_imported_into_another_run(
+    qtbot, make_window, run_file, engines, tmp_path, monkeypatch
+):
+    window = tracked_window(qtbot, make_window, run_file, engines)
+    out = tmp_path / "labels.json"
+    window.commander.exporting.save_labels(out, "json")
+    qtbot.waitUntil(out.exists)
+    other = tmp_path / "other"
+    other.mkdir()
+    copy = Path(shutil.copy(run_file, other / "run.dcm"))
+    go_on = threading.Event()
+    from app.window import exporting
+
+    read = exporting.read_labels
+    monkeypatch.setattr(exporting, "read_labels", lambda path: go_on.wait(5) and read(path))
+    window.commander.exporting.load_labels(out)
+    window.library.open_run(copy)
+    qtbot.waitUntil(lambda: window.review is not None and window.review.run.path == copy)
+    go_on.set()
+    qtbot.waitUntil(lambda: window.notices.notice is not None)
+    assert "nothing was imported" in window.notices.notice.text
     assert window.review.labels.tracks == ()
 
 
@@ -161,8 +284,8 @@ def test_interpolated_frames_are_not_tracked_over(qtbot, make_window, run_file, 
         click_tip(qtbot, window, 60.0, 50.0)
         settled(qtbot, window, engines, 1 if frame == 2 else 2)
     window.labelling.set_span(3, 9)
+    window.playback.seek(5)
     window.run_command("interpolate_span")
-    window.run_command("drop_span")
     window.playback.seek(10)
     click_tip(qtbot, window, 90.0, 90.0)
     qtbot.wait(50)
@@ -190,8 +313,9 @@ def test_tracking_asked_for_in_one_run_means_nothing_in_the_next(
         click_tip(qtbot, window, 60.0, 50.0)
         settled(qtbot, window, engines, 5 if frame == 2 else 6)
     window.labelling.set_span(3, 9)
+    window.playback.seek(5)
     window.run_command("interpolate_span")
-    window.run_command("drop_span")
+    window.playback.seek(10)
     click_tip(qtbot, window, 90.0, 90.0)  # the fourth step, as the last tracking in the first run
     settled(qtbot, window, engines, 7)
     sources = {window.labelling.selected.points[f].source for f in range(3, 10)}
@@ -256,14 +380,6 @@ def test_denoised_picture_is_compared_in_every_mode(qtbot, make_window, run_file
     assert window.picture.mode is ViewMode.DIFFERENCE
 
 
-def test_a_run_that_denoising_leaves_alone_says_so(qtbot, make_window, run_file, engines):
-    window = make_window(run_file)
-    told = []
-    window.denoising.found_clean.connect(told.append)
-    window.picture.set_mode(ViewMode.DENOISED)  # the engine of this test changes nothing
-    qtbot.waitUntil(lambda: True in told)
-
-
 def test_subtraction_shows_the_difference_to_the_mask(qtbot, make_window, run_file):
     window = make_window(run_file)
     plain = window.view.grab_picture()
@@ -325,7 +441,7 @@ def test_picture_is_saved_as_it_is_on_the_screen(make_window, run_file, tmp_path
     refused = tmp_path / "no such folder" / "frame.png"
     window.notices.clear()
     window.commander.exporting.save_picture(refused)
-    assert "could not be written" in window.notices.notice.text
+    assert "no such folder" in window.notices.notice.text
 
 
 def test_place_is_kept_while_stepping(qtbot, make_window, run_file, engines):
@@ -341,8 +457,12 @@ def test_movie_holds_every_frame_at_true_speed(qtbot, make_window, run_file, tmp
 
     window = make_window(run_file)
     out = tmp_path / "run.mp4"
+    window.playback.seek(6)
+    shown = []
+    window.picture.frame_shown.connect(shown.append)
     recorder = window.commander.exporting.save_movie(out)
     qtbot.waitUntil(lambda: recorder.done, timeout=20000)
+    assert set(shown) <= {6}  # the user's own view stays where it is
     with av.open(str(out)) as movie:
         frames = list(movie.decode(video=0))
     assert len(frames) == 20
@@ -361,7 +481,7 @@ def test_patient_data_hides_with_one_key(qtbot, make_window, run_file):
 def test_theme_changes_and_is_remembered(make_window):
     window = make_window()
     window.run_command("toggle_theme")
-    assert window.settings.theme == "light"
+    assert window.settings.now.theme == "light"
     from app.session.settings import load_settings
 
     assert load_settings().theme == "light"
@@ -382,3 +502,110 @@ def test_commands_without_a_track_say_what_to_do(make_window, run_file, name):
     window = make_window(run_file)
     window.run_command(name)
     assert "click the catheter tip" in window.notices.notice.text
+
+
+def test_states_in_the_list_come_back_at_the_next_start(qtbot, make_window, run_file, engines):
+    window = tracked_window(qtbot, make_window, run_file, engines)
+    window.close()
+    again = make_window()
+    again.settings.remember_run(run_file)
+    again.library.show_recent()
+    qtbot.waitUntil(lambda: str(run_file) in again.library._rows)
+    assert again.library._rows[str(run_file)].label_state is LabelState.IN_PROGRESS
+
+
+def test_the_demo_touches_no_setting_and_keeps_ones_own_labels(
+    qtbot, make_window, run_file, engines
+):
+    window = make_window()
+    before = window.settings.now
+    window.commander.start_demo()
+    demo = window.commander._demo
+    qtbot.waitUntil(lambda: window.review is not None and window.picture.complete)
+    qtbot.waitUntil(lambda: demo._scene is not None)
+    while demo._scene is not None:  # to its end, without waiting for the audience
+        qtbot.waitUntil(demo._scene.ready, timeout=20000)
+        demo._next()
+    assert window.review.labels.tracks
+    assert window.settings.now == before
+    assert load_settings() == before
+    window.library.open_run(run_file)
+    qtbot.waitUntil(lambda: window.review is not None and window.review.run.path == run_file)
+    click_tip(qtbot, window, 60.0, 50.0)
+    settled(qtbot, window, engines, 2)
+    window.commander.stop_demo()
+    assert window.review.run.path == run_file
+    window.close()
+    again = make_window(run_file)
+    assert len(again.review.labels.tracks) == 1
+
+
+def test_hidden_patient_data_takes_what_was_typed_with_it(make_window, run_file):
+    window = make_window(run_file)
+    described = replace(window.review.run, series_description="Run of Mrs Doe")
+    assert "Run of Mrs Doe" in words.study_lines(described)
+    assert "Run of Mrs Doe" not in words.study_lines(described, described=False)
+
+
+def test_full_screen_and_back_leaves_a_maximized_window_maximized(make_window):
+    window = make_window()
+    window.showMaximized()
+    window.run_command("toggle_full_screen")
+    window.run_command("toggle_full_screen")
+    assert window.isMaximized()
+
+
+def test_a_subtracted_picture_is_not_called_original(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    window.run_command("toggle_subtraction")
+    qtbot.waitUntil(lambda: window.picture.settings.subtracted)
+    assert window.view._names.original == "Subtracted"
+
+
+@pytest.mark.parametrize(
+    ("removed", "said"), [(True, "Denoised 100%"), (False, "Nothing to remove")]
+)
+def test_the_picture_says_what_denoising_did(qtbot, make_window, run_file, engines, removed, said):
+    engines[1].noise_removed = removed
+    window = make_window(run_file)
+    window.picture.set_mode(ViewMode.DENOISED)
+    qtbot.waitUntil(lambda: window.denoising.ready().all())
+    qtbot.waitUntil(lambda: window.view._names.denoised == said)
+
+
+def test_with_nothing_open_only_what_needs_no_run_is_offered(qtbot, make_window, run_file):
+    window = make_window()
+    offered = {name for name, action in window.actions_by_name.items() if action.isEnabled()}
+    assert offered >= {"open_files", "show_about", "quit", "toggle_theme"}
+    assert not offered & {"toggle_play", "mark_occluded", "export_movie", "undo", "fit"}
+    window.library.open_run(run_file)
+    qtbot.waitUntil(lambda: window.review is not None)
+    assert window.actions_by_name["toggle_play"].isEnabled()
+    window.set_review(None)
+    assert not window.actions_by_name["toggle_play"].isEnabled()
+
+
+def test_the_window_comes_back_as_it_was_left(make_window):
+    window = make_window()
+    assert not window.restore_layout()
+    window.motion_dock.hide()
+    window.close()
+    left = load_settings()
+    again = make_window(window_geometry=left.window_geometry, window_layout=left.window_layout)
+    assert again.motion_dock.isVisible()
+    assert again.restore_layout()
+    assert not again.motion_dock.isVisible()
+
+
+def test_patient_data_stays_hidden_when_the_next_run_opens(qtbot, make_window, run_file, tmp_path):
+    window = make_window(run_file)
+    window.run_command("toggle_patient")
+    other = tmp_path / "other"
+    other.mkdir()
+    copy = Path(shutil.copy(run_file, other / "run.dcm"))
+    window.library.open_run(copy)
+    qtbot.waitUntil(lambda: window.review is not None and window.review.run.path == copy)
+    assert not window.actions_by_name["toggle_patient"].isChecked()
+    assert not window.picture._show_patient
+    window.run_command("toggle_theme")
+    assert not window.picture._show_patient

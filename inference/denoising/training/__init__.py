@@ -1,0 +1,1 @@
+"""What makes the denoiser: samples, losses, training, adaptation and export."""

@@ -1,0 +1,1 @@
+"""What makes the tracker's networks: data, stages of training, calibration and export."""
