@@ -14,7 +14,7 @@ from app.session.worker import InferenceWorker, TrackJob
 from app.tracks import edits
 from app.tracks.edits import Edit
 from app.tracks.labels import LabelsChange
-from app.tracks.track import PointSource, Track, TrackKind, TrackPoint
+from app.tracks.track import PointSource, PointState, Track, TrackKind, TrackPoint
 from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
 
 
@@ -161,26 +161,32 @@ class Labelling(QObject):
                 self.select(track.id)
             else:
                 old = track.points.get(frame)
-                state = {"state": old.state} if keep_state and old and old.x is not None else {}
-                step = self._apply(lambda: edits.place_point(track, frame, x, y, **state))
+                kept = old.state if keep_state and old and old.x is not None else None
+                state = kept or PointState.VISIBLE
+                step = self._apply(lambda: edits.place_point(track, frame, x, y, state))
             if step is not None:
                 self._follow_up(track.id, frame, frame, step)
 
-    def accept(self) -> None:
+    def confirm(self) -> None:
         """Say that the points of the span, or on this frame, are right as they are."""
-        self._edit_span_or_frame(edits.accept_points)
+        self._edit_span_or_frame(edits.confirm)
 
     def mark_occluded(self) -> None:
         """Mark the span, or this frame, as occluded."""
-        self._edit_span_or_frame(edits.mark_occluded)
+        self._set_state(PointState.OCCLUDED)
 
     def mark_absent(self) -> None:
         """Mark the span, or this frame, as absent."""
-        self._edit_span_or_frame(edits.mark_absent)
+        self._set_state(PointState.ABSENT)
 
     def mark_visible(self) -> None:
         """Mark the span, or this frame, as visible."""
-        self._edit_span_or_frame(edits.mark_visible)
+        self._set_state(PointState.VISIBLE)
+
+    def _set_state(self, state: PointState) -> None:
+        self._edit_span_or_frame(
+            lambda track, first, last: edits.set_state(track, first, last, state)
+        )
 
     def delete_point(self) -> None:
         """Delete the points of the span, or the one on this frame only."""
@@ -259,7 +265,7 @@ class Labelling(QObject):
         if not self._anchors(track):
             self.refused.emit(tr("Click the point on one frame first, then it can be tracked."))
             return
-        step = labels.apply(Edit(f"Track {track.name}"))  # waits for what the network answers
+        step = labels.await_step(tr("Track {name}").format(name=track.name))
         self._explicit_steps.add(step)
         self._ask(track.id, first, last, step)
         if span is not None:
@@ -335,7 +341,7 @@ class Labelling(QObject):
             return None
         try:
             edit = make()
-            return self._review.labels.apply(edit) if edit.changes else None
+            return self._review.labels.apply(edit)
         except UserError as error:
             self.refused.emit(str(error))
             return None
@@ -370,16 +376,14 @@ class Labelling(QObject):
         if interpolated:
             again = edits.interpolate_span(track, interpolated[0], interpolated[-1])
             labels.extend(step, [c for c in again.changes if _frame_of(c) in interpolated])
-        if len(interpolated) < end - begin + 1 - len(
-            labels.authoritative_points(track_id, begin, end)
-        ):
+        if len(interpolated) < end - begin + 1 - len(labels.held_points(track_id, begin, end)):
             self._ask(track_id, begin, end, step)
 
     def _anchors(self, track: Track) -> tuple[Anchor, ...]:
         """Return what a person said of a track; nothing where no place is known."""
         assert self._review is not None
         labels = self._review.labels
-        held = labels.authoritative_points(track.id, 0, labels.frame_count - 1)
+        held = labels.held_points(track.id, 0, labels.frame_count - 1)
         placed = any(point.x is not None for point in held)
         return tuple(_anchor(point) for point in held) if placed else ()
 
@@ -411,8 +415,10 @@ class Labelling(QObject):
         track = self._review.labels.track(track_id)
         if step not in self._explicit_steps:
             points = [point for point in points if not _interpolated(track, point.frame)]
+        forced, weights = step in self._explicit_steps, self._worker.tracker_weights
         try:
-            self._review.labels.extend(step, edits.put_tracked(track, points).changes)
+            answers = edits.put_tracked(track, points, weights=weights, forced=forced)
+            self._review.labels.extend(step, answers.changes)
         except UserError as error:
             self.refused.emit(str(error))
 
@@ -434,7 +440,7 @@ class Labelling(QObject):
 
 def _interpolated(track: Track, frame: int) -> bool:
     point = track.points.get(frame)
-    return point is not None and point.source is PointSource.INTERPOLATED
+    return point is not None and point.source is PointSource.INTERPOLATED and not point.held
 
 
 def _frame_of(change: edits.Change) -> int | None:
@@ -442,4 +448,5 @@ def _frame_of(change: edits.Change) -> int | None:
 
 
 def _anchor(point: TrackPoint) -> Anchor:
+    assert point.state is not None
     return Anchor(point.frame, point.x, point.y, point.state)

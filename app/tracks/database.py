@@ -275,12 +275,14 @@ def _write_state(connection: sqlite3.Connection, changes: Iterable[Change]) -> N
 
 
 def _fields(p: TrackPoint) -> tuple[int, float | None, float | None, str, str, float | None]:
-    return p.frame, p.x, p.y, p.state.value, p.source.value, p.confidence
+    return p.frame, p.x, p.y, p.state or "", p.source.value, p.confidence
 
 
 def _point(fields: list[Any]) -> TrackPoint:
     frame, x, y, state, source, confidence = fields
-    return TrackPoint(frame, x, y, PointState(state), PointSource(source), confidence)
+    return TrackPoint(
+        frame, x, y, PointState(state) if state else None, PointSource(source), confidence
+    )
 
 
 def _point_text(point: TrackPoint | None) -> str | None:

@@ -174,6 +174,7 @@ class Labels:
             if waiting.step_id not in known:
                 name = self._tracks[waiting.track_id].name
                 self._awaited[waiting.step_id] = tr("Track {name}").format(name=name)
+        self._newest_id = max((*known, *self._awaited), default=0)
 
     # the tracks now
 
@@ -259,6 +260,17 @@ class Labels:
         """What waits for the tracker, by track."""
         return MappingProxyType(self._pending)
 
+    def stale(self, track_id: str, frame: int) -> bool:
+        """Return True where the tracker was asked for a frame and has not changed it yet."""
+        pending = self._pending.get(track_id)
+        if pending is None or not pending.first <= frame <= pending.last:
+            return False
+        point = self._tracks[track_id].points.get(frame)
+        if point is not None and point.held and not (point.emptied and pending.forced):
+            return False
+        step = self._step(pending.step_id)
+        return step is None or (track_id, frame) not in step.changes
+
     # changes
 
     def apply(self, edit: Edit) -> int | None:
@@ -303,9 +315,9 @@ class Labels:
             How many of the changes were taken.
         """
         place = bisect_left(self._done, step_id, key=lambda step: step.id)
-        there = place < len(self._done) and self._done[place].id == step_id
-        if there:
-            step = self._done[place]
+        step = self._step(step_id)
+        there = step is not None
+        if step is not None:
             later = [s.changes for s in (*self._done[place + 1 :], *self._undone)]
         elif step_id in self._awaited:
             step = Step(step_id, self._awaited[step_id], {})
@@ -414,9 +426,16 @@ class Labels:
 
     # inside
 
+    def _step(self, step_id: int) -> Step | None:
+        """Return a step that is done; None where it is not."""
+        place = bisect_left(self._done, step_id, key=lambda step: step.id)
+        there = place < len(self._done) and self._done[place].id == step_id
+        return self._done[place] if there else None
+
     def _next_id(self) -> int:
-        newest = [steps[-1].id for steps in (self._done, self._undone[:1]) if steps]
-        return max((*newest, *self._awaited), default=0) + 1
+        """Number a step; no number comes twice, so that no late answer meets a later step."""
+        self._newest_id += 1
+        return self._newest_id
 
     def _record(
         self,

@@ -26,7 +26,7 @@ from app.runs.run import Run
 from app.tracks import database
 from app.tracks.database import Newer, NotOurs, ReviewState
 from app.tracks.identity import SUFFIX, find_store, run_identity, store_paths
-from app.tracks.labels import Labels, StepAction, StepRecord
+from app.tracks.labels import Labels, Record, StepAction, StepRecord
 from resources import resource_path
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Store:
         """The labels file; None until there is something to save."""
         return self._path
 
-    def record(self, record: StepRecord) -> None:
+    def record(self, record: Record) -> None:
         """Save a gesture (called by `Labels`, before it changes anything).
 
         Raises
@@ -102,6 +102,8 @@ class Store:
             If nothing can be saved here.
         """
         self._start()
+        if not isinstance(record, StepRecord):
+            return
         with self._wake:
             if record.action is not StepAction.EXTEND:
                 self._wake.wait_for(self._gestures_saved, GESTURE_WAIT_S)

@@ -120,7 +120,7 @@ class Commander:
             "track_forward": lambda: labelling.track_again(backward=False),
             "next_doubtful": labelling.go_to_doubtful,
             "previous_doubtful": lambda: labelling.go_to_doubtful(backward=True),
-            "accept_point": labelling.accept,
+            "accept_point": labelling.confirm,
             "mark_occluded": labelling.mark_occluded,
             "mark_absent": labelling.mark_absent,
             "mark_visible": labelling.mark_visible,

@@ -88,13 +88,14 @@ class LabelViews(QObject):
         review = self._review
         if review is None:
             return
-        if change.tracks_changed:
+        if change.tracks_changed or change.pending_changed:
             self.redraw()
             return
+        labels = review.labels
         for track_id, frames in change.frames.items():
-            if frames and track_id in review.labels:
+            if frames and track_id in labels:
                 touched = sorted(frames)
-                looks = overlays.looks(review.labels.track(track_id), touched)
+                looks = overlays.looks(labels, labels.track(track_id), touched)
                 self._timeline.update_frames(track_id, np.array(touched), looks)
         if not self._later.isActive():
             self._later.start()

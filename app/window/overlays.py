@@ -9,23 +9,33 @@ from numpy.typing import NDArray
 
 from app.runs.run import Run
 from app.tracks.labels import Labels
-from app.tracks.track import FrameState, Track, TrackPoint
+from app.tracks.track import PointSource, PointState, Track, TrackPoint
 from widgets.panels.track_panel import TrackRow
 from widgets.picture.track_overlay import OverlayPoint, TrackOverlay
 from widgets.point_look import FrameLooks, PointLook
 from widgets.timeline.motion_plot import MotionCurve
 from widgets.timeline.track_strip import TrackStrip
 
-LOOKS = {
-    FrameState.EMPTY: PointLook.EMPTY,
-    FrameState.CLICKED: PointLook.CLICKED,
-    FrameState.IMPORTED: PointLook.CLICKED,
-    FrameState.TRACKED: PointLook.TRACKED,
-    FrameState.INTERPOLATED: PointLook.INTERPOLATED,
-    FrameState.OCCLUDED: PointLook.OCCLUDED,
-    FrameState.ABSENT: PointLook.ABSENT,
-    FrameState.DOUBTFUL: PointLook.DOUBTFUL,
+STATE_LOOKS = {PointState.OCCLUDED: PointLook.OCCLUDED, PointState.ABSENT: PointLook.ABSENT}
+SOURCE_LOOKS = {
+    PointSource.CLICKED: PointLook.CLICKED,
+    PointSource.TRACKED: PointLook.TRACKED,
+    PointSource.INTERPOLATED: PointLook.INTERPOLATED,
+    PointSource.IMPORTED: PointLook.CONFIRMED,
 }
+
+
+def look(point: TrackPoint | None) -> PointLook:
+    """Return how a point looks: doubt first, then what can be seen, then who placed it."""
+    if point is None or point.state is None:
+        return PointLook.EMPTY
+    if point.doubtful:
+        return PointLook.DOUBTFUL
+    if point.state in STATE_LOOKS:
+        return STATE_LOOKS[point.state]
+    if point.confirmed and point.source is not PointSource.CLICKED:
+        return PointLook.CONFIRMED
+    return SOURCE_LOOKS[point.source]
 
 
 def positions(track: Track, frames: Iterable[int]) -> NDArray[np.float64]:
@@ -35,15 +45,21 @@ def positions(track: Track, frames: Iterable[int]) -> NDArray[np.float64]:
 
 
 def overlay(
-    track: Track, frame: int, frame_count: int, trail_frames: int, *, selected: bool
+    labels: Labels, track: Track, frame: int, trail_frames: int, *, selected: bool
 ) -> TrackOverlay:
     """Return what is drawn of a track on one frame."""
     point = track.points.get(frame)
     shown = None
     if point is not None:
-        shown = OverlayPoint(*_position(point), LOOKS[point.frame_state])
+        shown = OverlayPoint(
+            *_position(point),
+            look(point),
+            moved=point.moved,
+            stale=labels.stale(track.id, frame),
+            emptied=point.emptied,
+        )
     past = range(max(0, frame - trail_frames), frame)
-    future = range(frame + 1, min(frame_count, frame + 1 + trail_frames))
+    future = range(frame + 1, min(labels.frame_count, frame + 1 + trail_frames))
     return TrackOverlay(
         track.id,
         track.name,
@@ -57,23 +73,26 @@ def overlay(
 
 def strip(labels: Labels, track: Track) -> TrackStrip:
     """Return what the timeline shows of a track."""
-    return TrackStrip(track.id, track.name, track.color, looks(track, range(labels.frame_count)))
+    frames = looks(labels, track, range(labels.frame_count))
+    return TrackStrip(track.id, track.name, track.color, frames)
 
 
-def looks(track: Track, frames: Sequence[int]) -> FrameLooks:
+def looks(labels: Labels, track: Track, frames: Sequence[int]) -> FrameLooks:
     """Return how a track looks on each of ``frames``."""
     shown = FrameLooks.empty(len(frames))
     for place, frame in enumerate(frames):
         point = track.points.get(frame)
+        shown.stale[place] = labels.stale(track.id, frame)
         if point is not None:
-            shown.looks[place] = LOOKS[point.frame_state]
+            shown.looks[place] = look(point)
+            shown.moved[place], shown.emptied[place] = point.moved, point.emptied
             shown.confidence[place] = np.nan if point.confidence is None else point.confidence
     return shown
 
 
 def row(labels: Labels, track: Track, *, visible: bool) -> TrackRow:
     """Return what the panel lists of a track."""
-    edited = len(labels.authoritative_points(track.id, 0, labels.frame_count - 1))
+    edited = len(labels.held_points(track.id, 0, labels.frame_count - 1))
     doubtful = len(labels.doubtful_frames(track.id))
     return TrackRow(track.id, track.name, str(track.kind), track.color, edited, doubtful, visible)
 
@@ -96,10 +115,9 @@ def motion(run: Run, track: Track) -> MotionCurve:
         if run.frame_count > 1:
             velocity = np.gradient(scaled, run.frame_times_ms / 1000.0, axis=0)
             speed = np.hypot(*velocity.T)
-    confidence = looks(track, range(run.frame_count)).confidence
-    return MotionCurve(
-        track.id, track.name, track.color, displacement, speed, confidence.astype(np.float64)
-    )
+    points = (track.points.get(frame) for frame in range(run.frame_count))
+    sure = [np.nan if p is None or p.confidence is None else p.confidence for p in points]
+    return MotionCurve(track.id, track.name, track.color, displacement, speed, np.array(sure))
 
 
 def motion_unit(run: Run) -> str:

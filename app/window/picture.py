@@ -221,9 +221,9 @@ class Picture(QObject):
         self._view.set_tracks(
             tuple(
                 overlays.overlay(
+                    review.labels,
                     track,
                     self._playback.frame,
-                    review.run.frame_count,
                     trail,
                     selected=selected is not None and track.id == selected.id,
                 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -8,21 +9,19 @@ from app.tracks.edits import (
     Edit,
     EditError,
     PointChange,
-    accept_points,
     add_track,
     change_track,
+    confirm,
     delete_points,
     interpolate_span,
-    mark_absent,
-    mark_occluded,
-    mark_visible,
     new_track,
     place_point,
     put_tracked,
     remove_track,
+    set_state,
 )
 from app.tracks.labels import Labels
-from app.tracks.track import PointSource, PointState, Track, TrackKind, TrackPoint
+from app.tracks.track import PointSource, PointState, Track, TrackKind, TrackPoint, emptied_frame
 
 
 @pytest.fixture
@@ -55,14 +54,14 @@ def test_an_edit_changes_nothing_until_it_is_applied(labels):
     assert before.points.get(5) is None
 
 
-def test_a_click_is_authoritative_and_has_no_confidence(labels):
+def test_a_click_is_held_and_has_no_confidence(labels):
     labels.apply(place_point(only(labels), 15, 3.5, 4.5))
     point = only(labels).points[15]
-    assert point.authoritative
+    assert point.held
     assert point.confidence is None
 
 
-def test_the_network_never_moves_an_authoritative_point(labels):
+def test_the_network_never_moves_a_held_point(labels):
     edit = put_tracked(only(labels), [answer(f, 0.0, 0.0) for f in range(40)])
     assert {10, 20, 30}.isdisjoint(c.frame for c in edit.changes if isinstance(c, PointChange))
     labels.apply(edit)
@@ -77,51 +76,120 @@ def test_the_networks_absent_has_no_position_and_confidence_stays_in_range(label
     )
 
 
-def test_delete_on_one_frame_leaves_the_others(labels):
-    others = {f: p for f, p in only(labels).points.items() if f != 15}
+def test_delete_on_one_frame_empties_it_and_leaves_the_others(labels):
+    before = dict(only(labels).points)
     labels.apply(delete_points(only(labels), 15))
-    assert only(labels).points == others
+    assert only(labels).points == before | {15: emptied_frame(15)}
+    assert 15 not in [point.frame for point in only(labels).marked_points]
 
 
-def test_occluded_keeps_the_position_and_absent_has_none(labels):
+def test_the_network_fills_an_emptied_frame_only_where_a_person_asked(labels):
+    labels.apply(delete_points(only(labels), 15))
+    assert put_tracked(only(labels), [answer(15, 1.0, 2.0)]).changes == ()
+    labels.apply(put_tracked(only(labels), [answer(15, 1.0, 2.0)], forced=True))
+    assert only(labels).points[15].x == 1.0
+
+
+def test_delete_where_there_is_nothing_changes_nothing(labels):
+    assert delete_points(only(labels), 35, 38).changes == ()
+    labels.apply(delete_points(only(labels), 15))
+    assert delete_points(only(labels), 15).changes == ()
+
+
+def test_a_state_alone_keeps_place_source_and_confidence(labels):
     tracked = only(labels).points[15]
-    labels.apply(mark_occluded(only(labels), 15))
-    point = only(labels).points[15]
-    assert (point.x, point.y) == (tracked.x, tracked.y)
-    assert point.state is PointState.OCCLUDED
-    assert point.authoritative
-    labels.apply(mark_absent(only(labels), 15))
-    assert only(labels).points[15] == TrackPoint(15, None, None, PointState.ABSENT)
+    labels.apply(set_state(only(labels), 15, None, PointState.OCCLUDED))
+    assert only(labels).points[15] == replace(tracked, state=PointState.OCCLUDED, confirmed=True)
+    labels.apply(set_state(only(labels), 15, None, PointState.ABSENT))
+    absent = only(labels).points[15]
+    assert (absent.x, absent.y, absent.state) == (None, None, PointState.ABSENT)
+    assert absent.held
 
 
 def test_occluded_span_over_empty_frames_lies_between_the_neighbours(labels):
-    labels.apply(mark_occluded(only(labels), 28, 22))
+    labels.apply(set_state(only(labels), 28, 22, PointState.OCCLUDED))
     span = [only(labels).points[f] for f in range(22, 29)]
     assert [p.frame for p in span] == list(range(22, 29))
+    assert {(p.source, p.confirmed) for p in span} == {(PointSource.INTERPOLATED, True)}
     assert span[3].x == pytest.approx(115.0)
     assert span[3].y == pytest.approx(55.0)
 
 
 def test_occluded_needs_a_position_somewhere():
     with pytest.raises(EditError, match="at least one frame"):
-        mark_occluded(new_track(()), 3)
+        set_state(new_track(()), 3, None, PointState.OCCLUDED)
 
 
-def test_visible_again_is_authoritative_only_where_the_position_was_known(labels):
-    labels.apply(mark_absent(only(labels), 12))
-    labels.apply(mark_visible(only(labels), 12, 13))
+def test_visible_again_where_no_position_was_known_lies_between_the_neighbours(labels):
+    labels.apply(set_state(only(labels), 12, None, PointState.ABSENT))
+    labels.apply(set_state(only(labels), 12, 13, PointState.VISIBLE))
     assert only(labels).points[12].source is PointSource.INTERPOLATED
     assert only(labels).points[12].x == pytest.approx(111.0)
-    assert only(labels).points[13].source is PointSource.CLICKED
+    assert only(labels).points[13].source is PointSource.TRACKED
+    assert only(labels).points[12].held
+    assert only(labels).points[13].held
 
 
-def test_accept_makes_a_tracked_point_authoritative(labels):
+def test_a_confirmed_point_keeps_source_place_and_confidence_and_is_held(labels):
     tracked = only(labels).points[15]
-    assert tracked.confidence is not None
-    labels.apply(accept_points(only(labels), 15))
-    assert only(labels).points[15] == TrackPoint(15, tracked.x, tracked.y)
+    assert not tracked.held
+    labels.apply(confirm(only(labels), 15))
+    assert only(labels).points[15] == replace(tracked, confirmed=True)
     with pytest.raises(EditError):
-        accept_points(only(labels), 39)
+        confirm(only(labels), 39)
+    assert put_tracked(only(labels), [answer(15, 0.0, 0.0)]).changes == ()
+
+
+def test_confirmed_is_never_doubtful():
+    point = TrackPoint(3, 1.0, 2.0, source=PointSource.TRACKED, confidence=0.1)
+    assert point.doubtful
+    assert not replace(point, confirmed=True).doubtful
+
+
+def test_what_is_as_it_was_is_no_change(labels):
+    track = only(labels)
+    point = track.points[10]
+    assert place_point(track, 10, point.x, point.y).changes == ()
+    assert confirm(track, 10).changes == ()
+    assert set_state(track, 10, None, PointState.VISIBLE).changes == ()
+    assert labels.apply(confirm(track, 10)) is None
+
+
+def test_what_tracking_moves_by_more_than_a_pixel_is_marked(labels):
+    here = {frame: only(labels).points[frame] for frame in (11, 12, 13)}
+    answers = [
+        answer(11, here[11].x + 0.9, here[11].y),
+        answer(12, here[12].x + 1.1, here[12].y),
+        answer(13, here[13].x, here[13].y, "occluded"),
+        answer(35, 5.0, 5.0),
+    ]
+    labels.apply(put_tracked(only(labels), answers))
+    assert labels.moved_frames(only(labels).id) == (12, 13)
+    labels.apply(confirm(only(labels), 12))
+    labels.see(only(labels).id, 13)
+    assert labels.moved_frames(only(labels).id) == ()
+
+
+def test_answers_name_the_weights_of_the_track(labels):
+    labels.apply(put_tracked(only(labels), [answer(35, 5.0, 5.0)], weights="tiny 6"))
+    assert only(labels).weights == "tiny 6"
+    labels.undo()
+    assert only(labels).weights == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "clean"),
+    [("left\udcff tip", "left tip"), ("a\0b\nc", "a b c"), ("x" * 5000, "x" * 200)],
+)
+def test_names_are_mended_on_the_way_in(labels, name, clean):
+    assert new_track(labels.tracks, name).name == clean
+    labels.apply(change_track(only(labels), name=name))
+    assert only(labels).name == clean
+
+
+def test_a_name_of_nothing_is_refused(labels):
+    with pytest.raises(EditError):
+        change_track(only(labels), name="\udc80 \0")
 
 
 def test_linear_interpolation_between_clicks(labels):
@@ -146,8 +214,8 @@ def test_cubic_interpolation_follows_a_parabola_and_holds_the_clicks():
 
 
 def test_interpolated_between_occluded_neighbours_is_occluded(labels):
-    labels.apply(mark_occluded(only(labels), 20))
-    labels.apply(mark_occluded(only(labels), 30))
+    labels.apply(set_state(only(labels), 20, None, PointState.OCCLUDED))
+    labels.apply(set_state(only(labels), 30, None, PointState.OCCLUDED))
     labels.apply(interpolate_span(only(labels), 15, 25))
     assert only(labels).points[15].state is PointState.VISIBLE
     assert only(labels).points[25].state is PointState.OCCLUDED
@@ -160,7 +228,7 @@ def test_interpolation_needs_two_sides(labels):
 
 def test_clear_span_clears_exactly_the_span(labels):
     labels.apply(delete_points(only(labels), 10, 14))
-    assert sorted(only(labels).points) == [15, 16, 17, 18, 19, 20, 30]
+    assert [point.frame for point in only(labels).marked_points] == [15, 16, 17, 18, 19, 20, 30]
 
 
 def test_remove_and_undo_bring_back_the_track_in_its_place(labels):

@@ -5,7 +5,6 @@ import random
 import pytest
 
 from app.tracks.edits import (
-    Edit,
     EditError,
     add_track,
     delete_points,
@@ -14,8 +13,7 @@ from app.tracks.edits import (
     put_tracked,
     remove_track,
 )
-from app.tracks.labels import Labels
-from app.tracks.track import FrameState
+from app.tracks.labels import Labels, Pending
 
 from .conftest import FRAMES, network_answers, random_gesture
 
@@ -64,17 +62,14 @@ def test_the_look_ups_agree_with_the_points(seed):
     for _ in range(40):
         random_gesture(rng, labels)
     for track in labels.tracks:
-        held = sorted(f for f, p in track.points.items() if p.authoritative)
+        held = sorted(f for f, p in track.points.items() if p.held and not p.emptied)
         doubtful = tuple(sorted(f for f, p in track.points.items() if p.doubtful))
         assert labels.doubtful_frames(track.id) == doubtful
-        states = labels.frame_states(track.id)
         for frame in range(FRAMES):
-            point = track.points.get(frame)
-            assert states[frame] is (point.frame_state if point else FrameState.EMPTY)
-            before, after = labels.authoritative_neighbours(track.id, frame)
+            before, after = labels.held_neighbours(track.id, frame)
             assert before == max((f for f in held if f < frame), default=None)
             assert after == min((f for f in held if f > frame), default=None)
-            anchors = labels.authoritative_points(track.id, frame, frame + 7)
+            anchors = labels.held_points(track.id, frame, frame + 7)
             assert [p.frame for p in anchors] == [f for f in held if frame <= f <= frame + 7]
 
 
@@ -107,9 +102,9 @@ def test_answers_after_a_later_gesture_keep_both_undoable(labels):
     labels.apply(delete_points(tip(labels), 8, 9))
     cleared = labels.tracks
     assert labels.extend(step, tracked(labels, range(6, 15), 0.6)) == 7  # not 8 and 9
-    assert labels.point(tip(labels).id, 8) is None
+    assert labels.point(tip(labels).id, 8).emptied
     labels.undo()
-    assert labels.point(tip(labels).id, 8) is not None
+    assert not labels.point(tip(labels).id, 8).emptied
     labels.undo()
     assert not tip(labels).points
     labels.redo()
@@ -118,7 +113,7 @@ def test_answers_after_a_later_gesture_keep_both_undoable(labels):
 
 
 def test_answers_never_move_a_click_even_a_later_one(labels):
-    step = labels.apply(Edit("Track both ways"))
+    step = labels.await_step("Track both ways")
     stale = tracked(labels, range(0, 10))
     labels.apply(place_point(tip(labels), 5, 1, 2))
     labels.extend(step, [c for c in stale if c.frame != 5])
@@ -203,5 +198,72 @@ def test_listeners_hear_what_changed(labels):
     labels.apply(remove_track(tip(labels)))
     stop()
     labels.undo()
-    assert [dict(change.frames) for change in heard] == [{name: {5}}, {name: {5}}, {name: set()}]
+    assert [dict(change.frames) for change in heard] == [{name: {5}}, {name: {5}}, {name: {5}}]
     assert [change.tracks_changed for change in heard] == [False, False, True]
+
+
+def test_a_reserved_step_enters_the_history_with_its_first_answer(labels):
+    depth = labels.undo_label
+    step = labels.await_step("Track again")
+    assert labels.undo_label == depth
+    labels.apply(place_point(tip(labels), 20, 1, 2))
+    labels.extend(step, tracked(labels, range(0, 5)))
+    assert labels.undo_label.startswith("Place")
+    labels.undo()
+    assert labels.undo_label == "Track again"
+    labels.undo()
+    assert labels.undo_label == depth
+
+
+def test_an_undo_gives_a_reserved_step_up(labels):
+    step = labels.await_step("Track again")
+    labels.set_pending(tip(labels).id, Pending(tip(labels).id, 0, 9, step))
+    labels.apply(place_point(tip(labels), 20, 1, 2))
+    labels.undo()
+    assert labels.extend(step, tracked(labels, range(0, 5))) == 0
+    assert dict(labels.pending) == {}
+
+
+def test_no_later_step_takes_the_number_of_an_undone_one(labels):
+    first = labels.apply(place_point(tip(labels), 5, 1, 2))
+    labels.undo()
+    second = labels.apply(place_point(tip(labels), 6, 1, 2))
+    assert second != first
+    assert labels.extend(first, tracked(labels, range(7, 9))) == 0
+
+
+def test_asked_frames_are_stale_until_they_are_answered(labels):
+    name = tip(labels).id
+    step = labels.apply(place_point(tip(labels), 5, 1, 2))
+    labels.set_pending(name, Pending(name, 3, 8, step))
+    stale = [frame for frame in range(FRAMES) if labels.stale(name, frame)]
+    assert stale == [3, 4, 6, 7, 8]
+    labels.extend(step, tracked(labels, range(6, 8)))
+    assert [frame for frame in range(FRAMES) if labels.stale(name, frame)] == [3, 4, 8]
+    labels.set_pending(name, None)
+    assert not any(labels.stale(name, frame) for frame in range(FRAMES))
+
+
+def test_emptied_frames_bound_nothing_and_are_no_anchors(labels):
+    name = tip(labels).id
+    labels.apply(place_point(tip(labels), 5, 1, 2))
+    labels.apply(place_point(tip(labels), 15, 1, 2))
+    labels.apply(delete_points(tip(labels), 15))
+    assert labels.stretch(name, 5) == (0, FRAMES - 1)
+    assert [point.frame for point in labels.held_points(name, 0, FRAMES - 1)] == [5]
+
+
+def test_seen_frames_are_told_and_no_step(labels):
+    name = tip(labels).id
+    labels.apply(put_tracked(tip(labels), network_answers(random.Random(3), range(10))))
+    labels.apply(put_tracked(tip(labels), network_answers(random.Random(4), range(10))))
+    moved = labels.moved_frames(name)
+    assert len(moved) > 1
+    assert labels.next_to_see(name, moved[0]) == moved[1]
+    heard, before = [], labels.undo_label
+    labels.subscribe(heard.append)
+    labels.see(name, moved[0])
+    labels.see(name, moved[0])
+    assert [dict(change.frames) for change in heard] == [{name: {moved[0]}}]
+    assert labels.moved_frames(name) == moved[1:]
+    assert labels.undo_label == before

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.tracks import database, store
-from app.tracks.edits import add_track, mark_occluded, new_track, place_point
+from app.tracks.edits import add_track, new_track, place_point, set_state
 from app.tracks.labels import Labels
 from app.tracks.store import (
     LabelSummary,
@@ -376,7 +376,7 @@ def test_kill_9_loses_at_most_the_gesture_under_way(reopen, make_run, seed):
     saved = sum(places)
     finished = int(rest[-1]) if rest else 0
     assert saved >= finished - 1
-    clicked = [p for p in opened.labels.tracks[0].points.values() if p.authoritative]
+    clicked = [p for p in opened.labels.tracks[0].points.values() if p.held]
     assert clicked
     states = unroll(opened.labels)
     assert states[len(opened.labels._done) - 1] == ()
@@ -386,6 +386,6 @@ def test_kill_9_loses_at_most_the_gesture_under_way(reopen, make_run, seed):
 def test_marks_survive_too(reopen):
     opened = reopen()
     label(opened.labels, 5)
-    opened.labels.apply(mark_occluded(opened.labels.tracks[0], 0, 9))
+    opened.labels.apply(set_state(opened.labels.tracks[0], 0, 9, None, PointState.OCCLUDED))
     opened.close()
     assert reopen().labels.tracks == opened.labels.tracks
