@@ -1,146 +1,131 @@
-"""The tables of a labels file: current state and history, written in one transaction."""
+"""Labels files read and written: current state and history, in one transaction each."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from sqlalchemy import Connection, StaticPool, bindparam, create_engine, delete, event, insert
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from app.tracks import peek, rows
+from app.tracks.content import Content, Damaged, Newer, ReviewState
 from app.tracks.edits import Change, PointChange, TrackChange
-from app.tracks.labels import Step, StepAction, StepRecord
-from app.tracks.track import PointSource, PointState, Track, TrackInfo, TrackKind, TrackPoint
+from app.tracks.identity import RunIdentity
+from app.tracks.labels import (
+    PendingRecord,
+    Record,
+    SeenRecord,
+    Step,
+    StepAction,
+    StepRecord,
+)
+from app.tracks.schema import (
+    HEAD,
+    alembic_version,
+    layers,
+    metadata,
+    pending,
+    point_changes,
+    points,
+    reviews,
+    runs,
+    steps,
+    track_changes,
+    tracks,
+)
+from app.tracks.track import Track, TrackPoint
 
-APPLICATION_ID = 0x464C5452  # "FLTR"
-VERSION = 1
-BUSY_TIMEOUT_S = 5.0
-
-SCHEMA = """
-CREATE TABLE run (identity TEXT NOT NULL);
-CREATE TABLE review (playhead INTEGER NOT NULL, reviewed INTEGER NOT NULL, view TEXT NOT NULL);
-CREATE TABLE tracks (
-    id TEXT PRIMARY KEY, name TEXT NOT NULL, kind TEXT NOT NULL, color TEXT NOT NULL,
-    position INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE points (
-    track_id TEXT NOT NULL, frame INTEGER NOT NULL, x REAL, y REAL, state TEXT NOT NULL,
-    source TEXT NOT NULL, confidence REAL, PRIMARY KEY (track_id, frame)) WITHOUT ROWID;
-CREATE TABLE steps (id INTEGER PRIMARY KEY, label TEXT NOT NULL, undone INTEGER NOT NULL);
-CREATE TABLE track_changes (
-    step_id INTEGER NOT NULL, track_id TEXT NOT NULL, before TEXT, after TEXT,
-    PRIMARY KEY (step_id, track_id)) WITHOUT ROWID;
-CREATE TABLE point_changes (
-    step_id INTEGER NOT NULL, track_id TEXT NOT NULL, frame INTEGER NOT NULL,
-    before TEXT, after TEXT, PRIMARY KEY (step_id, track_id, frame)) WITHOUT ROWID;
-"""
+READER = ""
+"""Whose layer this is; the file beside a run has one."""
+LAYER = 1
+FIRST_REVISION = "0001"
+MIGRATIONS = Path(__file__).with_name("migrations")
+POINT_COLUMNS = ("frame", "x", "y", "state", "source", "confidence", "confirmed", "moved")
 
 
-class Newer(Exception):  # noqa: N818 - a finding, turned into a sentence by the store
-    """The file was made by a newer version of the program."""
+def attach(connection: sqlite3.Connection, *, write: bool = True) -> Connection:
+    """Let SQLAlchemy use a connection that stays the caller's to close.
 
-
-class NotOurs(Exception):  # noqa: N818 - a finding, turned into a sentence by the store
-    """The file is damaged or foreign; the message says which."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewState:
-    """Where the reader stood, and whether the run is done.
-
-    ``view`` holds the window's settings for this run: anything that JSON can say.
+    Transactions that write begin as such, so that none fails half-way because of another writer.
     """
-
-    playhead: int = 0
-    reviewed: bool = False
-    view: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """All that a labels file holds."""
-
-    identity: str
-    tracks: tuple[Track, ...]
-    done: tuple[Step, ...]
-    undone: tuple[Step, ...]
-    review: ReviewState
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+    begin = "BEGIN IMMEDIATE" if write else "BEGIN"
+    event.listen(engine, "begin", lambda made: made.exec_driver_sql(begin))
+    return engine.connect()
 
 
-def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
-    """Open the file, also to read only: what a killed writer left half done is rolled back.
+def prepare(connection: Connection, run: Callable[[], RunIdentity]) -> None:
+    """Make the tables, or bring those of an older version to the present one.
 
-    A rollback journal, not WAL: it leaves one file when idle, works on network shares, and a
-    second window can read beside the writer. ``synchronous=FULL``: a finished gesture survives a
-    power cut too.
-    """
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
-        uri=True,
-        timeout=BUSY_TIMEOUT_S,
-        isolation_level=None,
-    )
-    try:
-        connection.execute("PRAGMA synchronous=FULL")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def create(connection: sqlite3.Connection, identity: str) -> None:
-    """Make the tables in one transaction, unless they are there."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            for statement in SCHEMA.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version={VERSION}")
-            connection.execute("INSERT INTO run VALUES (?)", (identity,))
-            connection.execute("INSERT INTO review VALUES (0, 0, '{}')")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-
-
-def read_identity(path: Path) -> str | None:
-    """Return which run the labels in ``path`` belong to; None where that cannot be read."""
-    try:
-        connection = connect(path)
-        try:
-            row = connection.execute("SELECT identity FROM run").fetchone()
-        finally:
-            connection.close()
-    except sqlite3.Error:
-        return None
-    return str(row[0]) if row else None
-
-
-def read_summary(path: Path) -> tuple[str, bool, bool] | None:
-    """Return identity, whether there are tracks, and whether reviewed; None if unreadable."""
-    try:
-        connection = connect(path)
-        try:
-            row = connection.execute(
-                "SELECT identity, EXISTS (SELECT 1 FROM tracks), reviewed FROM run, review"
-            ).fetchone()
-        finally:
-            connection.close()
-    except sqlite3.Error:
-        return None
-    return None if row is None else (str(row[0]), bool(row[1]), bool(row[2]))
-
-
-def read(path: Path) -> Content | None:
-    """Read everything; None where the file is empty.
+    Parameters
+    ----------
+    run : callable
+        Tells whose labels they are; asked only where the file does not say it.
 
     Raises
     ------
-    NotOurs
+    Newer, Damaged
+        If the file is none of ours, or no longer.
+    """
+    with connection.begin():
+        found = peek.version(_raw(connection))
+        if found == 0:
+            _create(connection)
+        elif found < peek.VERSION:
+            upgrade(connection)
+        row = connection.execute(select(runs.c.signature)).first()
+        if row is None or not row.signature:
+            told = run()
+            connection.execute(
+                update(runs).values(
+                    identity=told.key, signature=told.signature, frame_count=told.frame_count
+                )
+            )
+
+
+def _create(connection: Connection) -> None:
+    metadata.create_all(connection)
+    connection.exec_driver_sql(f"PRAGMA application_id={peek.APPLICATION_ID}")
+    connection.exec_driver_sql(f"PRAGMA user_version={peek.VERSION}")
+    connection.execute(insert(alembic_version).values(version_num=HEAD))
+    connection.execute(insert(runs).values(id=1, identity="", signature="", frame_count=0))
+    connection.execute(insert(layers).values(id=LAYER, run_id=1, reader=READER))
+    nothing = ReviewState()
+    connection.execute(
+        insert(reviews).values(
+            layer_id=LAYER, playhead=nothing.playhead, reviewed=nothing.reviewed, view="{}"
+        )
+    )
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring the tables of an older version to the present one, in the caller's transaction."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    command.stamp(config, FIRST_REVISION)
+    command.upgrade(config, HEAD)
+
+
+# reading
+
+
+def read(path: Path) -> Content | None:
+    """Read everything; None where the file is empty. What is older is upgraded in memory.
+
+    Raises
+    ------
+    Damaged
         If the file is damaged or another program's.
     Newer
         If it was made by a newer version.
@@ -148,157 +133,278 @@ def read(path: Path) -> Content | None:
         If it cannot be got at (locked, no access).
     """
     try:
-        connection = connect(path)
-        try:
+        if path.stat().st_size > peek.MOST_BYTES:
+            raise Damaged("larger than any labels file")
+        with closing(peek.connect(path)) as connection:
             connection.execute("BEGIN")
-            return _read(connection)
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if primary in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise NotOurs("damaged") from error
-        raise
-    except (ValueError, TypeError, KeyError) as error:
-        raise NotOurs("damaged") from error
+            found = peek.version(connection)
+            if not found:
+                return None
+            peek.check_whole(connection, found)
+            with _present(connection, found) as present:
+                content = _read(present)
+        rows.check_history(content)
+    except (sqlite3.Error, SQLAlchemyError) as error:
+        if is_damage(error):
+            raise Damaged("broken database") from error
+        raise _driver_error(error) from error
+    except (ValueError, TypeError, KeyError, LookupError, RecursionError, OverflowError) as error:
+        raise Damaged("values that no labels have") from error
+    return content
 
 
-def _read(connection: sqlite3.Connection) -> Content | None:
+@contextmanager
+def _present(connection: sqlite3.Connection, found: int) -> Iterator[Connection]:
+    """Give the tables in the present version; those of an older one are a copy in memory."""
+    if found == peek.VERSION:
+        connection.execute("COMMIT")
+        present = attach(connection, write=False)
+        with present, present.begin():
+            yield present
+        return
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as memory:
+        connection.backup(memory)
+        present = attach(memory)
+        with present, present.begin():
+            upgrade(present)
+            yield present
+
+
+def is_damage(error: Exception) -> bool:
+    """Return True where an error means that the file is broken, not that it is out of reach."""
+    found = _driver_error(error)
+    code = getattr(found, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    return code in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _driver_error(error: Exception) -> Exception:
+    if isinstance(error, DBAPIError) and isinstance(error.orig, Exception):
+        return error.orig
+    return error
+
+
+def _read(connection: Connection) -> Content:
     ask = connection.execute
-    if not ask("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        return None
-    if ask("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        raise NotOurs("not a labels file")
-    if ask("PRAGMA user_version").fetchone()[0] > VERSION:
-        raise Newer
-    if ask("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise NotOurs("damaged")
-    (identity,) = ask("SELECT identity FROM run").fetchone()
-    playhead, reviewed, view = ask("SELECT playhead, reviewed, view FROM review").fetchone()
-    points: dict[str, dict[int, TrackPoint]] = {}
-    for track_id, *fields in ask("SELECT * FROM points ORDER BY track_id, frame"):
-        points.setdefault(track_id, {})[fields[0]] = _point(fields)
-    tracks = tuple(
-        Track(i, name, TrackKind(kind), color, MappingProxyType(points.get(i, {})), position)
-        for i, name, kind, color, position in ask("SELECT * FROM tracks ORDER BY position")
+    run = ask(select(runs.c.identity, runs.c.signature, runs.c.frame_count)).one()
+    if ask(select(layers.c.id).where(layers.c.reader == READER)).scalar_one() != LAYER:
+        raise Damaged("no layer of labels")
+    by_track: dict[Any, dict[int, TrackPoint]] = {}
+    query = _columns(points).order_by("track_id", "frame")
+    for track_id, *fields in _raw_rows(connection, query):
+        point = rows.point_from(fields)
+        by_track.setdefault(track_id, {})[point.frame] = point
+    shown = tuple(
+        rows.track_from(i, rows.info_from(info), MappingProxyType(by_track.pop(i, {})))
+        for i, *info in _raw_rows(connection, _columns(tracks).order_by("position"))
     )
-    steps = {i: Step(i, label, {}) for i, label in ask("SELECT id, label FROM steps ORDER BY id")}
-    for step_id, track_id, before, after in ask("SELECT * FROM track_changes"):
-        info = TrackChange(track_id, _info_from(before), _info_from(after))
-        steps[step_id].changes[info.key] = info
-    point = cache(_point_from)  # what one step leaves, the next one finds
-    for step_id, track_id, frame, before, after in ask("SELECT * FROM point_changes"):
-        change = PointChange(track_id, frame, point(before), point(after))
-        steps[step_id].changes[change.key] = change
-    undone = {i for (i,) in ask("SELECT id FROM steps WHERE undone")}
+    if by_track:
+        raise Damaged("points of no track")
+    found = rows.steps_from(_raw_rows(connection, _columns(steps).order_by("id")))
+    _read_changes(connection, found)
+    waiting = _raw_rows(connection, _columns(pending))
+    (state,) = _raw_rows(connection, _columns(reviews))
     return Content(
-        identity,
-        tracks,
-        tuple(step for step in steps.values() if step.id not in undone),
-        tuple(step for step in reversed(steps.values()) if step.id in undone),
-        ReviewState(playhead, bool(reviewed), json.loads(view)),
+        RunIdentity(rows.text(run[0]), str(run[1]), rows.whole(run[2])),
+        shown,
+        tuple(step for step, undone in found.values() if not undone),
+        tuple(step for step, undone in reversed(found.values()) if undone),
+        tuple(rows.pending_from(row) for row in waiting),
+        rows.state_from(*state),
     )
+
+
+def _read_changes(connection: Connection, found: Mapping[int, tuple[Step, bool]]) -> None:
+    for step_id, track_id, before, after in _raw_rows(connection, _columns(track_changes)):
+        info = rows.track_change(track_id, rows.info_parsed(before), rows.info_parsed(after))
+        found[step_id][0].changes[info.key] = info
+    parsed = cache(rows.point_parsed)  # what one step leaves, the next one finds
+    for step_id, track_id, frame, before, after in _raw_rows(connection, _columns(point_changes)):
+        change = rows.point_change(track_id, frame, parsed(before), parsed(after))
+        found[step_id][0].changes[change.key] = change
+
+
+def _columns(table: Any) -> Any:
+    """Select all of this layer but its number."""
+    columns = (column for column in table.columns if column.name != "layer_id")
+    return select(*columns).where(_mine(table))
+
+
+def _raw_rows(connection: Connection, query: Any) -> Any:
+    """Return rows as the driver gives them: they are checked here, not by column types."""
+    made = query.compile(connection.engine, compile_kwargs={"literal_binds": True})
+    return connection.exec_driver_sql(str(made))
+
+
+# writing
 
 
 def write(
-    connection: sqlite3.Connection, records: Iterable[StepRecord], review: ReviewState | None
+    connection: Connection, records: Iterable[Record], state: ReviewState | None = None
 ) -> None:
-    """Write gestures and review state: all of it, or on an error nothing."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    """Write what happened and the review state: all of it, or on an error nothing."""
+    with connection.begin():
         for record in records:
-            _write_step(connection, record)
-            _write_state(connection, record.changes)
-        if review is not None:
-            connection.execute(
-                "UPDATE review SET playhead=?, reviewed=?, view=?",
-                (review.playhead, review.reviewed, json.dumps(dict(review.view))),
-            )
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
+            if isinstance(record, StepRecord):
+                _write_step(connection, record)
+                _write_changes(connection, record.changes)
+            elif isinstance(record, SeenRecord):
+                _write_seen(connection, record)
+            else:
+                _write_pending(connection, record)
+        if state is not None:
+            _write_state(connection, state)
 
 
-def _write_step(connection: sqlite3.Connection, record: StepRecord) -> None:
+def write_new(path: Path, content: Content) -> None:
+    """Write all labels to a new file."""
+    with closing(peek.connect(path, create=True)) as raw, attach(raw) as connection:
+        prepare(connection, lambda: content.run)
+        with connection.begin():
+            for step in (*content.done, *reversed(content.undone)):
+                kept = tuple(step.changes.values())
+                _write_step(connection, StepRecord(StepAction.APPLY, step.id, step.label, (), kept))
+            for step in content.undone:
+                _write_step(connection, StepRecord(StepAction.UNDO, step.id, step.label, (), ()))
+            for track in content.tracks:
+                made = (PointChange(track.id, f, None, point) for f, point in track.points.items())
+                _write_changes(connection, (TrackChange(track.id, None, track.info), *made))
+            for waiting in content.pending:
+                _write_pending(connection, PendingRecord(waiting.track_id, waiting))
+            _write_state(connection, content.state)
+
+
+def _write_state(connection: Connection, state: ReviewState) -> None:
+    view = json.dumps(dict(state.view))
+    connection.execute(
+        update(reviews)
+        .where(_mine(reviews))
+        .values(playhead=state.playhead, reviewed=state.reviewed, view=view)
+    )
+
+
+def _write_step(connection: Connection, record: StepRecord) -> None:
     if record.action in (StepAction.UNDO, StepAction.REDO):
         undone = record.action is StepAction.UNDO
-        connection.execute("UPDATE steps SET undone=? WHERE id=?", (undone, record.step_id))
+        here = _mine(steps) & (steps.c.id == record.step_id)
+        connection.execute(update(steps).where(here).values(undone=undone))
+        connection.execute(delete(pending).where(_mine(pending)))
         return
     if record.action is StepAction.APPLY:
-        for table in ("track_changes", "point_changes"):
-            connection.execute(
-                f"DELETE FROM {table} WHERE step_id IN (SELECT id FROM steps WHERE undone)"
-            )
-        connection.execute("DELETE FROM steps WHERE undone")
-        connection.execute("INSERT INTO steps VALUES (?, ?, 0)", (record.step_id, record.label))
-    connection.executemany(
-        "INSERT INTO track_changes VALUES (?, ?, ?, ?)",
-        [
-            (record.step_id, c.track_id, _info_text(c.before), _info_text(c.after))
-            for c in record.changes
-            if isinstance(c, TrackChange)
-        ],
-    )
-    connection.executemany(  # a point that the step changed already keeps its first "before"
-        "INSERT INTO point_changes VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE "
-        "SET after=excluded.after",
-        [
-            (record.step_id, c.track_id, c.frame, _point_text(c.before), _point_text(c.after))
-            for c in record.changes
-            if isinstance(c, PointChange)
-        ],
-    )
+        connection.execute(delete(steps).where(_mine(steps) & steps.c.undone))
+        step = {"layer_id": LAYER, "id": record.step_id, "label": record.label, "undone": False}
+        connection.execute(insert(steps).values(step))
+    told = [
+        {
+            "layer_id": LAYER,
+            "step_id": record.step_id,
+            "track_id": change.track_id,
+            "before": rows.info_text(change.before),
+            "after": rows.info_text(change.after),
+        }
+        for change in record.kept
+        if isinstance(change, TrackChange)
+    ]
+    _replace(connection, track_changes, ("step_id", "track_id"), told)
+    told = [
+        {
+            "layer_id": LAYER,
+            "step_id": record.step_id,
+            "track_id": change.track_id,
+            "frame": change.frame,
+            "before": rows.point_text(change.before),
+            "after": rows.point_text(change.after),
+        }
+        for change in record.kept
+        if isinstance(change, PointChange)
+    ]
+    _replace(connection, point_changes, ("step_id", "track_id", "frame"), told)
 
 
-def _write_state(connection: sqlite3.Connection, changes: Iterable[Change]) -> None:
-    for change in changes:
-        if isinstance(change, TrackChange):
-            info = change.after
-            if info is None:
-                connection.execute("DELETE FROM tracks WHERE id=?", (change.track_id,))
-            else:
-                connection.execute(
-                    "INSERT OR REPLACE INTO tracks VALUES (?, ?, ?, ?, ?)",
-                    (change.track_id, info.name, info.kind, info.color, info.order),
-                )
-        elif change.after is None:
-            connection.execute(
-                "DELETE FROM points WHERE track_id=? AND frame=?", (change.track_id, change.frame)
-            )
+def _write_changes(connection: Connection, changes: Iterable[Change]) -> None:
+    """Make the changes of the tracks as they are."""
+    infos = [c for c in changes if isinstance(c, TrackChange)]
+    moved = [c for c in changes if isinstance(c, PointChange)]
+    for info in infos:
+        if info.after is None:
+            continue
+        names = ("name", "kind", "color", "position", "weights")
+        values = dict(zip(names, rows.info_fields(info.after), strict=True))
+        if info.before is None:
+            new = {"layer_id": LAYER, "id": info.track_id, **values}
+            connection.execute(insert(tracks).values(new))
         else:
-            connection.execute(
-                "INSERT OR REPLACE INTO points VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (change.track_id, *_fields(change.after)),
+            here = _mine(tracks) & (tracks.c.id == info.track_id)
+            connection.execute(update(tracks).where(here).values(values))
+    told = [
+        {
+            "layer_id": LAYER,
+            "track_id": change.track_id,
+            **dict(zip(POINT_COLUMNS, rows.point_fields(change.after), strict=True)),
+        }
+        for change in moved
+        if change.after is not None
+    ]
+    gone = [
+        {"layer_id": LAYER, "track_id": change.track_id, "frame": change.frame}
+        for change in moved
+        if change.after is None
+    ]
+    _delete(connection, points, ("track_id", "frame"), gone)
+    _replace(connection, points, ("track_id", "frame"), told)
+    for info in infos:
+        if info.after is None:
+            here = _mine(tracks) & (tracks.c.id == info.track_id)
+            connection.execute(delete(tracks).where(here))
+
+
+def _write_seen(connection: Connection, record: SeenRecord) -> None:
+    here = _mine(points) & (points.c.track_id == record.track_id)
+    here &= points.c.frame == record.frame
+    connection.execute(update(points).where(here).values(moved=False))
+
+
+def _write_pending(connection: Connection, record: PendingRecord) -> None:
+    here = _mine(pending) & (pending.c.track_id == record.track_id)
+    connection.execute(delete(pending).where(here))
+    asked = record.pending
+    if asked is not None:
+        connection.execute(
+            insert(pending).values(
+                layer_id=LAYER,
+                track_id=asked.track_id,
+                first_frame=asked.first,
+                last_frame=asked.last,
+                step_id=asked.step_id,
+                forced=asked.forced,
             )
+        )
 
 
-def _fields(p: TrackPoint) -> tuple[int, float | None, float | None, str, str, float | None]:
-    return p.frame, p.x, p.y, p.state or "", p.source.value, p.confidence
+def _replace(
+    connection: Connection, table: Any, keys: tuple[str, ...], told: list[dict[str, Any]]
+) -> None:
+    """Insert rows in place of those with the same keys."""
+    if told:
+        _delete(connection, table, keys, told)
+        connection.execute(insert(table), told)
 
 
-def _point(fields: list[Any]) -> TrackPoint:
-    frame, x, y, state, source, confidence = fields
-    return TrackPoint(
-        frame, x, y, PointState(state) if state else None, PointSource(source), confidence
-    )
+def _delete(
+    connection: Connection, table: Any, keys: tuple[str, ...], told: list[dict[str, Any]]
+) -> None:
+    if told:
+        gone = delete(table).where(_mine(table))
+        for key in keys:
+            gone = gone.where(table.c[key] == bindparam(f"the_{key}"))
+        connection.execute(gone, [{f"the_{key}": row[key] for key in keys} for row in told])
 
 
-def _point_text(point: TrackPoint | None) -> str | None:
-    return None if point is None else json.dumps(_fields(point))
+def _mine(table: Any) -> Any:
+    """Return the condition that a row is of this reader's layer."""
+    return table.c.layer_id == LAYER
 
 
-def _point_from(text: str | None) -> TrackPoint | None:
-    return None if text is None else _point(json.loads(text))
-
-
-def _info_text(info: TrackInfo | None) -> str | None:
-    return None if info is None else json.dumps((info.name, info.kind, info.color, info.order))
-
-
-def _info_from(text: str | None) -> TrackInfo | None:
-    if text is None:
-        return None
-    name, kind, color, order = json.loads(text)
-    return TrackInfo(name, TrackKind(kind), color, order)
+def _raw(connection: Connection) -> sqlite3.Connection:
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    return raw
