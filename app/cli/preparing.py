@@ -182,7 +182,7 @@ def _tip_tracks(
     """
     content = saved_labels(run, project_folder)
     tracks = content.tracks if content else ()
-    reviewed = content is not None and content.review.reviewed
+    reviewed = content is not None and content.state.reviewed
     found = [
         _points(track, run.frame_count, everything=reviewed)
         for track in tracks

@@ -12,7 +12,8 @@ from app.runs.words import angle_text
 from app.session.background import Background, Task
 from app.session.open_run import OpenRun, open_labelled
 from app.session.settings import SettingsKeeper
-from app.tracks.store import LabelSummary, label_summary
+from app.tracks.content import LabelSummary
+from app.tracks.store import label_summary
 from widgets.panels.run_list import RunList
 from widgets.panels.run_model import LabelState, RunRow
 
@@ -99,7 +100,7 @@ class Library(QObject):
         """Show in the list how far the open run is labelled."""
         self._list.set_label_state(
             str(review.run.path),
-            _label_state(bool(review.labels.tracks), review.store.review.reviewed),
+            _label_state(bool(review.labels.tracks), review.store.state.reviewed),
         )
 
     # inside
@@ -154,7 +155,7 @@ class Library(QObject):
             duration_ms=entry.duration_ms,
             date=entry.study_date.isoformat() if entry.study_date else "",
             label_state=_label_state(
-                labels is not None and labels.labelled, labels is not None and labels.reviewed
+                labels is not None and labels.tracks > 0, labels is not None and labels.reviewed
             ),
             error=entry.error or "",
         )

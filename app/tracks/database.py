@@ -11,12 +11,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, StaticPool, bindparam, create_engine, delete, event, insert
-from sqlalchemy import select, update
+from sqlalchemy import (
+    Connection,
+    StaticPool,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.tracks import peek, rows
-from app.tracks.content import Content, Damaged, Newer, ReviewState
+from app.tracks.content import Content, Damaged, ReviewState
 from app.tracks.edits import Change, PointChange, TrackChange
 from app.tracks.identity import RunIdentity
 from app.tracks.labels import (
@@ -41,7 +50,7 @@ from app.tracks.schema import (
     track_changes,
     tracks,
 )
-from app.tracks.track import Track, TrackPoint
+from app.tracks.track import TrackPoint
 
 READER = ""
 """Whose layer this is; the file beside a run has one."""
@@ -56,7 +65,9 @@ def attach(connection: sqlite3.Connection, *, write: bool = True) -> Connection:
 
     Transactions that write begin as such, so that none fails half-way because of another writer.
     """
-    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+    engine = create_engine(
+        "sqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True
+    )
     begin = "BEGIN IMMEDIATE" if write else "BEGIN"
     event.listen(engine, "begin", lambda made: made.exec_driver_sql(begin))
     return engine.connect()
@@ -207,7 +218,7 @@ def _read(connection: Connection) -> Content:
         RunIdentity(rows.text(run[0]), str(run[1]), rows.whole(run[2])),
         shown,
         tuple(step for step, undone in found.values() if not undone),
-        tuple(step for step, undone in reversed(found.values()) if undone),
+        tuple(step for step, undone in reversed(list(found.values())) if undone),
         tuple(rows.pending_from(row) for row in waiting),
         rows.state_from(*state),
     )

@@ -268,10 +268,7 @@ def delete_points(track: Track, first: int, last: int | None = None) -> Edit:
     points = [emptied_frame(frame) for frame in frames]
     if all(point.emptied for point in there):
         points = []
-    if len(frames) == 1:
-        label = tr("Delete point of {name}")
-    else:
-        label = tr("Clear span of {name}")
+    label = tr("Delete point of {name}") if len(frames) == 1 else tr("Clear span of {name}")
     return _set_points(label.format(name=track.name), track, points)
 
 

@@ -419,6 +419,11 @@ class Labels:
         self._change(changes, dropped=tuple(self._pending))
         return step.label
 
+    @property
+    def history(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+        """The steps that are done, oldest first, and those undone; the last is redone first."""
+        return tuple(self._done), tuple(self._undone)
+
     def subscribe(self, listener: Callable[[LabelsChange], None]) -> Callable[[], None]:
         """Call ``listener`` after each change; the returned function ends that."""
         self._subscribers.append(listener)
@@ -433,7 +438,7 @@ class Labels:
         return self._done[place] if there else None
 
     def _next_id(self) -> int:
-        """Number a step; no number comes twice, so that no late answer meets a later step."""
+        """Return a step's number; none comes twice, so that no late answer meets a later step."""
         self._newest_id += 1
         return self._newest_id
 

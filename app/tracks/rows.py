@@ -172,10 +172,9 @@ def _walk(now: dict[Key, object], changes: Iterable[Change]) -> None:
         else:
             now[change.key] = change.after
     gone = {c.track_id for c in made if isinstance(c, TrackChange) and c.after is None}
-    for change in made:
-        if isinstance(change, PointChange) and change.after is not None:
-            if (change.track_id, None) not in now:
-                raise Damaged("the history has points of no track")
+    placed = {c.track_id for c in made if isinstance(c, PointChange) and c.after is not None}
+    if any((track_id, None) not in now for track_id in placed):
+        raise Damaged("the history has points of no track")
     if gone and any(track_id in gone for track_id, _ in now):
         raise Damaged("the history deletes a track but not its points")
 

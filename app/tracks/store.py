@@ -1,9 +1,9 @@
 """The labels file of a run: saved as you work, opened again as it was.
 
-Each gesture is one transaction on a writer thread, so that the window never waits for the disk;
-but a gesture begins only when the one before it is on the disk, so that killing the program at
-any moment loses at most the gesture under way. (Measured on an SSD: 2 ms a gesture, 20 ms at
-worst; a network share or an old disk is slower than a window may wait.)
+Each gesture is one transaction on a writer thread, so that neither the window nor the annotator
+waits for the disk. On a disk that answers, killing the program at any moment loses at most the
+gesture under way (measured on an SSD: 2 ms a gesture, 20 ms at worst); where the disk is slower
+than the annotator, the window says how many gestures are not on it yet.
 """
 
 from __future__ import annotations
@@ -11,28 +11,27 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime
 from gettext import gettext as tr
+from gettext import ngettext
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from platformdirs import user_data_path
 
 from app.errors import UserError
+from app.outputs import check_output, whole_file
 from app.runs.run import Run
-from app.tracks import database
-from app.tracks.database import Newer, NotOurs, ReviewState
-from app.tracks.identity import SUFFIX, find_store, run_identity, store_paths
-from app.tracks.labels import Labels, Record, StepAction, StepRecord
+from app.tracks import peek
+from app.tracks.content import Content, Damaged, Foreign, LabelSummary, Newer, ReviewState
+from app.tracks.identity import SUFFIX, OwnIdentity, RunIdentity, other_stores, store_paths
+from app.tracks.labels import Labels, Record
+from app.tracks.writer import PATIENCE_S, Writer
 from resources import resource_path
 
 log = logging.getLogger(__name__)
-
-GESTURE_WAIT_S = 1.0
-RETRY_S = 1.0
 
 
 class StoreError(UserError):
@@ -46,79 +45,75 @@ class Store:
     ----------
     labels : Labels
         The tracks; every change of them is saved.
-    review : ReviewState
+    state : ReviewState
         Playhead, reviewed flag and view settings as last saved.
     notice : str
-        One sentence that the user should see (read-only, set aside), or "".
+        One sentence that the user should see (read-only, set aside, other pictures), or "".
     read_only : bool
         Changes of the labels are refused with `notice`.
     on_trouble : callable, optional
-        Called on the writer thread with one sentence when saving fails, and with "" when it
-        works again. What could not be saved is kept and tried again.
+        Called on another thread with one sentence while gestures are not on the disk, because
+        saving fails or is slow, and with "" when they are. What is not saved is tried again.
     """
 
     def __init__(
         self,
         run: Run,
-        identity: str,
+        own: OwnIdentity,
         path: Path | None,
         folders: list[Path],
-        content: database.Content | None,
-        lock: FileLock | None,
+        content: Content | None = None,
+        lock: FileLock | None = None,
         notice: str = "",
+        *,
         read_only: bool = False,
     ) -> None:
         self.notice = notice
         self.read_only = read_only
         self.on_trouble: Callable[[str], None] | None = None
-        self.review = content.review if content else ReviewState()
+        content = content or Content(RunIdentity(own.key))
+        self.state = content.state
         self.labels = Labels(
             run.frame_count,
-            content.tracks if content else (),
-            content.done if content else (),
-            content.undone if content else (),
+            content.tracks,
+            content.done,
+            content.undone,
+            content.pending,
             journal=self,
         )
-        self._run_path, self._identity = run.path.absolute(), identity
-        self._path, self._folders, self._lock = path, folders, lock
-        self._wake = threading.Condition()
-        self._queue: list[StepRecord] = []
-        self._review_due: ReviewState | None = None
-        self._trouble = ""
-        self._closing = False
-        self._thread: threading.Thread | None = None
+        self._own, self._path, self._folders, self._lock = own, path, folders, lock
+        self._run_path = run.path
+        self._writer: Writer | None = None
+        self._closed = False
 
     @property
     def path(self) -> Path | None:
         """The labels file; None until there is something to save."""
         return self._path
 
+    @property
+    def unsaved(self) -> int:
+        """How many gestures are not on the disk yet."""
+        return 0 if self._writer is None else self._writer.unsaved
+
     def record(self, record: Record) -> None:
-        """Save a gesture (called by `Labels`, before it changes anything).
+        """Save what happens to the labels (called by `Labels`, before it changes anything).
+
+        Never waits for the disk.
 
         Raises
         ------
         StoreError
             If nothing can be saved here.
         """
-        self._start()
-        if not isinstance(record, StepRecord):
-            return
-        with self._wake:
-            if record.action is not StepAction.EXTEND:
-                self._wake.wait_for(self._gestures_saved, GESTURE_WAIT_S)
-            self._queue.append(record)
-            self._wake.notify_all()
+        self._started().put(record)
 
-    def save_review(self, review: ReviewState) -> None:
+    def save_state(self, state: ReviewState) -> None:
         """Save where the reader stands; a run without labels is saved once it is reviewed."""
-        self.review = review
-        if self.read_only or (self._path is None and not review.reviewed):
+        self.state = state
+        if self.read_only or self._closed or (self._path is None and not state.reviewed):
             return
-        self._start()
-        with self._wake:
-            self._review_due = review
-            self._wake.notify_all()
+        self._started().put_state(state)
 
     def flush(self, timeout_s: float = 10.0) -> None:
         """Wait until everything is on the disk.
@@ -126,100 +121,109 @@ class Store:
         Raises
         ------
         StoreError
-            If that does not happen in time.
+            If that does not happen in time, or saving fails.
         """
-        with self._wake:
-            saved = self._wake.wait_for(self._all_saved, timeout_s)
-        if not saved:
-            raise StoreError(self._trouble or "The labels are still being saved; wait a moment.")
+        if self._writer is not None and not self._writer.wait(timeout_s):
+            raise StoreError(self._unsaved_sentence())
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = PATIENCE_S) -> None:
         """Save everything, end the writer and let others open the file.
+
+        A file that holds no labels in the end is removed.
 
         Raises
         ------
         StoreError
-            If the last changes could not be saved.
+            If not all could be saved in this time. The store stays open: try again, or call
+            `save_elsewhere` or `discard`.
         """
-        with self._wake:
-            self._closing = True
-            self._wake.notify_all()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self.flush(timeout_s)
+        self._end()
+
+    def save_elsewhere(self, path: Path) -> None:
+        """Write all labels with their history to another file, and close.
+
+        Raises
+        ------
+        UserError
+            If that fails too; the store stays open.
+        """
+        from app.tracks import database
+
+        own = [self._run_path] if self._path is None else [self._run_path, self._path]
+        check_output(path, own)
+        try:
+            with whole_file(path) as draft:
+                draft.unlink()
+                database.write_new(draft, self._content())
+        except (sqlite3.Error, database.SQLAlchemyError) as error:
+            log.exception("labels could not be saved elsewhere")
+            raise StoreError(
+                tr("The labels could not be saved to {path}; choose another place.").format(
+                    path=path
+                )
+            ) from error
+        self.discard()
+
+    def discard(self) -> None:
+        """Give up what is not saved, and close."""
+        if self._writer is not None:
+            self._writer.end()
+        self._end()
+
+    # inside
+
+    def _content(self) -> Content:
+        labels = self.labels
+        done, undone = labels.history
+        pending = tuple(labels.pending.values())
+        return Content(self._own.written(), labels.tracks, done, undone, pending, self.state)
+
+    def _unsaved_sentence(self) -> str:
+        count, writer = self.unsaved, self._writer
+        told = ngettext(
+            "{count} change of the labels is not saved.",
+            "{count} changes of the labels are not saved.",
+            count,
+        ).format(count=count)
+        return " ".join(filter(None, (told, writer.trouble if writer is not None else "")))
+
+    def _started(self) -> Writer:
+        if self.read_only:
+            raise StoreError(self.notice)
+        if self._closed:
+            raise StoreError(tr("This run is closed; open it again to change its labels."))
+        if self._writer is None:
+            path, lock = self._path, self._lock
+            if path is None or lock is None:
+                path, lock = _claim_new(self._own, self._folders)
+            try:
+                self._writer = Writer(path, self._own.written, self._tell)
+            except BaseException:
+                if self._lock is None:
+                    _release(lock)
+                raise
+            self._path, self._lock = path, lock
+        return self._writer
+
+    def _tell(self, trouble: str) -> None:
+        if self.on_trouble is not None:
+            self.on_trouble(trouble)
+
+    def _end(self) -> None:
+        if self._writer is not None:
+            self._writer.end()
+        writing = self._lock is not None and not self._closed
+        self._closed = True
+        if writing and self._path is not None and self._holds_nothing():
+            with suppress(OSError):  # an empty file is as good as none
+                self._path.unlink(missing_ok=True)
         if self._lock is not None:
             _release(self._lock)
             self._lock = None
-        if not self._all_saved():
-            raise StoreError(self._trouble or "The last changes could not be saved.")
 
-    def _gestures_saved(self) -> bool:
-        waiting = any(r.action is not StepAction.EXTEND for r in self._queue)
-        return not waiting or bool(self._trouble)
-
-    def _all_saved(self) -> bool:
-        return not self._queue and self._review_due is None
-
-    def _start(self) -> None:
-        if self.read_only:
-            raise StoreError(self.notice)
-        if self._closing:
-            raise StoreError("This run is closed; open it again to change its labels.")
-        if self._lock is None:
-            self._path, self._lock = _claim_new(self._run_path, self._identity, self._folders)
-        if self._thread is None:
-            self._thread = threading.Thread(
-                target=self._write_all, args=(self._path,), name="labels writer", daemon=True
-            )
-            self._thread.start()
-
-    # on the writer thread
-
-    def _write_all(self, path: Path) -> None:
-        connection: sqlite3.Connection | None = None
-        new = not path.exists()  # later the file must be there: half the labels help nobody
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._closing or not self._all_saved())
-                batch, review = tuple(self._queue), self._review_due
-                last_try = self._closing
-            if not batch and review is None:
-                break
-            try:
-                if connection is None:
-                    connection = database.connect(path, create=new)
-                    database.create(connection, self._identity)
-                    new = False
-                database.write(connection, batch, review)
-            except (sqlite3.Error, OSError):
-                log.exception("labels could not be saved")
-                if connection is not None:
-                    connection.close()
-                    connection = None
-                self._tell(
-                    f"The labels could not be saved to {path.parent}; free some space there "
-                    "or check that it is still connected."
-                )
-                with self._wake:
-                    self._wake.notify_all()
-                    self._wake.wait_for(lambda: self._closing, RETRY_S)
-                if last_try:
-                    break
-                continue
-            with self._wake:
-                del self._queue[: len(batch)]
-                if self._review_due is review:
-                    self._review_due = None
-                self._wake.notify_all()
-            self._tell("")
-        if connection is not None:
-            connection.close()
-
-    def _tell(self, trouble: str) -> None:
-        if trouble != self._trouble:
-            self._trouble = trouble
-            if self.on_trouble is not None:
-                self.on_trouble(trouble)
+    def _holds_nothing(self) -> bool:
+        return not (self.labels.tracks or self.labels.can_undo or self.state.reviewed)
 
 
 def open_store(run: Run, project_folder: Path | None = None) -> Store:
@@ -234,19 +238,25 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
     StoreError
         If there are labels that cannot be got at.
     """
-    identity = run_identity(run)
-    run_path = run.path.absolute()
-    folders = _label_folders(run_path, project_folder)
-    path = find_store(run_path, identity, folders, database.read_identity)
-    notice = ""
+    own = OwnIdentity(run)
+    folders = _label_folders(own, project_folder)
+    path, notice = _find(own, folders)
     if path is None:
-        damaged = next((p for p in store_paths(run_path, identity, folders) if _unusable(p)), None)
-        if damaged is None:
-            return Store(run, identity, None, folders, None, None)
-        path = damaged
+        return Store(run, own, None, folders, notice=notice)
     lock, refusal = _claim(path)
     try:
-        content = database.read(path)
+        return _open_found(run, own, path, folders, lock, refusal or notice)
+    except BaseException:
+        if lock is not None:
+            _release(lock)
+        raise
+
+
+def _open_found(
+    run: Run, own: OwnIdentity, path: Path, folders: list[Path], lock: FileLock | None, notice: str
+) -> Store:
+    try:
+        content = _read(path)
     except Newer:
         if lock is not None:
             _release(lock)
@@ -254,23 +264,59 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
             "The labels in {name} were made by a newer version of Fluorotrace; update it to "
             "see and change them. They are left as they are."
         )
-        notice = newer.format(name=path.name)
-        return Store(run, identity, path, folders, None, None, notice, read_only=True)
-    except NotOurs as reason:
+        return Store(run, own, path, folders, notice=newer.format(name=path.name), read_only=True)
+    except Damaged as reason:
         if lock is None:
-            raise StoreError(f"The labels in {path.name} cannot be read: {reason}.") from reason
-        kept = _set_aside(path)
+            raise StoreError(_unreadable(path)) from reason
         log.warning("labels set aside: %s", reason)
-        notice = f"The labels file was {reason}; it is kept as {kept.name} and new labels begin."
-        content = None
-    except (sqlite3.Error, OSError) as error:
+        kept = _set_aside(path)
+        told = tr("The labels file {name} was damaged; it is kept as {kept} and new labels begin.")
+        if isinstance(reason, Foreign):
+            told = tr("{name} was not a labels file; it is kept as {kept} and new labels begin.")
+        notice = told.format(name=path.name, kept=kept.name)
+        return Store(run, own, path, folders, None, lock, notice)
+    if content is not None and _last_frame(content) >= run.frame_count:
         if lock is not None:
             _release(lock)
-        raise StoreError(f"The labels in {path} cannot be read; check that file.") from error
-    return Store(run, identity, path, folders, content, lock, notice or refusal, lock is None)
+        shorter = tr(
+            "The labels in {name} go on after the last frame of this run, so they can only be "
+            "looked at; check that the run is whole."
+        )
+        notice = shorter.format(name=path.name)
+        return Store(run, own, path, folders, content, None, notice, read_only=True)
+    return Store(run, own, path, folders, content, lock, notice, read_only=lock is None)
 
 
-def saved_labels(run: Run, project_folder: Path | None = None) -> database.Content | None:
+def _read(path: Path) -> Content | None:
+    """Read a labels file.
+
+    Raises
+    ------
+    Newer, Damaged
+        If it is none of ours.
+    StoreError
+        If it cannot be got at.
+    """
+    from app.tracks import database
+
+    try:
+        return database.read(path)
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(_unreadable(path)) from error
+
+
+def _unreadable(path: Path) -> str:
+    text = tr("The labels in {path} cannot be read; check that no other program uses that file.")
+    return text.format(path=path)
+
+
+def _last_frame(content: Content) -> int:
+    changed = (frame for s in (*content.done, *content.undone) for _, frame in s.changes if frame)
+    there = (frame for track in content.tracks for frame in track.points)
+    return max((*there, *changed), default=0)
+
+
+def saved_labels(run: Run, project_folder: Path | None = None) -> Content | None:
     """Return the saved labels of a run, to look at only; None where none lie under its name.
 
     Unlike `open_store` it takes no right to write and searches no folder, so that it is quick
@@ -281,54 +327,99 @@ def saved_labels(run: Run, project_folder: Path | None = None) -> database.Conte
     StoreError
         If there are labels that cannot be read.
     """
-    identity, run_path = run_identity(run), run.path.absolute()
-    for path in store_paths(run_path, identity, _label_folders(run_path, project_folder)):
-        if path.exists() and database.read_identity(path) == identity:
+    own = OwnIdentity(run)
+    for path in store_paths(own, _label_folders(own, project_folder)):
+        found = peek.read_identity(path) if path.exists() else None
+        if found is not None and own.is_same(found):
             try:
-                return database.read(path)
-            except (NotOurs, Newer, sqlite3.Error, OSError) as error:
-                raise StoreError(
-                    f"The labels in {path} cannot be read; check that file."
-                ) from error
+                return _read(path)
+            except (Damaged, Newer) as error:
+                raise StoreError(_unreadable(path)) from error
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class LabelSummary:
-    """How far a run is labelled."""
-
-    labelled: bool
-    reviewed: bool
 
 
 def label_summary(
     run_path: Path, sop_instance_uid: str, project_folder: Path | None = None
 ) -> LabelSummary | None:
     """Return how far a run is labelled, read from the file under its name, without opening it."""
-    for folder in _label_folders(run_path.absolute(), project_folder):
-        path = folder / f"{run_path.name}{SUFFIX}"
-        found = database.read_summary(path) if path.exists() else None
-        other = found is not None and sop_instance_uid and found[0].startswith("uid:")
-        if found is not None and not (other and found[0] != f"uid:{sop_instance_uid}"):
-            return LabelSummary(found[1], found[2])
+    real = run_path.resolve()
+    for folder in _folders_of(real, run_path.absolute(), project_folder):
+        path = folder / f"{real.name}{SUFFIX}"
+        found = peek.read_summary(path) if path.exists() else None
+        if found is None:
+            continue
+        key, summary = found
+        if not (sop_instance_uid and key.startswith("uid:") and key != f"uid:{sop_instance_uid}"):
+            return summary
     return None
 
 
-def _label_folders(run_path: Path, project_folder: Path | None) -> list[Path]:
-    """Return where labels of a run may lie, best first."""
-    beside = run_path.parent
-    spare = user_data_path("fluorotrace") / "labels"
-    folders = [spare] if beside.is_relative_to(resource_path()) else [beside, spare]
-    return folders if project_folder is None else [project_folder, *folders]
+# where labels lie
 
 
-def _unusable(path: Path) -> bool:
-    """Return True where a file of the right name holds no run: damaged, foreign or newer."""
-    return _holds_something(path) and database.read_identity(path) is None
+def _label_folders(own: OwnIdentity, project_folder: Path | None) -> list[Path]:
+    return _folders_of(own.path, own.reached_by, project_folder)
+
+
+def _folders_of(real: Path, reached_by: Path, project_folder: Path | None) -> list[Path]:
+    """Return where labels of a run may lie, best first: beside it, not beside a link to it."""
+    folders = [] if project_folder is None else [project_folder]
+    if not real.is_relative_to(resource_path().resolve()):
+        folders.append(real.parent)
+        if reached_by.parent != real.parent:
+            folders.append(reached_by.parent)
+    return [*folders, user_data_path("fluorotrace") / "labels"]
+
+
+def _find(own: OwnIdentity, folders: list[Path]) -> tuple[Path | None, str]:
+    """Return the labels file of this run, also where it was renamed or moved, and a notice."""
+    notice, unusable = "", None
+    known = list(store_paths(own, folders))
+    for path in (*known, *other_stores(folders, known)):
+        if not _holds_something(path):
+            continue
+        found = peek.read_identity(path)
+        if found is None:
+            if path in known:
+                unusable = unusable or path
+        elif own.is_same(found):
+            return path, ""
+        elif path in known or found.key == own.key:
+            if added := own.frames_added(found):
+                return path, _added_sentence(path, added)
+            notice = notice or _other_sentence(path, own, found)
+    return unusable, notice
+
+
+def _added_sentence(path: Path, added: int) -> str:
+    return ngettext(
+        "The folder has {count} picture more than when it was labelled; the labels in {name} are "
+        "on the frames before it.",
+        "The folder has {count} pictures more than when it was labelled; the labels in {name} are "
+        "on the frames before them.",
+        added,
+    ).format(count=added, name=path.name)
+
+
+def _other_sentence(path: Path, own: OwnIdentity, found: RunIdentity) -> str:
+    if found.key == own.key:
+        text = tr(
+            "Another run has the same SOP Instance UID as this one but other pictures; its labels "
+            "in {name} are not shown here, and those of this run get a file of their own."
+        )
+    else:
+        text = tr(
+            "The labels in {name} were made on other pictures; they are left as they are, and "
+            "those of this run get a file of their own."
+        )
+    return text.format(name=path.name)
 
 
 def _holds_something(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
+
+
+# the right to write
 
 
 def _claim(path: Path) -> tuple[FileLock | None, str]:
@@ -337,47 +428,52 @@ def _claim(path: Path) -> tuple[FileLock | None, str]:
     try:
         lock.acquire()
     except Timeout:
-        return None, "These labels are open in another window, so here they can only be looked at."
+        return None, tr(
+            "These labels are open in another window, so here they can only be looked at."
+        )
     except OSError:
         log.info("labels cannot be locked", exc_info=True)
-        return None, "The folder of these labels cannot be written to, so they are read-only."
+        return None, tr(
+            "The folder of these labels cannot be written to, so they can only be looked at."
+        )
     if not os.access(path, os.W_OK):
         _release(lock)
-        return None, "The file of these labels cannot be written to, so they are read-only."
+        return None, tr(
+            "The file of these labels cannot be written to, so they can only be looked at."
+        )
     return lock, ""
 
 
-def _claim_new(run_path: Path, identity: str, folders: list[Path]) -> tuple[Path, FileLock]:
+def _claim_new(own: OwnIdentity, folders: list[Path]) -> tuple[Path, FileLock]:
     """Take the right to make the labels file of a run that has none."""
-    for path in store_paths(run_path, identity, folders):
+    begun = tr("Another window has begun to label this run; close it there or open it again.")
+    for path in store_paths(own, folders):
         if _holds_something(path):
-            if database.read_identity(path) == identity:
-                raise StoreError(
-                    "Another window has begun to label this run; close it there or open it again."
-                )
+            found = peek.read_identity(path)
+            if found is not None and own.is_same(found):
+                raise StoreError(begun)
             continue
+        lock = FileLock(f"{path}.lock", timeout=0, thread_local=False)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(f"{path}.lock", timeout=0, thread_local=False)
             lock.acquire()
         except Timeout:
-            raise StoreError(
-                "Another window has begun to label this run; close it there or open it again."
-            ) from None
+            raise StoreError(begun) from None
         except OSError:
             log.info("no labels can be made here", exc_info=True)
             continue
         return path, lock
-    raise StoreError("No folder for the labels can be written to; choose one in the settings.")
+    raise StoreError(tr("No folder for the labels can be written to; choose one in the settings."))
 
 
 def _release(lock: FileLock) -> None:
     path = Path(lock.lock_file)
-    if os.name == "posix":  # while it is held: whoever waits for it notices and takes a new one
-        path.unlink(missing_ok=True)
-    lock.release()
-    if os.name != "posix":
-        path.unlink(missing_ok=True)
+    with suppress(OSError):  # a lock file that stays holds nobody back
+        if os.name == "posix":  # while it is held: whoever waits for it notices, takes a new one
+            path.unlink(missing_ok=True)
+        lock.release()
+        if os.name != "posix":
+            path.unlink(missing_ok=True)
 
 
 def _set_aside(path: Path) -> Path:

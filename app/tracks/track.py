@@ -143,12 +143,12 @@ LONGEST_NAME = 200
 
 
 def clean_name(name: str) -> str:
-    """Return a track's name as it can be shown, saved and exported.
+    r"""Return a track's name as it can be shown, saved and exported.
 
     Lone surrogates, NUL, control characters and line ends become spaces, runs of spaces one; what
     is longer than `LONGEST_NAME` is cut.
 
-    >>> clean_name("left\\n\\udcff tip")
+    >>> clean_name("left\n\udcff tip")
     'left tip'
     """
     kept = "".join(" " if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in name)

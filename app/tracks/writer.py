@@ -121,6 +121,7 @@ class Writer:
             self._ending = True
             self._queue.clear()
             self._state = None
+            self._waiting_since = None
             self._wake.notify_all()
         for thread in self._threads:
             thread.join(timeout_s)
@@ -177,10 +178,10 @@ class Writer:
         """Tell what is not saved: soon after it begins, and while it lasts."""
         while True:
             with self._wake:
-                if self._ending:
-                    return
-                sentence = self._sentence()
+                sentence = self._sentence()  # "" in the end
                 if sentence == self._told:
+                    if self._ending:
+                        return
                     wait = None if self._waiting_since is None else SLOW_S / 4
                     self._wake.wait(wait)
                     continue

@@ -238,7 +238,7 @@ class MainWindow(QMainWindow):
         if review is None:
             self._show_empty()
             return
-        run, state = review.run, review.store.review
+        run, state = review.run, review.store.state
         self.notices.clear()
         review.store.on_trouble = self._trouble_on_writer_thread
         self.timeline.set_frames(run.frame_times_ms)
@@ -299,9 +299,9 @@ class MainWindow(QMainWindow):
         """Save the playhead, whether the run is reviewed, and how it is shown."""
         if self.review is None:
             return
-        self.review.store.save_review(
+        self.review.store.save_state(
             replace(
-                self.review.store.review,
+                self.review.store.state,
                 playhead=self.playback.frame,
                 reviewed=self.actions_by_name["toggle_reviewed"].isChecked(),
             )

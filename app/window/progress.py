@@ -55,7 +55,7 @@ class Progress(QObject):
             shown = self._shown_frames * 1000.0 / REFRESH_MS
             self._smoothed_rate = KEPT * self._smoothed_rate + (1.0 - KEPT) * shown
             self._play_bar.set_shown_rate(self._smoothed_rate, review.rate_hz)
-        elif self._playback.frame != review.store.review.playhead:
+        elif self._playback.frame != review.store.state.playhead:
             self.rested.emit()
         self._shown_frames = 0
 

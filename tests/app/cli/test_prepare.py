@@ -105,7 +105,7 @@ def test_what_a_person_labelled_is_learned_from_and_what_a_network_guessed_is_no
     assert [(i, s) for i, s in enumerate(states(shard)) if s != "unknown"] == [(3, "visible")]
     scale = shard.side / 96
     np.testing.assert_allclose((shard.tips[3] + 0.5) / scale - 0.5, (40.0, 20.5), atol=0.01)
-    store.save_review(replace(store.review, reviewed=True))
+    store.save_state(replace(store.state, reviewed=True))
     store.close()
     run.frames.close()
     assert prepare_run(job).labelled == 1

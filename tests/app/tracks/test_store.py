@@ -11,17 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from app.tracks import database, store
+from app.tracks import database, store, writer
+from app.tracks.content import LabelSummary, ReviewState
 from app.tracks.edits import add_track, new_track, place_point, set_state
 from app.tracks.labels import Labels
-from app.tracks.store import (
-    LabelSummary,
-    ReviewState,
-    Store,
-    StoreError,
-    label_summary,
-    open_store,
-)
+from app.tracks.store import Store, StoreError, label_summary, open_store
+from app.tracks.track import PointState
 from resources import resource_path
 
 from .conftest import FRAMES, random_gesture
@@ -88,7 +83,7 @@ def test_reopened_it_is_as_it_was_with_undo_and_redo(reopen, seed):
 
 def test_looking_at_a_run_leaves_no_file(reopen, tmp_path):
     opened = reopen()
-    opened.save_review(ReviewState(playhead=7))
+    opened.save_state(ReviewState(playhead=7))
     opened.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -104,10 +99,10 @@ def test_one_file_beside_the_run(reopen, tmp_path):
 def test_review_state_comes_back(reopen):
     review = ReviewState(17, True, {"window": {"center": 120.5, "width": 80}, "wipe": [0.25]})
     opened = reopen()
-    opened.save_review(ReviewState(3))
-    opened.save_review(review)
+    opened.save_state(ReviewState(3))
+    opened.save_state(review)
     opened.close()
-    assert reopen().review == review
+    assert reopen().state == review
 
 
 def test_a_project_folder_keeps_the_labels(reopen, tmp_path, make_run):
@@ -197,7 +192,7 @@ def test_how_far_a_run_is_labelled_is_told_without_opening_it(reopen, make_run, 
     opened = reopen()
     label(opened.labels)
     opened.close()
-    assert label_summary(run_path, "1.2.3") == LabelSummary(labelled=True, reviewed=False)
+    assert label_summary(run_path, "1.2.3") == LabelSummary(tracks=1, confirmed=1)
     assert label_summary(run_path, "1.2.3.of.another.run") is None
 
 
@@ -206,7 +201,7 @@ def test_how_far_a_run_is_labelled_is_told_without_opening_it(reopen, make_run, 
     [
         (lambda p: p.write_bytes(b"no database " * 500), "damaged"),
         (lambda p: p.write_bytes(p.read_bytes()[:5000]), "damaged"),
-        (lambda p: change(p, "PRAGMA application_id=1"), "not a labels file"),
+        (lambda p: change(p, "PRAGMA application_id=1"), "was not a labels file"),
         (lambda p: change(p, "UPDATE points SET state='floating'"), "damaged"),
         (lambda p: change(p, "DROP TABLE steps"), "damaged"),
     ],
@@ -259,14 +254,14 @@ def test_a_second_window_looks_and_does_not_touch(reopen):
         with pytest.raises(StoreError, match="another window"):
             gesture()
     assert second.labels.tracks == before
-    second.save_review(ReviewState(5))
+    second.save_state(ReviewState(5))
     label(first.labels, 12)
     first.close()
     second.close()
     third = reopen()
     assert not third.read_only
     assert third.labels.tracks == first.labels.tracks
-    assert third.review == ReviewState()
+    assert third.state == ReviewState()
 
 
 def test_two_windows_that_both_begin_to_label(reopen):
@@ -283,7 +278,7 @@ def test_trouble_is_told_once_and_nothing_is_lost_when_it_ends(reopen, monkeypat
     told: list[str] = []
     heard = threading.Event()
     write, full = database.write, threading.Event()
-    monkeypatch.setattr(store, "RETRY_S", 0.02)
+    monkeypatch.setattr(writer, "RETRY_S", 0.02)
 
     def failing(connection, records, review):
         if full.is_set():
@@ -313,7 +308,7 @@ def test_trouble_is_told_once_and_nothing_is_lost_when_it_ends(reopen, monkeypat
 
 
 def test_closing_while_saving_fails_says_so(make_run, monkeypatch):
-    monkeypatch.setattr(store, "RETRY_S", 0.02)
+    monkeypatch.setattr(writer, "RETRY_S", 0.02)
     opened = open_store(make_run())
 
     def failing(*args):
