@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
@@ -73,13 +73,18 @@ def attach(connection: sqlite3.Connection, *, write: bool = True) -> Connection:
     return engine.connect()
 
 
-def prepare(connection: Connection, run: Callable[[], RunIdentity]) -> None:
+def prepare(connection: Connection, run: RunIdentity) -> bool:
     """Make the tables, or bring those of an older version to the present one.
 
     Parameters
     ----------
-    run : callable
-        Tells whose labels they are; asked only where the file does not say it.
+    run : RunIdentity
+        Whose labels they are, where the file does not say it.
+
+    Returns
+    -------
+    bool
+        True where the file knows what the run looks like, see `write_signature`.
 
     Raises
     ------
@@ -90,16 +95,17 @@ def prepare(connection: Connection, run: Callable[[], RunIdentity]) -> None:
         found = peek.version(_raw(connection))
         if found == 0:
             _create(connection)
+            told = {"identity": run.key, "signature": run.signature, "frame_count": run.frame_count}
+            connection.execute(update(runs).values(told))
         elif found < peek.VERSION:
             upgrade(connection)
-        row = connection.execute(select(runs.c.signature)).first()
-        if row is None or not row.signature:
-            told = run()
-            connection.execute(
-                update(runs).values(
-                    identity=told.key, signature=told.signature, frame_count=told.frame_count
-                )
-            )
+        return bool(connection.execute(select(runs.c.signature)).scalar_one())
+
+
+def write_signature(connection: Connection, signature: str) -> None:
+    """Write down what the run looks like."""
+    with connection.begin():
+        connection.execute(update(runs).values(signature=signature))
 
 
 def _create(connection: Connection) -> None:
@@ -269,7 +275,7 @@ def write(
 def write_new(path: Path, content: Content) -> None:
     """Write all labels to a new file."""
     with closing(peek.connect(path, create=True)) as raw, attach(raw) as connection:
-        prepare(connection, lambda: content.run)
+        prepare(connection, content.run)
         with connection.begin():
             for step in (*content.done, *reversed(content.undone)):
                 kept = tuple(step.changes.values())

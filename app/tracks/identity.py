@@ -68,12 +68,13 @@ class OwnIdentity:
 
     @cached_property
     def signature(self) -> str:
-        """See `RunIdentity.signature`."""
-        return signature(self._run)
+        """See `RunIdentity.signature`; reads some frames. A fingerprint needs none beside it."""
+        return signature(self._run) if self.key.startswith("uid:") else ""
 
-    def written(self) -> RunIdentity:
-        """Return what the labels file says of the run; reads some frames."""
-        return RunIdentity(self.key, self.signature, self._run.frame_count)
+    @property
+    def known(self) -> RunIdentity:
+        """What can be said of the run at once: all but its signature."""
+        return RunIdentity(self.key, "", self._run.frame_count)
 
     def is_same(self, other: RunIdentity) -> bool:
         """Return True where labels of ``other`` are this run's."""

@@ -13,9 +13,11 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from gettext import gettext as tr
 from gettext import ngettext
+from importlib import import_module
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -177,7 +179,8 @@ class Store:
         labels = self.labels
         done, undone = labels.history
         pending = tuple(labels.pending.values())
-        return Content(self._own.written(), labels.tracks, done, undone, pending, self.state)
+        run = replace(self._own.known, signature=self._own.signature)
+        return Content(run, labels.tracks, done, undone, pending, self.state)
 
     def _unsaved_sentence(self) -> str:
         count, writer = self.unsaved, self._writer
@@ -194,11 +197,11 @@ class Store:
         if self._closed:
             raise StoreError(tr("This run is closed; open it again to change its labels."))
         if self._writer is None:
-            path, lock = self._path, self._lock
+            own, path, lock = self._own, self._path, self._lock
             if path is None or lock is None:
-                path, lock = _claim_new(self._own, self._folders)
+                path, lock = _claim_new(own, self._folders)
             try:
-                self._writer = Writer(path, self._own.written, self._tell)
+                self._writer = Writer(path, own.known, lambda: own.signature, self._tell)
             except BaseException:
                 if self._lock is None:
                     _release(lock)
@@ -238,6 +241,7 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
     StoreError
         If there are labels that cannot be got at.
     """
+    import_module("app.tracks.database")  # takes a while: here, not at the first gesture
     own = OwnIdentity(run)
     folders = _label_folders(own, project_folder)
     path, notice = _find(own, folders)

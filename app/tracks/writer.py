@@ -41,8 +41,10 @@ class Writer:
     ----------
     path : Path
         The labels file; made where there is none.
-    run : callable
-        Tells whose labels they are; may read some frames.
+    run : RunIdentity
+        Whose labels they are.
+    signature : callable
+        Tells what the run looks like; may read some frames, so it comes after the first gesture.
     tell : callable
         Called on threads of the writer with one sentence while not all is saved, and with "" when
         it is again.
@@ -54,9 +56,15 @@ class Writer:
     """
 
     def __init__(
-        self, path: Path, run: Callable[[], RunIdentity], tell: Callable[[str], None]
+        self,
+        path: Path,
+        run: RunIdentity,
+        signature: Callable[[], str],
+        tell: Callable[[str], None],
     ) -> None:
-        self._path, self._run, self._tell_others = path, run, tell
+        self._path, self._run, self._signature = path, run, signature
+        self._tell_others = tell
+        self._signed = False
         self._new = not path.exists() or path.stat().st_size == 0
         self._wake = threading.Condition()
         self._queue: list[Record] = []
@@ -218,7 +226,20 @@ class Writer:
                 self._waiting_since = None if self._all_saved() else time.monotonic()
                 self._tries += 1
                 self._wake.notify_all()
+            if not self._signed:
+                self._sign(connection)
         self._close(connection)
+
+    def _sign(self, connection: Connection) -> None:
+        from app.tracks import database
+
+        self._signed = True
+        try:
+            signature = self._signature()
+            if signature:
+                database.write_signature(connection, signature)
+        except Exception:  # labels are found without it
+            log.exception("what the run looks like could not be written down")
 
     def _fail(self, error: Exception) -> None:
         """Note why a try failed, and wait before the next one."""
@@ -244,7 +265,7 @@ class Writer:
         self._raw = connect(self._path, create=self._new)
         connection = database.attach(self._raw)
         try:
-            database.prepare(connection, self._run)
+            self._signed = database.prepare(connection, self._run)
         except BaseException:
             self._close(connection)
             raise

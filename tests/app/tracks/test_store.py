@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import UserError
 from app.tracks import database, store, writer
 from app.tracks.content import LabelSummary, ReviewState
 from app.tracks.edits import add_track, new_track, place_point, set_state
@@ -310,14 +311,59 @@ def test_trouble_is_told_once_and_nothing_is_lost_when_it_ends(reopen, monkeypat
 def test_closing_while_saving_fails_says_so(make_run, monkeypatch):
     monkeypatch.setattr(writer, "RETRY_S", 0.02)
     opened = open_store(make_run())
-
-    def failing(*args):
-        raise sqlite3.OperationalError("disk I/O error")
-
+    write = database.write
     monkeypatch.setattr(database, "write", failing)
     label(opened.labels)
-    with pytest.raises(StoreError, match="could not be saved"):
+    label(opened.labels, 4)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"^3 changes of the labels are not saved"):
+            opened.close()
+    assert opened.unsaved == 3
+    monkeypatch.setattr(database, "write", write)
+    opened.close()
+    assert opened.unsaved == 0
+    assert sorted(open_and_close(make_run()).labels.tracks[0].points) == [3, 4]
+
+
+def test_what_cannot_be_saved_is_saved_elsewhere_or_given_up(make_run, monkeypatch, tmp_path):
+    monkeypatch.setattr(writer, "RETRY_S", 0.02)
+    rng = random.Random(5)
+    opened = open_store(make_run())
+    for _ in range(50):
+        random_gesture(rng, opened.labels)
+    opened.save_state(ReviewState(7, True, {"zoom": 2.0}))
+    opened.flush()
+    monkeypatch.setattr(database, "write", failing)
+    label(opened.labels)
+    with pytest.raises(StoreError):
         opened.close()
+    with pytest.raises(UserError, match="part of the run"):
+        opened.save_elsewhere(opened.path)
+    opened.save_elsewhere(tmp_path / "kept.sqlite")
+    content = database.read(tmp_path / "kept.sqlite")
+    assert content.tracks == opened.labels.tracks
+    assert (content.done, content.undone) == opened.labels.history
+    assert {p.track_id: p for p in content.pending} == dict(opened.labels.pending)
+    assert content.state == opened.state
+    assert content.run.key == "uid:1.2.3"
+    with pytest.raises(StoreError, match="closed"):
+        label(opened.labels)
+
+    again = open_store(make_run())
+    saved = again.labels.tracks
+    label(again.labels, 9)
+    again.discard()
+    assert open_and_close(make_run()).labels.tracks == saved
+
+
+def failing(*args):
+    raise sqlite3.OperationalError("disk I/O error")
+
+
+def open_and_close(run) -> Store:
+    opened = open_store(run)
+    opened.close()
+    return opened
 
 
 KILLED = """
@@ -329,14 +375,20 @@ from app.tracks.edits import add_track, new_track, place_point, put_tracked
 from app.tracks.store import open_store
 from inference.tracking.requests import TrackedPoint
 
-run = Run(Path(sys.argv[1]), None, 400, 64, 64, np.arange(400.0), sop_instance_uid="1.2.3")
-labels = open_store(run).labels
+class Frames:
+    def read(self, index):
+        return np.full((64, 48), index, np.uint8)
+
+run = Run(Path(sys.argv[1]), Frames(), 40, 64, 48, np.arange(40.0), sop_instance_uid="1.2.3")
+store = open_store(run)
+labels = store.labels
 labels.apply(add_track(new_track(())))
 for number in range(1, 100000):
-    frame = number % 400
+    frame = number % 40
     step = labels.apply(place_point(labels.tracks[0], frame, number, 0))
-    answers = [TrackedPoint(f % 400, f, f, "visible", 0.5) for f in range(frame, frame + 20)]
+    answers = [TrackedPoint(f % 40, f, f, "visible", 0.5) for f in range(frame, frame + 20)]
     labels.extend(step, put_tracked(labels.tracks[0], answers).changes)
+    store.flush()
     sys.stdout.write(f"{number}\\n")
     sys.stdout.flush()
     if number % 5 == 4:
@@ -381,6 +433,6 @@ def test_kill_9_loses_at_most_the_gesture_under_way(reopen, make_run, seed):
 def test_marks_survive_too(reopen):
     opened = reopen()
     label(opened.labels, 5)
-    opened.labels.apply(set_state(opened.labels.tracks[0], 0, 9, None, PointState.OCCLUDED))
+    opened.labels.apply(set_state(opened.labels.tracks[0], 0, 9, PointState.OCCLUDED))
     opened.close()
     assert reopen().labels.tracks == opened.labels.tracks
