@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from app.runs.run import Run, RunError
+from app.tracks import store
 from app.tracks.edits import (
     Edit,
     EditError,
@@ -26,6 +28,7 @@ from app.tracks.edits import (
     set_state,
 )
 from app.tracks.labels import Labels, Pending
+from app.tracks.store import Store, open_store
 from app.tracks.track import PointState, TrackKind
 
 FRAMES = 40
@@ -34,8 +37,11 @@ FRAMES = 40
 class GreyFrames:
     """Every pixel of a frame has the frame's number."""
 
+    def __init__(self, frame_count: int = FRAMES) -> None:
+        self.frame_count = frame_count
+
     def read(self, index: int) -> np.ndarray:
-        if not 0 <= index < FRAMES:
+        if not 0 <= index < self.frame_count:
             raise RunError("There is no such frame.")
         return np.full((64, 48), index, np.uint8)
 
@@ -43,16 +49,55 @@ class GreyFrames:
         pass
 
 
+@pytest.fixture(autouse=True)
+def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "user_data_path", lambda name: tmp_path / "user data")
+
+
+@pytest.fixture
+def reopen(make_run):
+    """Open the store of a run; all are closed at the end."""
+    opened: list[Store] = []
+
+    def reopen(run: Run | None = None, folder: Path | None = None) -> Store:
+        opened.append(open_store(run or make_run(), folder))
+        return opened[-1]
+
+    yield reopen
+    for one in opened:
+        one.close()
+
+
+def label(labels: Labels, frame: int = 3) -> None:
+    if not labels.tracks:
+        labels.apply(add_track(new_track(())))
+    labels.apply(place_point(labels.tracks[0], frame, 10.25, 1 / 3))
+
+
+def change(path: Path, *statements: str) -> None:
+    """Change a labels file behind the program's back."""
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Run]:
-    def make(path: Path | None = None, uid: str | None = "1.2.3") -> Run:
+    def make(
+        path: Path | None = None,
+        uid: str | None = "1.2.3",
+        frame_count: int = FRAMES,
+        frames: object | None = None,
+    ) -> Run:
         return Run(
             path=path or tmp_path / "run.dcm",
-            frames=GreyFrames(),
-            frame_count=FRAMES,
+            frames=frames or GreyFrames(frame_count),
+            frame_count=frame_count,
             rows=64,
             columns=48,
-            frame_times_ms=np.arange(FRAMES) * 66.7,
+            frame_times_ms=np.arange(frame_count) * 66.7,
             sop_instance_uid=uid,
         )
 

@@ -7,45 +7,19 @@ import subprocess
 import sys
 import textwrap
 import threading
-from pathlib import Path
 
 import pytest
 
 from app.errors import UserError
 from app.tracks import database, store, writer
 from app.tracks.content import LabelSummary, ReviewState
-from app.tracks.edits import add_track, new_track, place_point, set_state
+from app.tracks.edits import set_state
 from app.tracks.labels import Labels
 from app.tracks.store import Store, StoreError, label_summary, open_store
 from app.tracks.track import PointState
 from resources import resource_path
 
-from .conftest import FRAMES, random_gesture
-
-
-@pytest.fixture(autouse=True)
-def own_data_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "user_data_path", lambda name: tmp_path / "user data")
-
-
-@pytest.fixture
-def reopen(make_run):
-    """Open the store of a run; all are closed at the end."""
-    opened: list[Store] = []
-
-    def reopen(run=None, folder=None) -> Store:
-        opened.append(open_store(run or make_run(), folder))
-        return opened[-1]
-
-    yield reopen
-    for one in opened:
-        one.close()
-
-
-def label(labels: Labels, frame: int = 3) -> None:
-    if not labels.tracks:
-        labels.apply(add_track(new_track(())))
-    labels.apply(place_point(labels.tracks[0], frame, 10.25, 1 / 3))
+from .conftest import FRAMES, change, label, random_gesture
 
 
 def unroll(labels: Labels) -> list:
@@ -225,13 +199,6 @@ def test_a_file_that_cannot_be_used_is_set_aside_never_deleted(reopen, tmp_path,
     third = reopen()
     assert not third.notice
     assert third.labels.tracks == fresh.labels.tracks
-
-
-def change(path: Path, statement: str) -> None:
-    connection = sqlite3.connect(path)
-    connection.execute(statement)
-    connection.commit()
-    connection.close()
 
 
 def test_an_empty_file_is_a_new_one(reopen, tmp_path):
