@@ -22,7 +22,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 
 from app.tracks import peek, rows
 from app.tracks.content import Content, Damaged, ReviewState
@@ -161,7 +161,9 @@ def read(path: Path) -> Content | None:
             with _present(connection, found) as present:
                 content = _read(present)
         rows.check_history(content)
-    except (sqlite3.Error, SQLAlchemyError) as error:
+    except (NoResultFound, MultipleResultsFound) as error:
+        raise Damaged("not one run, or not one layer") from error
+    except (sqlite3.Error, DBAPIError) as error:
         if is_damage(error):
             raise Damaged("broken database") from error
         raise _driver_error(error) from error

@@ -37,7 +37,7 @@ layers = Table(
     "layers",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("reader", Text, nullable=False),  # "" where there is but one
     UniqueConstraint("run_id", "reader"),
 )

@@ -158,7 +158,7 @@ class Store:
             with whole_file(path) as draft:
                 draft.unlink()
                 database.write_new(draft, self._content())
-        except (sqlite3.Error, database.SQLAlchemyError) as error:
+        except (sqlite3.Error, database.DBAPIError) as error:
             log.exception("labels could not be saved elsewhere")
             raise StoreError(
                 tr("The labels could not be saved to {path}; choose another place.").format(

@@ -71,7 +71,7 @@ class Writer:
         self._state: ReviewState | None = None
         self._waiting_since: float | None = None
         self._failure = ""  # why the last try failed
-        self._tries = 0
+        self._begun = self._failed = 0  # numbers of the last try, and of the last that failed
         self._told = ""
         self._ending = self._hurry = False
         self._raw: sqlite3.Connection | None = None
@@ -105,13 +105,13 @@ class Writer:
             self._notice()
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until all is on the disk; False where that is not so in time, or a try failed."""
+        """Wait until all is on the disk; False where that is not so in time, or a new try fails."""
         with self._wake:
-            tries, self._hurry = self._tries, True
+            begun, self._hurry = self._begun, True
             self._wake.notify_all()
 
             def settled() -> bool:
-                return self._all_saved() or (self._tries > tries and bool(self._failure))
+                return self._all_saved() or self._failed > begun
 
             self._wake.wait_for(settled, timeout_s)
             self._hurry = False
@@ -207,6 +207,7 @@ class Writer:
                 if self._ending:
                     break
                 batch, state = tuple(self._queue), self._state
+                self._begun += 1
             try:
                 connection = connection or self._open()
                 from app.tracks import database
@@ -224,7 +225,6 @@ class Writer:
                     self._state = None
                 self._failure = ""
                 self._waiting_since = None if self._all_saved() else time.monotonic()
-                self._tries += 1
                 self._wake.notify_all()
             if not self._signed:
                 self._sign(connection)
@@ -252,11 +252,10 @@ class Writer:
             )
         with self._wake:
             self._failure = text.format(name=self._path.name, folder=self._path.parent)
-            self._tries += 1
+            self._failed = self._begun
             self._wake.notify_all()
             self._wake.wait_for(lambda: self._ending or self._hurry, RETRY_S)
-            if self._hurry:  # one more try for each that waits, not one after the other
-                self._hurry = False
+            self._hurry = False  # one more try for who waits, not one after the other
 
     def _open(self) -> Connection:
         """Open the file; later on it must be there: half the labels help nobody."""

@@ -314,7 +314,7 @@ def test_what_cannot_be_saved_is_saved_elsewhere_or_given_up(make_run, monkeypat
     assert content.state == opened.state
     assert content.run.key == "uid:1.2.3"
     with pytest.raises(StoreError, match="closed"):
-        label(opened.labels)
+        label(opened.labels, 11)
 
     again = open_store(make_run())
     saved = again.labels.tracks

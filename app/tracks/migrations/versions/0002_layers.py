@@ -91,7 +91,9 @@ def _make_tables() -> None:
     op.create_table(
         "layers",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("run_id", sa.ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+        sa.Column(
+            "run_id", sa.Integer, sa.ForeignKey("runs.id", ondelete="CASCADE"), nullable=False
+        ),
         sa.Column("reader", sa.Text, nullable=False),
         sa.UniqueConstraint("run_id", "reader"),
     )
