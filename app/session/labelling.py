@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from gettext import gettext as tr
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.errors import UserError
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
-from app.session.worker import InferenceWorker, TrackJob
+from app.session.tracking import Tracking, anchors_of, is_interpolated
+from app.session.worker import InferenceWorker
 from app.tracks import edits
 from app.tracks.edits import Edit
 from app.tracks.labels import LabelsChange
-from app.tracks.track import PointSource, PointState, Track, TrackKind, TrackPoint
-from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+from app.tracks.track import PointState, Track, TrackKind
+
+SEEN_MS = 300
+"""A frame that rests on the screen so long was seen: it is marked as moved no longer."""
 
 
 class Labelling(QObject):
@@ -39,36 +42,39 @@ class Labelling(QObject):
     def __init__(self, playback: Playback, worker: InferenceWorker) -> None:
         super().__init__()
         self._playback = playback
-        self._worker = worker
         self._review: OpenRun | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._selected: str | None = None
         self._span: tuple[int, int] | None = None
-        self._progress: dict[str, tuple[int, int]] = {}  # frames done and asked, by request
-        self._explicit_steps: set[int] = set()  # "track" was pressed: interpolated points give way
         self.locked = False
         """True where clicks and keys must not change labels."""
-        worker.points_tracked.connect(self._take_points)
-        worker.tracking_progress.connect(self._tell_progress)
-        worker.tracking_finished.connect(lambda *_: self._tell_end())
+        self.tracking = Tracking(worker)
+        """What was asked of the tracker, for this run and for those left meanwhile."""
+        self.tracking.progress_changed.connect(self.tracking_changed)
+        self.tracking.refused.connect(self.refused)
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(SEEN_MS)
+        self._rest.timeout.connect(self._see)
+        playback.frame_changed.connect(lambda _: self._rest.start())
+        playback.playing_changed.connect(lambda _: self._rest.start())
 
     # what is being labelled
 
     def set_review(self, review: OpenRun | None) -> None:
-        """Label another run; tracking of the former one stops."""
-        self.cancel_tracking()
+        """Label another run; tracking of the former one goes on while it is open."""
         self._unsubscribe()
+        self._rest.stop()
         self._review = review
         self._span = None
         self._selected = None
-        self._progress.clear()
-        self._explicit_steps.clear()  # each run numbers its steps from 1
         if review is not None:
             self._unsubscribe = review.labels.subscribe(self._after_change)
             tracks = review.labels.tracks
             self._selected = tracks[0].id if tracks else None
         else:
             self._unsubscribe = lambda: None
+        self.tracking.show(review, review.store.state.playhead if review is not None else 0)
         self.selection_changed.emit()
         self.span_changed.emit()
 
@@ -117,8 +123,9 @@ class Labelling(QObject):
             track = self._review.labels.track(track_id)
             place = self._review.labels.tracks.index(track)
             chosen = self._selected == track_id
-            self._worker.cancel_tracking(self._key(track))
-            self._apply(lambda: edits.remove_track(track))
+            if self._apply(lambda: edits.remove_track(track)) is None:
+                return
+            self.tracking.cancel(self._review, track_id)
             remaining = self._review.labels.tracks
             if chosen and remaining:
                 self.select(remaining[min(place, len(remaining) - 1)].id)
@@ -224,7 +231,6 @@ class Labelling(QObject):
             return
         span = self._span_here()
         first, last = span or self._review.labels.stretch(track.id, self._playback.frame)
-        self._worker.cancel_tracking(self._key(track))
         step = self._apply(lambda: edits.interpolate_span(track, first, last))
         if step is not None and span:
             self.drop_span()
@@ -238,10 +244,8 @@ class Labelling(QObject):
             self.refused.emit(
                 tr("Mark a span and go into it: Shift+drag on the timeline, or press , and .")
             )
-        else:
-            self._worker.cancel_tracking(self._key(track))
-            if self._apply(lambda: edits.delete_points(track, *span)) is not None:
-                self.drop_span()
+        elif self._apply(lambda: edits.delete_points(track, *span)) is not None:
+            self.drop_span()
 
     # tracking
 
@@ -262,20 +266,18 @@ class Labelling(QObject):
             first = frame
         elif not forward:
             last = frame
-        if not self._anchors(track):
+        if not anchors_of(labels, track.id):
             self.refused.emit(tr("Click the point on one frame first, then it can be tracked."))
             return
         step = labels.await_step(tr("Track {name}").format(name=track.name))
-        self._explicit_steps.add(step)
-        self._ask(track.id, first, last, step)
+        self._ask(track.id, first, last, step, forced=True)
         if span is not None:
             self.drop_span()
 
     def cancel_tracking(self) -> None:
         """Stop tracking; what has been found stays."""
         if self._review is not None:
-            for track in self._review.labels.tracks:
-                self._worker.cancel_tracking(self._key(track))
+            self.tracking.cancel(self._review)
 
     def go_to_doubtful(self, *, backward: bool = False) -> None:
         """Go to the next frame where the network was not sure."""
@@ -285,7 +287,7 @@ class Labelling(QObject):
             return
         frame = self._review.labels.next_doubtful(track.id, self._playback.frame, backward=backward)
         if frame is None:
-            self.refused.emit(f"No frame of “{track.name}” is in doubt.")
+            self.refused.emit(tr("No frame of “{name}” is in doubt.").format(name=track.name))
         else:
             self._playback.pause()
             self._playback.seek(frame)
@@ -294,11 +296,11 @@ class Labelling(QObject):
 
     def undo(self) -> None:
         """Take the last gesture back, with what was tracked because of it."""
-        self._walk_history(lambda review: review.labels.undo(), "There is nothing to undo.")
+        self._walk_history(lambda review: review.labels.undo(), tr("There is nothing to undo."))
 
     def redo(self) -> None:
         """Do the last undone gesture again."""
-        self._walk_history(lambda review: review.labels.redo(), "There is nothing to redo.")
+        self._walk_history(lambda review: review.labels.redo(), tr("There is nothing to redo."))
 
     def apply(self, edit: Edit) -> None:
         """Apply an edit made elsewhere, such as an import."""
@@ -328,7 +330,7 @@ class Labelling(QObject):
         return not self.locked
 
     def _refuse_without_track(self) -> None:
-        self.refused.emit("There is no track yet: click the catheter tip on the picture.")
+        self.refused.emit(tr("There is no track yet: click the catheter tip on the picture."))
 
     def _inside(self, x: float, y: float) -> bool:
         assert self._review is not None
@@ -372,81 +374,46 @@ class Labelling(QObject):
         begin = labels.stretch(track_id, first)[0]
         end = labels.stretch(track_id, last)[1]
         track = labels.track(track_id)
-        interpolated = [frame for frame in range(begin, end + 1) if _interpolated(track, frame)]
+        interpolated = [frame for frame in range(begin, end + 1) if is_interpolated(track, frame)]
         if interpolated:
             again = edits.interpolate_span(track, interpolated[0], interpolated[-1])
             labels.extend(step, [c for c in again.changes if _frame_of(c) in interpolated])
         if len(interpolated) < end - begin + 1 - len(labels.held_points(track_id, begin, end)):
             self._ask(track_id, begin, end, step)
 
-    def _anchors(self, track: Track) -> tuple[Anchor, ...]:
-        """Return what a person said of a track; nothing where no place is known."""
+    def _ask(
+        self, track_id: str, first: int, last: int, step: int, *, forced: bool = False
+    ) -> None:
+        """Ask the tracker, where the track has a point to start from."""
         assert self._review is not None
-        labels = self._review.labels
-        held = labels.held_points(track.id, 0, labels.frame_count - 1)
-        placed = any(point.x is not None for point in held)
-        return tuple(_anchor(point) for point in held) if placed else ()
-
-    def _ask(self, track_id: str, first: int, last: int, step: int) -> None:
-        """Ask the tracker for ``first..last``, where it has a point to start from."""
-        assert self._review is not None
-        review, track = self._review, self._review.labels.track(track_id)
-        anchors = self._anchors(track)
-        if not anchors:
+        if not anchors_of(self._review.labels, track_id):
             return
-        request = TrackRequest(
-            anchors=anchors,
-            first_frame=first,
-            last_frame=last,
-            start_frame=self._playback.frame,
-        )
-        self._worker.track(TrackJob(self._key(track), review.sequence, request, tag=step))
-
-    def _key(self, track: Track) -> str:
-        assert self._review is not None
-        return f"{self._review.key}/{track.id}"
-
-    def _take_points(self, key: str, step: int, points: list[TrackedPoint]) -> None:
-        if self._review is None:
-            return
-        review_key, _, track_id = key.rpartition("/")
-        if review_key != self._review.key or track_id not in self._review.labels:
-            return
-        track = self._review.labels.track(track_id)
-        if step not in self._explicit_steps:
-            points = [point for point in points if not _interpolated(track, point.frame)]
-        forced, weights = step in self._explicit_steps, self._worker.tracker_weights
+        frame = self._playback.frame
         try:
-            answers = edits.put_tracked(track, points, weights=weights, forced=forced)
-            self._review.labels.extend(step, answers.changes)
+            self.tracking.ask(
+                self._review, track_id, first, last, step=step, start_frame=frame, forced=forced
+            )
         except UserError as error:
             self.refused.emit(str(error))
 
-    def _tell_progress(self, key: str, done: int, asked: int) -> None:
-        if self._review is not None and key.startswith(f"{self._review.key}/"):
-            self._progress[key] = done, asked
-            self.tracking_changed.emit(*map(sum, zip(*self._progress.values(), strict=True)))
-
-    def _tell_end(self) -> None:
-        if not self._worker.tracking:
-            self._progress.clear()
-            self.tracking_changed.emit(0, 0)
+    def _see(self) -> None:
+        """Note that the frame under the playhead was seen as it is."""
+        review = self._review
+        if review is None or review.store.read_only or self._playback.playing:
+            return
+        try:
+            for track in review.labels.tracks:
+                review.labels.see(track.id, self._playback.frame)
+        except UserError as error:
+            self.refused.emit(str(error))
 
     def _after_change(self, change: LabelsChange) -> None:
         self.labels_changed.emit(change)
+        if any(self._playback.frame in frames for frames in change.frames.values()):
+            self._rest.start()
         if self.selected is None and self._selected is not None:
             self.select(None)
 
 
-def _interpolated(track: Track, frame: int) -> bool:
-    point = track.points.get(frame)
-    return point is not None and point.source is PointSource.INTERPOLATED and not point.held
-
-
 def _frame_of(change: edits.Change) -> int | None:
     return change.frame if isinstance(change, edits.PointChange) else None
-
-
-def _anchor(point: TrackPoint) -> Anchor:
-    assert point.state is not None
-    return Anchor(point.frame, point.x, point.y, point.state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -41,6 +41,8 @@ class Library(QObject):
         self._current: str | None = None
         self._asked = 0  # openings so far; the last one counts
         self._scanning: list[Task] = []
+        self.take_back: Callable[[Path], OpenRun | None] = lambda path: None
+        """Gives a run that was left and is still tracked, see `Tracking.take_back`."""
         run_list.run_activated.connect(lambda key: self.open_run(Path(key)))
         run_list.paths_dropped.connect(lambda paths: self.open_paths([Path(p) for p in paths]))
 
@@ -67,6 +69,11 @@ class Library(QObject):
         self._asked += 1
         number, settings = self._asked, self._settings.now
         self._current = str(path)
+
+        kept = self.take_back(path)
+        if kept is not None:
+            self._deliver(kept)
+            return
 
         def deliver(opened: OpenRun) -> None:
             if number != self._asked:  # another run was asked for meanwhile

@@ -61,11 +61,31 @@ class OpenRun:
         Raises
         ------
         UserError
-            If the last changes could not be saved.
+            If the last changes could not be saved. The run stays open: try again, or call
+            `save_elsewhere` or `discard`.
         """
+        self.store.close()
+        self._release()
+
+    def save_elsewhere(self, path: Path) -> None:
+        """Write the labels with their history to another file, and close.
+
+        Raises
+        ------
+        UserError
+            If that fails too; the run stays open.
+        """
+        self.store.save_elsewhere(path)
+        self._release()
+
+    def discard(self) -> None:
+        """Close, and give up what is not saved."""
+        self.store.discard()
+        self._release()
+
+    def _release(self) -> None:
         self.cache.close()
         self.run.frames.close()
-        self.store.close()
 
 
 def open_labelled(path: Path, settings: Settings, labels_folder: Path | None = None) -> OpenRun:

@@ -66,6 +66,7 @@ class Demo(QObject):
         self._sweep.stop()
         opened = self._window.review
         if opened is not None and self._holds(opened):
+            self._window.labelling.cancel_tracking()
             self._window.set_review(None)
         self._folder.cleanup()
 

@@ -224,6 +224,7 @@ class MainWindow(QMainWindow):
         self.worker.failed.connect(lambda _, text: self.say(text, Severity.ERROR))
         self.worker.notice.connect(lambda text: self.say(text, Severity.WARNING))
         self.library.opened.connect(self.set_review)
+        self.library.take_back = self.labelling.tracking.take_back
         self.library.refused.connect(self.say_error)
         self.library.busy.connect(self.run_list.set_status)
         self.run_list.keys_released.connect(self.view.setFocus)
@@ -290,10 +291,15 @@ class MainWindow(QMainWindow):
         self.library.show_label_state(review)
         self.review = None
         self.adapting.show_adaptable()
+        if not self.labelling.tracking.leave(review):
+            self._close_run(review)
+
+    def _close_run(self, review: OpenRun) -> None:
         try:
             review.close()
         except UserError as error:
             self.say(str(error), Severity.ERROR)
+            review.discard()
 
     def remember_place(self) -> None:
         """Save the playhead, whether the run is reviewed, and how it is shown."""
@@ -466,6 +472,8 @@ class MainWindow(QMainWindow):
         self.commander.close()
         self.adapting.cancel()
         self.close_review()
+        for left in self.labelling.tracking.stop():
+            self._close_run(left)
         self.label_views.stop()
         self.worker.close()
         self.background.close()

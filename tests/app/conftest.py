@@ -12,7 +12,7 @@ from inference.tracking.requests import TrackedPoint
 
 
 class DummyTracker:
-    """Answers every frame with the same point; waits while its gate is closed."""
+    """Answers every frame with the same place; waits while its gate is closed."""
 
     device_name = "cpu"
     weights = "dummy 1"
@@ -20,6 +20,7 @@ class DummyTracker:
     def __init__(self):
         self.asked = []
         self.confidence = lambda frame: 0.9
+        self.place = (1.0, 2.0)
         self.gate = threading.Event()
         self.gate.set()
 
@@ -32,7 +33,7 @@ class DummyTracker:
                         return
                 if should_stop():
                     return
-                yield [TrackedPoint(frame, 1.0, 2.0, "visible", self.confidence(frame))]
+                yield [TrackedPoint(frame, *self.place, "visible", self.confidence(frame))]
 
         while (call := take()) is not None:
             for points in work(call.request, call.should_stop):

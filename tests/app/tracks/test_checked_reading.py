@@ -38,7 +38,8 @@ WRONG = {
     "a name that is no UTF-8": "UPDATE tracks SET name = CAST(x'ff41' AS TEXT)",
     "no name": "UPDATE tracks SET name = ''",
     "a deleted track in history": "DELETE FROM tracks",
-    "points of no track": "UPDATE points SET track_id = 'x' WHERE rowid = 1",
+    "points of no track": "UPDATE points SET track_id = 'x' WHERE rowid = (SELECT min(rowid) "
+    "FROM points)",
     "a step of nobody's": "DELETE FROM steps WHERE id = 2",
     "a step that is undone and not": "UPDATE steps SET undone = 1 WHERE id = 1",
     "history that does not lead here": "UPDATE point_changes SET after = before "

@@ -1,0 +1,234 @@
+"""Tracking that outlives what it began with: asked by a gesture, answered into the run that asked.
+
+What was asked is written into the labels (`Labels.pending`) until it is answered. So it goes on
+when the run is left for another one, and after a restart when the run is opened again.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from app.errors import UserError
+from app.session.open_run import OpenRun
+from app.session.worker import InferenceWorker, TrackJob
+from app.tracks import edits
+from app.tracks.labels import Labels, Pending
+from app.tracks.track import PointSource, Track
+from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
+
+log = logging.getLogger(__name__)
+
+
+class Tracking(QObject):
+    """Asks the worker for the open run, and for the runs that were left before it was done.
+
+    Signals
+    -------
+    progress_changed(int, int) : frames done and asked of the run that is shown; equal when none.
+    refused(str) : one sentence, why an answer could not be taken.
+    left_unsaved(object, str) : an `OpenRun` that was left, is tracked, and cannot be saved; it
+        stays among `left`.
+    """
+
+    progress_changed = Signal(int, int)
+    refused = Signal(str)
+    left_unsaved = Signal(object, str)
+
+    def __init__(self, worker: InferenceWorker) -> None:
+        super().__init__()
+        self._worker = worker
+        self._shown: OpenRun | None = None
+        self._left: dict[str, OpenRun] = {}
+        self._progress: dict[str, tuple[int, int]] = {}  # frames done and asked, by job
+        worker.points_tracked.connect(self._take_points)
+        worker.tracking_progress.connect(self._tell_progress)
+        worker.tracking_finished.connect(self._take_end)
+
+    # runs
+
+    def show(self, review: OpenRun | None, start_frame: int = 0) -> None:
+        """Work for another run on the screen, and go on with what it waits for."""
+        self._shown = review
+        if review is not None and not review.store.read_only:
+            for pending in tuple(review.labels.pending.values()):
+                if self._key(review, pending.track_id) not in self._progress:
+                    self._send(review, pending, start_frame)
+        self._tell()
+
+    def leave(self, review: OpenRun) -> bool:
+        """Keep a run that is no longer shown until it is tracked, and close it then.
+
+        Returns
+        -------
+        bool
+            False where nothing is being tracked: the run is still the caller's to close.
+        """
+        if not self._jobs_of(review):
+            return False
+        self._left[review.key] = review
+        return True
+
+    @property
+    def left(self) -> tuple[OpenRun, ...]:
+        """The runs that were left and are kept."""
+        return tuple(self._left.values())
+
+    def take_back(self, path: Path) -> OpenRun | None:
+        """Give a run that was left and is to be shown again; None where it is not kept."""
+        real = path.resolve()
+        for key, review in self._left.items():
+            if review.run.path.resolve() == real:
+                return self._left.pop(key)
+        return None
+
+    def stop(self) -> tuple[OpenRun, ...]:
+        """Stop for good, and give the runs that were left to be closed; what waits stays noted."""
+        self._worker.points_tracked.disconnect(self._take_points)
+        self._worker.tracking_progress.disconnect(self._tell_progress)
+        self._worker.tracking_finished.disconnect(self._take_end)
+        for key in self._progress:
+            self._worker.cancel_tracking(key)
+        self._progress.clear()
+        left, self._left = self.left, {}
+        return left
+
+    # asking
+
+    def ask(
+        self,
+        review: OpenRun,
+        track_id: str,
+        first: int,
+        last: int,
+        *,
+        step: int,
+        start_frame: int,
+        forced: bool = False,
+    ) -> None:
+        """Ask for ``first..last``, and for what the track waits for already.
+
+        Parameters
+        ----------
+        step : int
+            The step that the answers join.
+        forced : bool
+            A person asked for these frames: interpolated and emptied ones give way.
+        """
+        waiting = review.labels.pending.get(track_id)
+        if waiting is not None:
+            first, last = min(first, waiting.first), max(last, waiting.last)
+            forced = forced or waiting.forced
+        pending = Pending(track_id, first, last, step, forced)
+        review.labels.set_pending(track_id, pending)
+        self._send(review, pending, start_frame)
+
+    def cancel(self, review: OpenRun, track_id: str | None = None) -> None:
+        """Stop tracking one track of a run, or all; what has been found stays."""
+        for name in tuple(review.labels.pending) if track_id is None else (track_id,):
+            self._worker.cancel_tracking(self._key(review, name))
+            self._progress.pop(self._key(review, name), None)
+            if name in review.labels:
+                review.labels.set_pending(name, None)
+        self._tell()
+
+    def _send(self, review: OpenRun, pending: Pending, start_frame: int) -> None:
+        anchors = anchors_of(review.labels, pending.track_id)
+        if not anchors:
+            review.labels.set_pending(pending.track_id, None)
+            return
+        request = TrackRequest(anchors, pending.first, pending.last, start_frame)
+        key = self._key(review, pending.track_id)
+        self._progress[key] = (0, pending.last - pending.first + 1)
+        self._worker.track(TrackJob(key, review.sequence, request, tag=pending.step_id))
+
+    # answers
+
+    def _take_points(self, key: str, step: int, points: list[TrackedPoint]) -> None:
+        review, track_id = self._run_of(key), _track_of(key)
+        if review is None or track_id not in review.labels:
+            return
+        track, waiting = review.labels.track(track_id), review.labels.pending.get(track_id)
+        if waiting is None or waiting.step_id != step:
+            return
+        if not waiting.forced:
+            points = [point for point in points if not is_interpolated(track, point.frame)]
+        weights = self._worker.tracker_weights
+        answers = edits.put_tracked(track, points, weights=weights, forced=waiting.forced)
+        try:
+            review.labels.extend(step, answers.changes)
+        except UserError as error:
+            self.refused.emit(str(error))
+
+    def _take_end(self, key: str, step: int, cancelled: bool) -> None:
+        review, track_id = self._run_of(key), _track_of(key)
+        if review is None:
+            self._progress.pop(key, None)
+            return
+        waiting = review.labels.pending.get(track_id)
+        if waiting is not None and waiting.step_id != step:
+            return  # a newer request took its place
+        self._progress.pop(key, None)
+        if waiting is not None and not cancelled:
+            try:
+                review.labels.set_pending(track_id, None)
+            except UserError as error:
+                self.refused.emit(str(error))
+        self._tell()
+        self._close_where_done(review)
+
+    def _close_where_done(self, review: OpenRun) -> None:
+        if review.key not in self._left or self._jobs_of(review):
+            return
+        try:
+            review.close()
+        except UserError as error:
+            self.left_unsaved.emit(review, str(error))
+            return
+        del self._left[review.key]
+
+    def _tell_progress(self, key: str, done: int, asked: int) -> None:
+        if key in self._progress:
+            self._progress[key] = done, asked
+            if self._run_of(key) is self._shown:
+                self._tell()
+
+    def _tell(self) -> None:
+        """Tell how far the tracking of the run is that is shown."""
+        jobs = [] if self._shown is None else self._jobs_of(self._shown)
+        told = [self._progress[key] for key in jobs]
+        self.progress_changed.emit(sum(done for done, _ in told), sum(asked for _, asked in told))
+
+    # inside
+
+    def _key(self, review: OpenRun, track_id: str) -> str:
+        return f"{review.key}/{track_id}"
+
+    def _jobs_of(self, review: OpenRun) -> list[str]:
+        return [key for key in self._progress if key.startswith(f"{review.key}/")]
+
+    def _run_of(self, key: str) -> OpenRun | None:
+        run_key = key.rpartition("/")[0]
+        if self._shown is not None and run_key == self._shown.key:
+            return self._shown
+        return self._left.get(run_key)
+
+
+def anchors_of(labels: Labels, track_id: str) -> tuple[Anchor, ...]:
+    """Return what a person said of a track; nothing where no place is known."""
+    held = labels.held_points(track_id, 0, labels.frame_count - 1)
+    if not any(point.x is not None for point in held):
+        return ()
+    return tuple(Anchor(p.frame, p.x, p.y, p.state) for p in held if p.state is not None)
+
+
+def is_interpolated(track: Track, frame: int) -> bool:
+    """Return True where a person let a point be interpolated and has not confirmed it."""
+    point = track.points.get(frame)
+    return point is not None and point.source is PointSource.INTERPOLATED and not point.held
+
+
+def _track_of(key: str) -> str:
+    return key.rpartition("/")[2]
