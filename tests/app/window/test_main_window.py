@@ -449,7 +449,7 @@ def test_place_is_kept_while_stepping(qtbot, make_window, run_file, engines):
     click_tip(qtbot, window, 60.0, 50.0)
     settled(qtbot, window, engines, 1)
     window.playback.step(7)
-    qtbot.waitUntil(lambda: window.review.store.review.playhead == 7)
+    qtbot.waitUntil(lambda: window.review.store.state.playhead == 7)
 
 
 def test_movie_holds_every_frame_at_true_speed(qtbot, make_window, run_file, tmp_path):
