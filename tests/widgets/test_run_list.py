@@ -53,7 +53,7 @@ def test_rows_that_come_during_a_scan_stand_below_their_headings(runs):
         runs.put_row(new)
     assert shown_titles(runs) == [
         *("Study A", "Series 1", "Run 1", "Run 3", "Series 2", "Run 2"),
-        *("Study B", "Run 4", "Run 5"),
+        *("Study B", "Run 4", "Without a study", "Run 5"),
     ]
     assert runs.keys() == ["1", "3", "2", "4", "5"]
 
