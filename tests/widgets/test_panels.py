@@ -9,7 +9,9 @@ from widgets.panels.denoise_panel import DenoisePanel
 from widgets.panels.track_panel import COUNTS, NAME, TrackPanel, TrackRow
 from widgets.picture.compare import ViewMode
 from widgets.theme import LIGHT
-from widgets.timeline.play_bar import REPEATS, SPEEDS, PlayBar
+from widgets.timeline.play_bar import REPEATS, PlayBar
+
+SPEEDS = (0.5, 1.0, 2.0)
 
 KINDS = {kind: kind for kind in ("catheter tip", "guidewire tip", "other")}
 ROWS = (
@@ -193,7 +195,7 @@ def test_only_usable_modes_can_be_picked_and_denoising_can_be_stopped(qtbot):
 
 
 def test_play_bar_commands_speed_and_read_out(qtbot):
-    bar = PlayBar()
+    bar = PlayBar(SPEEDS)
     qtbot.addWidget(bar)
     bar.set_usable(())
     assert not bar._buttons["toggle_play"].isEnabled()
@@ -212,13 +214,13 @@ def test_play_bar_commands_speed_and_read_out(qtbot):
         assert bar._speed.currentData() == speed
     assert told == []
     qtbot.keyClick(bar._speed, Qt.Key.Key_Up)
-    assert told == [2.0]
+    assert told == [1.0]
     bar.set_shown_rate(14.94, 15.0)
     assert bar._rate.text() == "14.9 fps shown · run 15 fps"
 
 
 def test_play_bar_says_what_play_and_repeat_would_do(qtbot):
-    bar = PlayBar()
+    bar = PlayBar(SPEEDS)
     qtbot.addWidget(bar)
     bar.set_shortcuts({"toggle_play": "Space"})
     bar.set_playing(True)
@@ -232,7 +234,7 @@ def test_play_bar_says_what_play_and_repeat_would_do(qtbot):
     assert len(seen) == 3
 
 
-@pytest.mark.parametrize("make", [PlayBar, DenoisePanel, lambda: TrackPanel(KINDS)])
+@pytest.mark.parametrize("make", [lambda: PlayBar(SPEEDS), DenoisePanel, lambda: TrackPanel(KINDS)])
 def test_buttons_leave_the_keys_to_the_window_and_have_names(qtbot, make):
     panel = make()
     qtbot.addWidget(panel)
