@@ -80,7 +80,7 @@ def _open_folder(folder: Path) -> Run:
         return _open_file(files[0])
     from app.runs.dicom_series import open_series_folder
 
-    run = open_series_folder(folder)
+    run = open_series_folder(folder, _is_run)
     if run is not None:
         return run
     raise RunError(
@@ -88,6 +88,17 @@ def _open_folder(folder: Path) -> Run:
             name=shown_name(folder)
         )
     )
+
+
+def _is_run(path: Path) -> bool:
+    from app.runs.dicom_catalog import dicom_entry
+
+    try:
+        return (
+            kind_of(path) is not Kind.DICOM or dicom_entry(path, listed_by_user=False) is not None
+        )
+    except RunError:
+        return False
 
 
 class Kind(Enum):
