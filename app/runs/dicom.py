@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.runs.dicom_ecg import read_ecg
-from app.runs.dicom_frames import count_notes, declared_frames, index_frames
+from app.runs.counts import count_notes
+from app.runs.dicom_frames import declared_frames, index_frames
 from app.runs.dicom_geometry import (
     read_angles,
     read_masks,
