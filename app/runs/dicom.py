@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.runs.dicom_ecg import read_ecg
 from app.runs.counts import count_notes
+from app.runs.dicom_ecg import read_ecg
 from app.runs.dicom_frames import declared_frames, index_frames
 from app.runs.dicom_geometry import (
     read_angles,
@@ -82,8 +82,7 @@ def stored_frames(header: OpenedHeader, name: str) -> StoredFrames:
     shared = SharedFile(header.file, header.size, shown_name(name))
     index = index_frames(dataset, layout, shared, pixels)
     if pixels.encapsulated and is_video(layout.transfer_syntax):
-        video = open_stream(shared, layout, index.frames[0])
-        count = video.count()
+        video, count, layout = open_stream(shared, layout, index.frames[0])
         notes = count_notes(count, declared_frames(dataset), cut=False)
         return StoredFrames(video, count, layout, None, notes)
     palette = grey_palette(dataset)
