@@ -142,11 +142,3 @@ def test_a_video_that_is_cut_off_keeps_its_frames(write_video):
     assert 4 < run.frame_count < COUNT
     assert np.median(run.frames.read(2)[20:, :18]) == pytest.approx(46, abs=4)
     run.frames.close()
-
-
-def test_video_found_in_the_field(shared_data):
-    run = open_run(shared_data / "field_cases" / "video_h264.dcm")
-    assert run.frame_count == 40
-    means = [run.frames.read(i)[:, :28].mean() for i in range(40)]
-    run.frames.close()
-    assert np.all(np.diff(means) > 0)
