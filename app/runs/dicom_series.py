@@ -33,6 +33,7 @@ from app.runs.dicom_timing import LONGEST_INTERVAL_MS, SHORTEST_INTERVAL_MS, rea
 from app.runs.dicom_values import number, text
 from app.runs.files import SharedFile, shown_name
 from app.runs.images import natural_key
+from app.runs.kinds import Kind, kind_of
 from app.runs.run import GreyScale, Lut, Run, RunError, TimingSource, Window
 
 logger = logging.getLogger(__name__)
@@ -205,8 +206,6 @@ def beside(path: Path, part: SeriesPart) -> list[SeriesPart]:
 
 def _part_of(path: Path) -> SeriesPart | None:
     """Return the part that a file may be; None for whatever else it is."""
-    from app.runs.opening import Kind, kind_of
-
     try:
         if kind_of(path) is not Kind.DICOM:
             return None
