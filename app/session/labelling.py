@@ -30,6 +30,7 @@ class Labelling(QObject):
     selection_changed()
     span_changed()
     tracking_changed(int, int) : frames done and asked; equal when nothing runs.
+    locked_changed(bool)
     refused(str) : one sentence, why a gesture did nothing.
     """
 
@@ -37,6 +38,7 @@ class Labelling(QObject):
     selection_changed = Signal()
     span_changed = Signal()
     tracking_changed = Signal(int, int)
+    locked_changed = Signal(bool)
     refused = Signal(str)
 
     def __init__(self, playback: Playback, worker: InferenceWorker) -> None:
@@ -46,8 +48,7 @@ class Labelling(QObject):
         self._unsubscribe: Callable[[], None] = lambda: None
         self._selected: str | None = None
         self._span: tuple[int, int] | None = None
-        self.locked = False
-        """True where clicks and keys must not change labels."""
+        self._locked = False
         self.tracking = Tracking(worker)
         """What was asked of the tracker, for this run and for those left meanwhile."""
         self.tracking.progress_changed.connect(self.tracking_changed)
@@ -90,6 +91,16 @@ class Labelling(QObject):
     def span(self) -> tuple[int, int] | None:
         """The marked span of frames, both ends included."""
         return self._span
+
+    @property
+    def locked(self) -> bool:
+        """True where clicks and keys must not change labels."""
+        return self._locked
+
+    def toggle_lock(self) -> None:
+        """Keep clicks and keys from changing labels, or let them again."""
+        self._locked = not self._locked
+        self.locked_changed.emit(self._locked)
 
     def select(self, track_id: str | None) -> None:
         """Choose the track that gestures change."""
