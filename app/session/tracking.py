@@ -86,9 +86,7 @@ class Tracking(QObject):
 
     def stop(self) -> tuple[OpenRun, ...]:
         """Stop for good, and give the runs that were left to be closed; what waits stays noted."""
-        self._worker.points_tracked.disconnect(self._take_points)
-        self._worker.tracking_progress.disconnect(self._tell_progress)
-        self._worker.tracking_finished.disconnect(self._take_end)
+        self._shown = None
         for key in self._progress:
             self._worker.cancel_tracking(key)
         self._progress.clear()
