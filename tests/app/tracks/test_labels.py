@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 
 from app.tracks.edits import (
     EditError,
@@ -36,7 +37,8 @@ def tracked(labels, frames, confidence=0.9):
     return put_tracked(tip(labels), answers).changes
 
 
-@pytest.mark.parametrize("seed", range(30))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=strategies.integers(0, 2**32))
 def test_undo_to_the_start_and_redo_to_the_end_are_exact(seed):
     rng = random.Random(seed)
     labels = Labels(FRAMES)
