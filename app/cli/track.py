@@ -135,13 +135,13 @@ def _tracked(review: OpenRun, options: argparse.Namespace, tracker: Tracker) -> 
             track = new_track(labels.tracks, options.name)
             labels.apply(add_track(track))
             if options.auto:
-                labels.apply(put_tracked(track, [found]))
+                labels.apply(put_tracked(track, [found], weights=tracker.weights))
             else:
                 assert start.x is not None and start.y is not None
                 labels.apply(place_point(track, start.frame, start.x, start.y))
 
             def take(points: list[TrackedPoint]) -> None:
-                labels.apply(put_tracked(labels.track(track.id), points))
+                labels.apply(put_tracked(labels.track(track.id), points, weights=tracker.weights))
                 done(sum(len(each.points) for each in labels.tracks))
 
             request = TrackRequest((start,), 0, count - 1, start.frame)

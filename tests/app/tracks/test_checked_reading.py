@@ -153,3 +153,10 @@ def test_labels_that_go_on_after_the_run_are_only_looked_at(labelled, reopen, tm
     assert "after the last frame" in opened.notice
     opened.close()
     assert (tmp_path / labelled.name).read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["endless_view.sqlite", "sqlite_132_r.dcm.fluorotrace.sqlite"])
+def test_the_files_of_the_attack_are_not_believed(shared_data, tmp_path, name):
+    shutil.copy(shared_data / "field_cases" / "attacks" / name, tmp_path / name)
+    with pytest.raises(Damaged):
+        database.read(tmp_path / name)
