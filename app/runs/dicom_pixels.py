@@ -28,6 +28,7 @@ from app.runs.codestreams import (
     MAX_FRAME_PIXELS,
     CodestreamError,
     begins_image,
+    begins_rle,
     codestream_size,
     decode_jpeg,
     decode_jpeg_2000,
@@ -292,11 +293,15 @@ class DicomFrames:
     def _decompressed_plain(self, data: bytes) -> NDArray[Any]:
         """Decode what is no picture format of its own: RLE, deflated frames, plain pixels."""
         layout = self._format
-        if layout.transfer_syntax == RLELossless:
+        plain = len(data) - layout.frame_bytes in (0, 1)
+        deflated = layout.transfer_syntax == DEFLATED_FRAMES
+        if layout.transfer_syntax == RLELossless or (
+            begins_rle(data) and not plain and not deflated
+        ):
             dtype = np.dtype(np.uint8 if layout.bits_allocated == 8 else np.uint16)
             pixels = decode_rle(data, layout.rows, layout.columns, layout.samples, dtype)
             return self._luminance(pixels)
-        if layout.transfer_syntax == DEFLATED_FRAMES:
+        if deflated:
             try:
                 inflate = zlib.decompressobj(-zlib.MAX_WBITS)
                 data = inflate.decompress(data, layout.frame_bytes + 1)

@@ -20,7 +20,7 @@ from app.runs.allowance import check_frame_count
 from app.runs.dicom import open_dicom_file, stored_frames
 from app.runs.dicom_frames import declared_frames, index_frames
 from app.runs.dicom_geometry import read_angles
-from app.runs.dicom_grey import found_range, read_grey
+from app.runs.dicom_grey import each_frames_voi, found_range, read_grey
 from app.runs.dicom_header import (
     PARSING_ERRORS,
     OpenedHeader,
@@ -159,10 +159,11 @@ def ordered(parts: Iterable[SeriesPart]) -> list[SeriesPart] | None:
     """Return the parts of one series in their order; None where nothing tells it.
 
     By Instance Number, else by when they were taken, else by where. Copies of one instance count
-    once.
+    once; those of one UID but several numbers are none, but badly written.
     """
     named = sorted(parts, key=lambda part: natural_key(part.path))
-    unique = list({part.instance_uid or str(part.path): part for part in reversed(named)}.values())
+    copies = {(p.instance_uid or str(p.path), p.instance_number): p for p in reversed(named)}
+    unique = list(copies.values())
     unique.reverse()
     if len(unique) < 2:
         return None
@@ -318,7 +319,8 @@ def _open_series(parts: Sequence[SeriesPart]) -> Run:
         frame_times_ms=times,
         timing_source=source,
         grey=grey,
-        nominal_range=found_range(grey, frames, count) or first.nominal_range,
+        nominal_range=found_range(grey, frames, count, first.rows * first.columns)
+        or first.nominal_range,
         primary_angles_deg=_angles([part.angles_deg[0] for part in parts]),
         secondary_angles_deg=_angles([part.angles_deg[1] for part in parts]),
         mask_subtraction=(),
@@ -330,11 +332,8 @@ def _open_series(parts: Sequence[SeriesPart]) -> Run:
 
 def _grey_of_all(grey: GreyScale, parts: Sequence[SeriesPart]) -> GreyScale:
     """Return the first frame's grey scale, with each frame's own window where they differ."""
-    vois = [part.voi for part in parts]
-    told = [voi for voi in vois if voi is not None]
-    if len(told) < len(vois) or all(voi == told[0] for voi in told):
-        return grey
-    return replace(grey, windows=(), voi_luts=(), frame_vois=tuple(told))
+    vois = each_frames_voi([part.voi for part in parts])
+    return replace(grey, windows=(), voi_luts=(), frame_vois=vois) if vois else grey
 
 
 def _angles(angles_deg: Sequence[float | None]) -> NDArray[np.float64] | None:

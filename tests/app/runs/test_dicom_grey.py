@@ -112,6 +112,31 @@ def test_each_frame_is_shown_by_its_own_window(opened, scales):
     assert shown(run, scales.index(8), chosen).mean() > 200  # one window for all frames
 
 
+def test_a_frame_without_a_window_of_its_own_takes_the_one_before(opened):
+    frames = np.stack([RAMP * 8] * 4).astype(np.uint16)
+    groups = [voi_group(100, 200), item(), voi_group(900, 400), item()]
+    run = opened(
+        frames,
+        SOPClassUID=EnhancedXAImageStorage,
+        PerFrameFunctionalGroupsSequence=Sequence(groups),
+    )
+    assert [voi.center for voi in run.grey.frame_vois] == [100, 100, 900, 900]
+
+
+@pytest.mark.parametrize("bright", [5, 17, 18, 39])
+def test_without_a_window_one_bright_frame_among_many_tells(opened, bright):
+    frames = np.full((40, *RAMP.shape), 100, np.uint16)
+    frames[bright] = RAMP * 8
+    run = opened(frames, SmallestImagePixelValue=90, LargestImagePixelValue=110)
+    assert run.nominal_range[1] == (RAMP * 8).max()
+
+
+def test_the_first_frame_s_extremes_are_not_those_of_the_run(opened):
+    frames = np.stack([RAMP % 40, RAMP % 200]).astype(np.uint8)
+    run = opened(frames, SmallestImagePixelValue=0, LargestImagePixelValue=39)
+    np.testing.assert_array_equal(shown(run, 1), frames[1])
+
+
 def test_a_lut_a_frame(opened):
     frames = np.stack([RAMP % 256] * 2).astype(np.uint8)
     luts = [np.arange(256) * 257, np.arange(255, -1, -1) * 257]

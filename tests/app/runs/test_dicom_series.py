@@ -128,6 +128,13 @@ def test_a_copy_counts_once(write_series):
     assert entry.frame_count == 3
 
 
+def test_frames_of_one_uid_but_several_numbers_are_all_shown(write_series):
+    folder, _ = write_series(numbered(4, SOPInstanceUID="1.2.3.4.5"))
+    assert starts(open_run(folder)) == [0, 1, 2, 3]
+    (entry,) = scan(folder)
+    assert entry.frame_count == 4
+
+
 @pytest.mark.parametrize(
     ("attributes", "source", "step_ms"),
     [
