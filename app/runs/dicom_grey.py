@@ -33,7 +33,7 @@ from app.runs.run import (
     Window,
 )
 
-LARGEST_VALUE = 1e9
+LARGEST_VALUE = 1e8
 """No modality value of an X-ray run lies beyond; it is a mistake in the file."""
 
 SAMPLED_FRAMES = 16
@@ -154,6 +154,8 @@ def _windows(dataset: Dataset, notes: list[str]) -> tuple[Window, ...]:
     for i, (center, width) in enumerate(zip(centers, widths, strict=False)):
         if max(abs(center), abs(width)) > LARGEST_VALUE:
             note_impossible(notes, tr("window"), max(center, width, key=abs))
+        elif 0 < width < 1.0 / LARGEST_VALUE:
+            note_impossible(notes, tr("window"), width)
         elif width > 0:
             label = explanations[i] if i < len(explanations) else ""
             found.append(Window(center, width, function, label))

@@ -324,6 +324,8 @@ def test_impossible_bits_of_a_lut_cost_nothing(opened, bits):
     [
         {"WindowCenter": "1e308", "WindowWidth": "100"},
         {"WindowCenter": "100", "WindowWidth": "1e308"},
+        {"WindowCenter": "1e9", "WindowWidth": "50"},
+        {"WindowCenter": "100", "WindowWidth": "1e-308"},
         {"WindowCenter": "100", "WindowWidth": "-5"},
         {"SOPClassUID": SecondaryCaptureImageStorage, "RescaleSlope": "1e308"},
         {"SOPClassUID": SecondaryCaptureImageStorage, "RescaleIntercept": "-1e308"},
@@ -336,7 +338,7 @@ def test_impossible_numbers_are_left_out(opened, attributes):
     run = opened(pixels, **attributes)
     np.testing.assert_array_equal(shown(run, 0), pixels[0])
     told = [note for note in run.notes if "impossible" in note]
-    assert bool(told) == any("e308" in str(value) for value in attributes.values())
+    assert bool(told) == any("e" in str(value) for value in attributes.values())
 
 
 # colour
