@@ -102,7 +102,9 @@ def _with_modality(
     limit = LARGEST_VALUE
     slope = sensible(source, "RescaleSlope", -limit, limit, tr("rescale slope"), notes)
     intercept = sensible(source, "RescaleIntercept", -limit, limit, tr("rescale intercept"), notes)
-    if slope is not None and abs(slope) < 1.0 / limit:  # 0 stands for unknown in many files
+    if slope is not None and abs(slope) < 1.0 / limit:
+        if slope:  # 0 stands for unknown in many files
+            note_impossible(notes, tr("rescale slope"), slope)
         slope = None
     return replace(grey, slope=slope or 1.0, intercept=intercept or 0.0)
 
