@@ -31,7 +31,7 @@ from app.runs.dicom_header import (
 from app.runs.dicom_pixels import PixelFormat, is_video
 from app.runs.dicom_timing import LONGEST_INTERVAL_MS, SHORTEST_INTERVAL_MS, read_timing
 from app.runs.dicom_values import number, text
-from app.runs.files import SharedFile, shown_name
+from app.runs.files import SharedFile, open_regular, shown_name
 from app.runs.images import natural_key
 from app.runs.kinds import Kind, kind_of
 from app.runs.run import GreyScale, Lut, Run, RunError, TimingSource, Window
@@ -40,6 +40,10 @@ logger = logging.getLogger(__name__)
 
 STILLS = frozenset({"CR", "DX", "MG", "IO", "PX"})
 """Modalities whose series are views of their own, not moments of one scene."""
+
+_HEAD_BYTES = 1 << 16
+_ROWS = (b"\x28\x00\x10\x00", b"\x00\x28\x00\x10")
+"""The tag of Rows (0028,0010) in either byte order."""
 
 LONGEST_USUAL_MS = 2000.0
 """Pictures further apart were taken one by one: nobody watches them in true time."""
@@ -199,10 +203,26 @@ def beside(path: Path, part: SeriesPart) -> list[SeriesPart]:
     with os.scandir(path.parent) as entries:
         files = [Path(e.path) for e in entries if e.is_file() and not e.name.startswith(".")]
     for file in files:
-        other = part if file == path else _part_of(file)
-        if other is not None and other.kind == part.kind:
-            found.append(other)
+        if file == path:
+            found.append(part)
+        elif _may_be_of(file, str(part.kind[0])):
+            other = _part_of(file)
+            if other is not None and other.kind == part.kind:
+                found.append(other)
     return found
+
+
+def _may_be_of(path: Path, series: str) -> bool:
+    """Tell by its first bytes whether a file may be of a series, so that few headers are parsed.
+
+    The series stands before the rows; where neither is found, only parsing the header tells.
+    """
+    try:
+        with open_regular(path) as file:
+            head = file.read(_HEAD_BYTES)
+    except (RunError, OSError):
+        return False
+    return series.encode() in head or not any(rows in head for rows in _ROWS)
 
 
 def _part_of(path: Path) -> SeriesPart | None:
