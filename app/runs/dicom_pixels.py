@@ -36,6 +36,7 @@ from app.runs.codestreams import (
     decode_rle,
     is_jpeg_2000,
     is_jpeg_ls,
+    is_reversible,
     mixes_colours,
 )
 from app.runs.dicom_header import PixelElement
@@ -285,7 +286,8 @@ class DicomFrames:
         check_allowance(needed, len(data), tr("Frame {number}").format(number=index + 1))
         if is_jpeg_2000(data):
             pixels = decode_jpeg_2000(data)
-            return to_grey(pixels) if mixes_colours(data) else self._luminance(pixels)
+            grey = to_grey(pixels) if mixes_colours(data) else self._luminance(pixels)
+            return grey if is_reversible(data) else self._clipped(grey)
         if is_jpeg_ls(data):
             return self._luminance(decode_jpeg_ls(data))
         return to_grey(decode_jpeg(data, stored_as_rgb=layout.photometric == "RGB"))

@@ -287,6 +287,16 @@ def test_lossy_jpeg_2000_is_clipped_to_the_stored_bits(write_compressed, opened,
     np.testing.assert_array_equal(run.frames.read(0), pixels[0])
 
 
+@pytest.mark.parametrize("syntax", [JPEG2000, JPEG2000Lossless])
+def test_a_lossy_stream_is_clipped_though_it_is_called_lossless(write_compressed, opened, syntax):
+    board = np.where((np.indices((64, 64)) // 3).sum(axis=0) % 2, 4095, 900).astype(np.uint16)
+    stream = bytes(imagecodecs.jpeg2k_encode(board, level=42, reversible=False, codecformat="J2K"))
+    overshot = imagecodecs.jpeg2k_decode(stream)
+    assert overshot.max() > 4095
+    run = opened(write_compressed([stream], board[np.newaxis], syntax, BitsStored=12, HighBit=11))
+    np.testing.assert_array_equal(run.frames.read(0), np.minimum(overshot, 4095))
+
+
 def test_lossy_12_bit_jpeg_is_clipped_to_fewer_bits(write_compressed, opened):
     pixels = np.where((np.indices((1, 16, 24)) // 4).sum(axis=0) % 2, 1023, 0).astype(np.uint16)
     over = np.minimum(pixels[0] * 2, 1100).astype(np.uint16)
