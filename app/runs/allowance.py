@@ -84,5 +84,6 @@ def check_allowance(needed_bytes: int, stored_bytes: int | None, what: str) -> N
 def _size(count: int) -> str:
     for factor, unit in ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")):
         if count >= factor:
-            return f"{count / factor:.3g} {unit}"
+            amount = count / factor
+            return f"{amount:.0f} {unit}" if amount >= 100 else f"{amount:.3g} {unit}"
     return f"{count} bytes"

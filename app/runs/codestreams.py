@@ -62,6 +62,12 @@ def is_jpeg_ls(data: bytes) -> bool:
         return False
 
 
+def is_reversible(data: bytes) -> bool:
+    """Tell whether a JPEG 2000 stream is coded without loss, by its wavelet (its COD)."""
+    marker = data.find(b"\xff\x52", 0, 4096)
+    return 0 < marker < len(data) - 14 and data[marker + 13] == 1
+
+
 def mixes_colours(data: bytes) -> bool:
     """Tell whether a JPEG 2000 stream turns its components into red, green and blue (its COD)."""
     marker = data.find(b"\xff\x52", 0, 4096)

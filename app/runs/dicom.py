@@ -109,7 +109,7 @@ def _read_run(path: Path, header: OpenedHeader) -> Run:
         frame_times_ms=timing.times_ms,
         timing_source=timing.source,
         grey=grey,
-        nominal_range=nominal_range(dataset, frames.layout, grey, frames.source, count),
+        nominal_range=nominal_range(frames.layout, grey, frames.source, count),
         spacing=spacing,
         pixel_aspect_ratio=read_pixel_aspect_ratio(dataset, spacing),
         primary_angles_deg=primary,

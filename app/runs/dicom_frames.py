@@ -12,7 +12,7 @@ from pydicom import Dataset
 from pydicom.uid import RLELossless
 
 from app.runs.allowance import MAX_FRAMES, check_frame_count
-from app.runs.codestreams import begins_image, begins_rle
+from app.runs.codestreams import CodestreamError, begins_image, begins_rle, codestream_size
 from app.runs.counts import count_notes
 from app.runs.dicom_header import ITEM, SEQUENCE_END, PixelElement
 from app.runs.dicom_pixels import PixelFormat, is_video
@@ -22,6 +22,8 @@ from app.runs.run import RunError
 
 MAX_FRAGMENTS = 2 * MAX_FRAMES
 """Frames may lie in several; a longer list is a damaged file."""
+
+_HEAD_BYTES = 1 << 12
 
 Part = tuple[int, int]
 """Offset and length in the file."""
@@ -106,8 +108,22 @@ def _native(
                 "copy it again."
             ).format(columns=layout.columns, rows=layout.rows)
         )
+    if available != layout.frame_bytes * (declared or 1) and _is_image(layout, file, pixels.offset):
+        raise RunError(
+            tr("The file calls its picture uncompressed, which it is not; export it again.")
+        )
     frames = EvenFrames(pixels.offset, layout.frame_bytes, stored)
     return FrameIndex(frames, count_notes(stored, declared, cut=cut))
+
+
+def _is_image(layout: PixelFormat, file: SharedFile, offset: int) -> bool:
+    """Tell whether a compressed image of the declared size lies where plain pixels should."""
+    head = file.read_at(offset, min(_HEAD_BYTES, file.size - offset))
+    try:
+        size = codestream_size(head)
+    except CodestreamError:
+        return False
+    return (size.rows, size.columns) == (layout.rows, layout.columns)
 
 
 def _video(file: SharedFile, offset: int) -> FrameIndex:

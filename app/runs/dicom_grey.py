@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from gettext import gettext as tr
 from typing import Any
@@ -32,11 +33,15 @@ from app.runs.run import (
     Window,
 )
 
-LARGEST_VALUE = 1e9
+LARGEST_VALUE = 1e8
 """No modality value of an X-ray run lies beyond; it is a mistake in the file."""
 
 SAMPLED_FRAMES = 16
-"""Frames that are looked at where the file gives no window."""
+SAMPLED_PIXELS = 1 << 25
+"""What is looked at where the file gives no window: all frames of a run of up to 32 of 1024 x 1024
+pixels, at least so many of a longer one."""
+
+_Offer = tuple[tuple[Window, ...], tuple[Lut, ...]]
 
 _STORED_AS_SHOWN = frozenset(
     map(
@@ -97,7 +102,9 @@ def _with_modality(
     limit = LARGEST_VALUE
     slope = sensible(source, "RescaleSlope", -limit, limit, tr("rescale slope"), notes)
     intercept = sensible(source, "RescaleIntercept", -limit, limit, tr("rescale intercept"), notes)
-    if slope is not None and abs(slope) < 1.0 / limit:  # 0 stands for unknown in many files
+    if slope is not None and abs(slope) < 1.0 / limit:
+        if slope:  # 0 stands for unknown in many files
+            note_impossible(notes, tr("rescale slope"), slope)
         slope = None
     return replace(grey, slope=slope or 1.0, intercept=intercept or 0.0)
 
@@ -106,24 +113,36 @@ def _with_voi(
     dataset: Dataset, layout: PixelFormat, frame_count: int, grey: GreyScale, notes: list[str]
 ) -> GreyScale:
     """Add windows and VOI LUTs: of all frames, or each frame's own (PS3.3 C.7.6.16.2.10)."""
-    read: dict[int, tuple[tuple[Window, ...], tuple[Lut, ...]]] = {}
-    offers = []
+    read: dict[int, _Offer] = {}  # a group that frames share is read once
+    offers: list[_Offer] = []
     for group in frame_groups(dataset, "FrameVOILUTSequence", frame_count):
-        if group is not None:  # a group that frames share is read once
-            if id(group) not in read:
-                read[id(group)] = _offer(group, layout, notes)
-            offers.append(read[id(group)])
-    if len(offers) == frame_count and all(windows or luts for windows, luts in offers):
-        vois: list[Window | Lut] = [luts[0] if luts else windows[0] for windows, luts in offers]
-        if any(voi != vois[0] for voi in vois):
-            return replace(grey, frame_vois=tuple(vois))
-    windows, luts = offers[0] if offers else _offer(dataset, layout, notes)
+        if group is not None and id(group) not in read:
+            read[id(group)] = _offer(group, layout, notes)
+        offers.append(((), ()) if group is None else read[id(group)])
+    vois = each_frames_voi([(*luts, *windows, None)[0] for windows, luts in offers])
+    if vois:
+        return replace(grey, frame_vois=vois)
+    told = next((offer for offer in offers if any(offer)), None)
+    windows, luts = told or _offer(dataset, layout, notes)
     return replace(grey, windows=windows, voi_luts=luts)
 
 
-def _offer(
-    dataset: Dataset, layout: PixelFormat, notes: list[str]
-) -> tuple[tuple[Window, ...], tuple[Lut, ...]]:
+def each_frames_voi(vois: Sequence[Window | Lut | None]) -> tuple[Window | Lut, ...]:
+    """Return the window or LUT of each frame where they differ; empty where one serves all.
+
+    A frame without its own takes that of the frame before it, as players do.
+    """
+    told = next((voi for voi in vois if voi is not None), None)
+    if told is None or all(voi is None or voi == told for voi in vois):
+        return ()
+    filled = []
+    for voi in vois:
+        told = told if voi is None else voi
+        filled.append(told)
+    return tuple(filled)
+
+
+def _offer(dataset: Dataset, layout: PixelFormat, notes: list[str]) -> _Offer:
     luts = tuple(_unit(lut, bits) for lut, bits in _luts(dataset, "VOILUTSequence", "", layout))
     return _windows(dataset, notes), luts
 
@@ -137,6 +156,8 @@ def _windows(dataset: Dataset, notes: list[str]) -> tuple[Window, ...]:
     for i, (center, width) in enumerate(zip(centers, widths, strict=False)):
         if max(abs(center), abs(width)) > LARGEST_VALUE:
             note_impossible(notes, tr("window"), max(center, width, key=abs))
+        elif 0 < width < 1.0 / LARGEST_VALUE:
+            note_impossible(notes, tr("window"), width)
         elif width > 0:
             label = explanations[i] if i < len(explanations) else ""
             found.append(Window(center, width, function, label))
@@ -202,34 +223,37 @@ def _as_stored(value: int, layout: PixelFormat) -> int:
 
 
 def nominal_range(
-    dataset: Dataset, layout: PixelFormat, grey: GreyScale, frames: FrameSource, count: int
+    layout: PixelFormat, grey: GreyScale, frames: FrameSource, count: int
 ) -> tuple[float, float]:
     """Return the modality values that the picture spans where the file gives no window.
 
     They are those that can be stored. Of more than 8 bits most files use a part, so that frames
-    from all over the run tell; one of them alone may be dark.
+    from all over the run tell; one of them alone may be dark. Smallest and Largest Image Pixel
+    Value are not asked: many files write those of their first frame.
     """
     low, high = (-(1 << (grey.bits_stored - 1)) if grey.signed else 0), 1 << grey.bits_stored
     ends = float(low), float(low + high - 1)
     if grey.modality_lut is not None:
         values = grey.modality_lut.values
         return float(values.min()), max(float(values.max()), float(values.min()) + 1.0)
-    told = numbers(dataset, "SmallestImagePixelValue") + numbers(dataset, "LargestImagePixelValue")
-    if len(told) == 2 and layout.is_grey and ends[0] <= told[0] < told[1] <= ends[1]:
-        ends = told[0], told[1]
-    if layout.is_grey and (found := found_range(grey, frames, count)) is not None:
-        return found
+    if layout.is_grey:
+        found = found_range(grey, frames, count, layout.rows * layout.columns)
+        if found is not None:
+            return found
     first, last = sorted(end * grey.slope + grey.intercept for end in ends)
     return first, last
 
 
-def found_range(grey: GreyScale, frames: FrameSource, count: int) -> tuple[float, float] | None:
+def found_range(
+    grey: GreyScale, frames: FrameSource, count: int, frame_pixels: int
+) -> tuple[float, float] | None:
     """Return the modality values found in the frames, where only they tell; else None."""
     if grey.described or grey.bits_stored <= 8 or grey.modality_lut is not None:
         return None
     padding = grey.padding
     lows, highs = [], []
-    for index in np.unique(np.linspace(0, count - 1, min(count, SAMPLED_FRAMES)).astype(int)):
+    most = max(SAMPLED_FRAMES, SAMPLED_PIXELS // max(frame_pixels, 1))
+    for index in np.unique(np.linspace(0, count - 1, min(count, most)).astype(int)):
         try:
             values: NDArray[Any] = frames.read(int(index))
         except RunError:

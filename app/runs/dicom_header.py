@@ -7,6 +7,7 @@ import logging
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from gettext import gettext as tr
 from pathlib import Path
@@ -44,6 +45,7 @@ _FLOAT_PIXEL_DATA = (0x7FE00008, 0x7FE00009)
 _LONG_LENGTH = (b"OB", b"OW", b"UN", b"OV", b"OD", b"OF", b"OL", b"SQ", b"UT", b"UC", b"UR")
 _LARGEST_FIRST_GROUP = 0x00FF
 _SNIFFED_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 20
 
 PARSING_ERRORS = (
     InvalidDicomError,
@@ -324,12 +326,25 @@ def _plain(file: BinaryIO, size: int, name: str) -> tuple[BinaryIO, int]:
 
 
 def _inflated(file: BinaryIO, stored: int, bits: int, name: str) -> bytes:
-    """Inflate no more than the stored bytes are worth."""
-    inflate = zlib.decompressobj(bits)
-    allowed = allowed_bytes(stored)
+    """Inflate no more than the stored bytes are worth: counted first, so that none is taken."""
+    start, allowed, length = file.tell(), allowed_bytes(stored), 0
     try:
-        data = inflate.decompress(file.read(), allowed + 1)
+        for block in _inflated_blocks(file, bits):
+            length += len(block)
+            if length > allowed:
+                break
+        check_allowance(length, stored, shown_name(name))
+        file.seek(start)
+        return b"".join(_inflated_blocks(file, bits))
     except zlib.error as error:
         raise damaged(name) from error
-    check_allowance(len(data), stored, shown_name(name))
-    return data
+
+
+def _inflated_blocks(file: BinaryIO, bits: int) -> Iterator[bytes]:
+    inflate = zlib.decompressobj(bits)
+    while not inflate.eof:
+        packed = inflate.unconsumed_tail or file.read(_BLOCK_BYTES)
+        block = inflate.decompress(packed, _BLOCK_BYTES)
+        if not packed and not block:
+            return  # cut off
+        yield block

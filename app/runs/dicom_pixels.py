@@ -28,6 +28,7 @@ from app.runs.codestreams import (
     MAX_FRAME_PIXELS,
     CodestreamError,
     begins_image,
+    begins_rle,
     codestream_size,
     decode_jpeg,
     decode_jpeg_2000,
@@ -35,6 +36,7 @@ from app.runs.codestreams import (
     decode_rle,
     is_jpeg_2000,
     is_jpeg_ls,
+    is_reversible,
     mixes_colours,
 )
 from app.runs.dicom_header import PixelElement
@@ -284,7 +286,8 @@ class DicomFrames:
         check_allowance(needed, len(data), tr("Frame {number}").format(number=index + 1))
         if is_jpeg_2000(data):
             pixels = decode_jpeg_2000(data)
-            return to_grey(pixels) if mixes_colours(data) else self._luminance(pixels)
+            grey = to_grey(pixels) if mixes_colours(data) else self._luminance(pixels)
+            return grey if is_reversible(data) else self._clipped(grey)
         if is_jpeg_ls(data):
             return self._luminance(decode_jpeg_ls(data))
         return to_grey(decode_jpeg(data, stored_as_rgb=layout.photometric == "RGB"))
@@ -292,11 +295,15 @@ class DicomFrames:
     def _decompressed_plain(self, data: bytes) -> NDArray[Any]:
         """Decode what is no picture format of its own: RLE, deflated frames, plain pixels."""
         layout = self._format
-        if layout.transfer_syntax == RLELossless:
+        plain = len(data) - layout.frame_bytes in (0, 1)
+        deflated = layout.transfer_syntax == DEFLATED_FRAMES
+        if layout.transfer_syntax == RLELossless or (
+            begins_rle(data) and not plain and not deflated
+        ):
             dtype = np.dtype(np.uint8 if layout.bits_allocated == 8 else np.uint16)
             pixels = decode_rle(data, layout.rows, layout.columns, layout.samples, dtype)
             return self._luminance(pixels)
-        if layout.transfer_syntax == DEFLATED_FRAMES:
+        if deflated:
             try:
                 inflate = zlib.decompressobj(-zlib.MAX_WBITS)
                 data = inflate.decompress(data, layout.frame_bytes + 1)

@@ -20,7 +20,7 @@ from app.runs.allowance import check_frame_count
 from app.runs.dicom import open_dicom_file, stored_frames
 from app.runs.dicom_frames import declared_frames, index_frames
 from app.runs.dicom_geometry import read_angles
-from app.runs.dicom_grey import found_range, read_grey
+from app.runs.dicom_grey import each_frames_voi, found_range, read_grey
 from app.runs.dicom_header import (
     PARSING_ERRORS,
     OpenedHeader,
@@ -31,7 +31,7 @@ from app.runs.dicom_header import (
 from app.runs.dicom_pixels import PixelFormat, is_video
 from app.runs.dicom_timing import LONGEST_INTERVAL_MS, SHORTEST_INTERVAL_MS, read_timing
 from app.runs.dicom_values import number, text
-from app.runs.files import SharedFile, shown_name
+from app.runs.files import SharedFile, open_regular, shown_name
 from app.runs.images import natural_key
 from app.runs.kinds import Kind, kind_of
 from app.runs.run import GreyScale, Lut, Run, RunError, TimingSource, Window
@@ -40,6 +40,10 @@ logger = logging.getLogger(__name__)
 
 STILLS = frozenset({"CR", "DX", "MG", "IO", "PX"})
 """Modalities whose series are views of their own, not moments of one scene."""
+
+_HEAD_BYTES = 1 << 16
+_ROWS = (b"\x28\x00\x10\x00", b"\x00\x28\x00\x10")
+"""The tag of Rows (0028,0010) in either byte order."""
 
 LONGEST_USUAL_MS = 2000.0
 """Pictures further apart were taken one by one: nobody watches them in true time."""
@@ -160,10 +164,11 @@ def ordered(parts: Iterable[SeriesPart]) -> list[SeriesPart] | None:
     """Return the parts of one series in their order; None where nothing tells it.
 
     By Instance Number, else by when they were taken, else by where. Copies of one instance count
-    once.
+    once; those of one UID but several numbers are none, but badly written.
     """
     named = sorted(parts, key=lambda part: natural_key(part.path))
-    unique = list({part.instance_uid or str(part.path): part for part in reversed(named)}.values())
+    copies = {(p.instance_uid or str(p.path), p.instance_number): p for p in reversed(named)}
+    unique = list(copies.values())
     unique.reverse()
     if len(unique) < 2:
         return None
@@ -198,10 +203,26 @@ def beside(path: Path, part: SeriesPart) -> list[SeriesPart]:
     with os.scandir(path.parent) as entries:
         files = [Path(e.path) for e in entries if e.is_file() and not e.name.startswith(".")]
     for file in files:
-        other = part if file == path else _part_of(file)
-        if other is not None and other.kind == part.kind:
-            found.append(other)
+        if file == path:
+            found.append(part)
+        elif _may_be_of(file, str(part.kind[0])):
+            other = _part_of(file)
+            if other is not None and other.kind == part.kind:
+                found.append(other)
     return found
+
+
+def _may_be_of(path: Path, series: str) -> bool:
+    """Tell by its first bytes whether a file may be of a series, so that few headers are parsed.
+
+    The series stands before the rows; where neither is found, only parsing the header tells.
+    """
+    try:
+        with open_regular(path) as file:
+            head = file.read(_HEAD_BYTES)
+    except (RunError, OSError):
+        return False
+    return series.encode() in head or not any(rows in head for rows in _ROWS)
 
 
 def _part_of(path: Path) -> SeriesPart | None:
@@ -307,7 +328,8 @@ def _open_series(parts: Sequence[SeriesPart]) -> Run:
         frame_times_ms=times,
         timing_source=source,
         grey=grey,
-        nominal_range=found_range(grey, frames, count) or first.nominal_range,
+        nominal_range=found_range(grey, frames, count, first.rows * first.columns)
+        or first.nominal_range,
         primary_angles_deg=_angles([part.angles_deg[0] for part in parts]),
         secondary_angles_deg=_angles([part.angles_deg[1] for part in parts]),
         mask_subtraction=(),
@@ -319,11 +341,8 @@ def _open_series(parts: Sequence[SeriesPart]) -> Run:
 
 def _grey_of_all(grey: GreyScale, parts: Sequence[SeriesPart]) -> GreyScale:
     """Return the first frame's grey scale, with each frame's own window where they differ."""
-    vois = [part.voi for part in parts]
-    told = [voi for voi in vois if voi is not None]
-    if len(told) < len(vois) or all(voi == told[0] for voi in told):
-        return grey
-    return replace(grey, windows=(), voi_luts=(), frame_vois=tuple(told))
+    vois = each_frames_voi([part.voi for part in parts])
+    return replace(grey, windows=(), voi_luts=(), frame_vois=vois) if vois else grey
 
 
 def _angles(angles_deg: Sequence[float | None]) -> NDArray[np.float64] | None:

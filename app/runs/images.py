@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runs.allowance import check_allowance
+from app.runs.allowance import check_allowance, check_frame_count
 from app.runs.codestreams import (
     MAX_FRAME_PIXELS,
     CodestreamError,
@@ -261,6 +261,7 @@ def picture_frame_count(path: Path) -> int:
 
 
 def _run_of_pictures(path: Path, paths: Sequence[Path]) -> Run:
+    check_frame_count(len(paths), shown_name(path))
     headers, failure = [], None
     for picture in paths:
         try:

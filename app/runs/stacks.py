@@ -16,7 +16,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runs.allowance import check_allowance
+from app.runs.allowance import check_allowance, check_frame_count
 from app.runs.codestreams import MAX_FRAME_PIXELS
 from app.runs.files import SharedFile, open_regular, opening_error, shown_name
 from app.runs.greys import check_numbers, real_pixels, to_grey
@@ -24,8 +24,6 @@ from app.runs.run import FrameSource, Run, RunError, Spacing
 from app.runs.undescribed import undescribed_run
 
 logger = logging.getLogger(__name__)
-
-MAX_FRAMES = 1_000_000
 
 _DAMAGES = (
     ValueError,
@@ -118,7 +116,8 @@ def stack_shape(shape: tuple[int, ...], name: str, *, colour: bool = False) -> t
         raise RunError(
             tr("{name} must hold numbers of the shape (frames, rows, columns).").format(name=name)
         )
-    if longer[1] * longer[2] > MAX_FRAME_PIXELS or longer[0] > MAX_FRAMES:
+    check_frame_count(longer[0], name)
+    if longer[1] * longer[2] > MAX_FRAME_PIXELS:
         raise RunError(
             tr(
                 "{name} declares {count} frames of {columns} x {rows} pixels; it is damaged."

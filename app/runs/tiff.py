@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runs.allowance import check_allowance
+from app.runs.allowance import check_allowance, check_frame_count
 from app.runs.codestreams import MAX_FRAME_PIXELS
 from app.runs.counts import count_notes
 from app.runs.files import Turns, log_unforeseen, open_regular, shown_name
@@ -67,12 +67,13 @@ class TiffFrames:
         try:
             self._file = tifffile.TiffFile(file, name=self._name)
             count = len(self._file.pages)  # ends at a page list that leads back to itself
+            check_frame_count(count, self._name)
             pages = [self._file.pages[number] for number in range(count)]
             self._pages = [p for p in pages if not (p.is_reduced or p.is_mask)]
             self._stack, self.notes = self._written_at_once()
             if self._stack is None and self._breaks_off():
                 self.notes = (_broken_list(len(self._pages)),)
-        except MemoryError:
+        except (RunError, MemoryError):
             file.close()
             raise
         except _DAMAGES as error:
@@ -168,6 +169,7 @@ class TiffFrames:
         if page.compression != 1 or declared < 2 or frames < 1:
             return None, ()
         count = min(frames, declared)
+        check_frame_count(count, self._name)
         stack = _Stack(start, (count, *page.shape[-2:]), series.dtype, self._file)
         return stack, count_notes(count, declared, cut=True)
 

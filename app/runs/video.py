@@ -97,7 +97,7 @@ def _times(
             return times, TimingSource.VIDEO, ()
     if rate and 0.01 <= rate <= 10_000:
         return even_times(index.frame_count, 1000.0 / float(rate)), TimingSource.VIDEO, ()
-    note = tr("The video has no sound times; {rate} frames/s are assumed.").format(
+    note = tr("The video has no usable times; {rate} frames/s are assumed.").format(
         rate=f"{ASSUMED_RATE_HZ:g}"
     )
     return assumed_times(index.frame_count), TimingSource.ASSUMED, (note,)

@@ -52,6 +52,8 @@ class VolumeHeader:
         Each pixel has several samples of a colour, which are none of the ``sizes``.
     data_files : tuple of (name in the header, file)
         Empty where the data follow the header.
+    data_offset : int
+        Where the data of a NIfTI file begin, unpacked.
     """
 
     reader: str
@@ -60,6 +62,7 @@ class VolumeHeader:
     pixel_bytes: int
     colour: bool
     data_files: tuple[tuple[str, Path], ...]
+    data_offset: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -89,7 +92,14 @@ def read_volume_header(path: Path) -> VolumeHeader:
         if _nifti_order(head):
             return _nifti(path, head, ".nii")
         return _meta(path, head)
-    except (ValueError, LookupError, struct.error, zlib.error, gzip.BadGzipFile) as error:
+    except (
+        ValueError,
+        OverflowError,
+        LookupError,
+        struct.error,
+        zlib.error,
+        gzip.BadGzipFile,
+    ) as error:
         raise damaged(path) from error
 
 
@@ -172,10 +182,12 @@ def _nifti(path: Path, head: bytes, suffix: str) -> VolumeHeader:
     if struct.unpack_from(f"{order}i", head)[0] == 540:  # NIfTI-2
         kind, bits = struct.unpack_from(f"{order}hh", head, 12)
         count, *dims = struct.unpack_from(f"{order}8q", head, 16)
+        (offset,) = struct.unpack_from(f"{order}q", head, 168)
         pair = head[4:7] == b"ni2"
     else:
         count, *dims = struct.unpack_from(f"{order}8h", head, 40)
         kind, bits = struct.unpack_from(f"{order}hh", head, 70)
+        offset = int(struct.unpack_from(f"{order}f", head, 108)[0])
         pair = head[344:347] != b"n+1"
     sizes = _checked_sizes([max(n, 1) for n in dims[:count]])
     files: tuple[tuple[str, Path], ...] = ()
@@ -187,7 +199,9 @@ def _nifti(path: Path, head: bytes, suffix: str) -> VolumeHeader:
         suffix = ".hdr"
     if bits % 8 or not 0 < bits <= 256:
         raise ValueError("no pixels of whole bytes")
-    return VolumeHeader("NiftiImageIO", suffix, sizes, bits // 8, kind in _NIFTI_RGB, files)
+    return VolumeHeader(
+        "NiftiImageIO", suffix, sizes, bits // 8, kind in _NIFTI_RGB, files, max(offset, 0)
+    )
 
 
 def _listed(lines: list[str]) -> list[str]:

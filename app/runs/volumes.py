@@ -71,17 +71,17 @@ def _check_whole(path: Path, header: VolumeHeader) -> None:
     if header.reader != "NiftiImageIO":
         return
     file = header.data_files[0][1] if header.data_files else path
-    stored = 0
+    stored, needed = 0, header.data_offset + header.nbytes
     with open_regular(file) as raw:
         packed = raw.read(2) == GZIP
         raw.seek(0)
         data = gzip.GzipFile(fileobj=raw) if packed else raw
         try:
-            while stored < header.nbytes and (block := data.read(_BLOCK_BYTES)):
+            while stored < needed and (block := data.read(_BLOCK_BYTES)):
                 stored += len(block)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             logger.info("volume not whole: %s", type(error).__name__)
-    if stored < header.nbytes:
+    if stored < needed:
         raise RunError(
             tr("{name} ends before its last frame; copy it again.").format(name=shown_name(path))
         )

@@ -42,13 +42,14 @@ class DummyTracker:
 
 
 class DummyDenoiser:
-    """Gives frames back as they are."""
+    """Gives frames back as they are, ``change(frame)`` added to each."""
 
     device_name = "cpu"
 
     def __init__(self):
         self.order = []
         self.noise_removed = False
+        self.change = lambda frame: 0.0
         self.before_frame = lambda: None
 
     def denoise(self, frames, request, should_stop, on_frame):
@@ -57,7 +58,7 @@ class DummyDenoiser:
                 return
             self.before_frame()
             self.order.append(frame)
-            pixels = frames.read(frame).astype(np.float32)
+            pixels = frames.read(frame).astype(np.float32) + np.float32(self.change(frame))
             on_frame(DenoisedFrame(frame, pixels, self.noise_removed))
 
 

@@ -191,6 +191,35 @@ def relabel(path, syntax):
 
 
 @pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, JPEGBaseline8Bit, JPEG2000Lossless, ImplicitVRLittleEndian]
+)
+def test_rle_by_any_other_name(tmp_path, make_dataset, syntax):
+    dataset = make_dataset(PIXELS)
+    dataset.compress(RLELossless)
+    dataset.save_as(tmp_path / "run.dcm", enforce_file_format=True)
+    assert_frames(relabel(tmp_path / "run.dcm", syntax), range(6))
+
+
+def test_a_compressed_picture_without_items_is_no_noise(write_run):
+    noise = np.random.default_rng(4).integers(0, 256, PIXELS.shape[1:], dtype=np.uint8)
+    stream = imagecodecs.jpeg8_encode(noise, level=100)
+    assert len(stream) > noise.nbytes
+    path = write_run(noise, PixelData=stream + b"\0" * (len(stream) % 2))
+    with pytest.raises(RunError, match="calls its picture uncompressed"):
+        open_run(path)
+
+
+def test_pixels_that_begin_like_a_jpeg_are_pixels(write_run):
+    frames = PIXELS.copy()
+    stream = np.frombuffer(jpeg_ls(frames[0]), np.uint8)
+    assert stream.size < frames[0].size
+    frames[0].ravel()[: stream.size] = stream
+    found, notes = frames_of(write_run(frames))
+    np.testing.assert_array_equal(np.stack(found), frames)
+    assert not _about_frames(notes)
+
+
+@pytest.mark.parametrize(
     "syntax",
     [JPEGBaseline8Bit, RLELossless, JPEG2000Lossless, DeflatedExplicitVRLittleEndian, "1.2.3.4"],
 )

@@ -128,6 +128,32 @@ def test_a_copy_counts_once(write_series):
     assert entry.frame_count == 3
 
 
+def test_opening_one_of_many_parses_no_header_of_another_series(write_series, monkeypatch):
+    from app.runs import dicom_series
+
+    for k in range(8):
+        _, paths = write_series(numbered(2), series=f"1.2.3.7.{k}", names=[f"{k}a", f"{k}b"])
+    parsed = []
+    open_header = dicom_series.open_header
+
+    def counted(path):
+        parsed.append(path.name)
+        return open_header(path)
+
+    monkeypatch.setattr(dicom_series, "open_header", counted)
+    assert starts(open_run(paths[0])) == [0, 1]
+    assert set(parsed) == {"7a", "7b"}
+    monkeypatch.setattr(dicom_series, "_HEAD_BYTES", 200)  # too few to tell: they are parsed
+    assert starts(open_run(paths[0])) == [0, 1]
+
+
+def test_frames_of_one_uid_but_several_numbers_are_all_shown(write_series):
+    folder, _ = write_series(numbered(4, SOPInstanceUID="1.2.3.4.5"))
+    assert starts(open_run(folder)) == [0, 1, 2, 3]
+    (entry,) = scan(folder)
+    assert entry.frame_count == 4
+
+
 @pytest.mark.parametrize(
     ("attributes", "source", "step_ms"),
     [

@@ -171,3 +171,57 @@ def test_arrays_that_are_no_pictures_say_what_they_hold(tmp_path, array, told, s
     save(path, array)
     with pytest.raises(RunError, match=told):
         open_run(path)
+
+
+# files that are cut off: what is missing is said
+
+
+def noise(count=6):
+    return np.random.default_rng(3).integers(0, 256, (count, 64, 64), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"compression": "zlib"}, {"metadata": None}, {"bigtiff": True, "compression": "zlib"}],
+)
+def test_a_broken_list_of_pages_is_noted(tmp_path, opened, options):
+    path = tmp_path / "pages.tif"
+    tifffile.imwrite(path, noise(), photometric="minisblack", **options)
+    assert not any("breaks off" in note for note in opened(path).notes)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 5])
+    run = opened(path)
+    assert run.frame_count < 6
+    assert any(f"breaks off after {run.frame_count}" in note for note in run.notes)
+
+
+def test_frames_behind_one_page_that_are_cut_off_are_counted(tmp_path, opened):
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, noise(), photometric="minisblack", contiguous=True)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) - 2 * 4096 - 100])
+    run = opened(path)
+    assert run.frame_count == 4
+    assert "The file is cut off: 2 of 6 frames are missing." in run.notes
+    np.testing.assert_array_equal(run.frames.read(3), noise()[3])
+
+
+def test_pages_behind_the_first_of_a_picture_in_a_folder_are_noted(tmp_path, opened):
+    for number in range(3):
+        tifffile.imwrite(tmp_path / f"{number}.tif", noise(2), photometric="minisblack")
+    run = opened(tmp_path)
+    assert run.frame_count == 3
+    assert any("several pages" in note for note in run.notes)
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+@pytest.mark.parametrize("missing", [1, 5000])
+def test_a_nifti_without_its_end_is_not_shown_black(tmp_path, opened, suffix, missing):
+    import SimpleITK
+
+    path = tmp_path / f"run.{suffix}"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(noise()), str(path))
+    assert opened(path).frame_count == 6
+    path.write_bytes(path.read_bytes()[: -missing if suffix == "nii" else -missing - 8])
+    with pytest.raises(RunError, match="ends before its last frame"):
+        open_run(path)

@@ -101,3 +101,15 @@ def test_flipping_brings_the_last_comparison_back(make_session):
     assert look.now.comparison is Comparison.ORIGINAL
     look.flip_denoised()
     assert look.now.comparison is Comparison.SIDE_BY_SIDE
+
+
+def test_a_run_that_is_reviewed_is_so_after_a_restart(make_session, run_file):
+    session = make_session(run_file)
+    assert not session.reviewed
+    session.toggle_reviewed()
+    session.close()
+    again = make_session(run_file)
+    assert again.reviewed
+    again.toggle_reviewed()
+    again.close()
+    assert not make_session(run_file).reviewed
