@@ -6,6 +6,7 @@ The window draws a session and sends it what the user wants; the session knows n
 from __future__ import annotations
 
 from dataclasses import replace
+from gettext import gettext as tr
 
 from PySide6.QtCore import QObject, Signal
 
@@ -72,10 +73,11 @@ class Session(QObject):
         self.adapting.warned.connect(self.warned)
         self.library.refused.connect(self.failed)
         self.library.opened.connect(self.open)
+        self.labelling.tracking.left_unsaved.connect(lambda _, why: self.failed.emit(why))
         self.library.take_back = self.labelling.tracking.take_back
         worker.failed.connect(lambda _, text: self.failed.emit(text))
         worker.notice.connect(self.warned)
-        self._trouble.connect(self.failed)
+        self._trouble.connect(self._tell_trouble)
 
     @property
     def opened(self) -> OpenRun | None:
@@ -124,6 +126,13 @@ class Session(QObject):
         except UserError as error:
             self.failed.emit(str(error))
             opened.discard()
+
+    def _tell_trouble(self, why: str) -> None:
+        """Say that labels are not saved, or that they are again."""
+        if why:
+            self.failed.emit(why)
+        else:
+            self.said.emit(tr("All labels are saved."))
 
     @property
     def reviewed(self) -> bool:

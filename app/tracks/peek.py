@@ -17,7 +17,7 @@ APPLICATION_ID = 0x464C5452  # "FLTR"
 VERSION = 2
 """In ``user_version``: 1 had one reader's tables, see the first revision of the migrations."""
 REVISION = "0002"
-BUSY_TIMEOUT_S = 1.0
+BUSY_TIMEOUT_S = 0.8
 MOST_BYTES = 1 << 30
 MOST_ROWS = 20_000_000
 

@@ -140,7 +140,7 @@ class Store:
             `save_elsewhere` or `discard`.
         """
         self.flush(timeout_s)
-        self._end()
+        self._end(remove_empty=True)
 
     def save_elsewhere(self, path: Path) -> None:
         """Write all labels with their history to another file, and close.
@@ -213,17 +213,17 @@ class Store:
         if self.on_trouble is not None:
             self.on_trouble(trouble)
 
-    def _end(self) -> None:
+    def _end(self, *, remove_empty: bool = False) -> None:
         if self._writer is not None:
             self._writer.end()
-        writing = self._lock is not None and not self._closed
         self._closed = True
-        if writing and self._path is not None and self._holds_nothing():
+        if self._lock is None or self._path is None:
+            return
+        if remove_empty and self._holds_nothing():
             with suppress(OSError):  # an empty file is as good as none
                 self._path.unlink(missing_ok=True)
-        if self._lock is not None:
-            _release(self._lock)
-            self._lock = None
+        _release(self._lock)
+        self._lock = None
 
     def _holds_nothing(self) -> bool:
         return not (self.labels.tracks or self.labels.can_undo or self.state.reviewed)

@@ -190,3 +190,16 @@ def test_a_labels_file_that_was_moved_away_is_told_and_nothing_is_half_written(
     assert not opened.path.exists()
     opened.save_elsewhere(tmp_path / "again.sqlite")
     assert sorted(database.read(tmp_path / "again.sqlite").tracks[0].points) == [3, 4]
+
+
+def test_what_is_given_up_removes_no_labels_that_are_saved(reopen, monkeypatch):
+    monkeypatch.setattr(writer, "RETRY_S", 0.01)
+    opened = reopen()
+    label(opened.labels)
+    opened.flush()
+    with monkeypatch.context() as failing:
+        failing.setattr(database, "write", lambda *args: 1 / 0)
+        while opened.labels.undo() is not None:
+            pass
+        opened.discard()
+    assert reopen().labels.tracks
