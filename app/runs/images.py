@@ -7,7 +7,7 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from gettext import gettext as tr
 from pathlib import Path
 
@@ -269,7 +269,8 @@ def _run_of_pictures(path: Path, paths: Sequence[Path]) -> Run:
         raise failure
     shape, _ = Counter((h.rows, h.columns) for h in headers).most_common(1)[0]
     bits = max(header.bits for header in headers)
-    return undescribed_run(path, ImageFolderFrames(paths, shape), len(paths), bits=bits)
+    run = undescribed_run(path, ImageFolderFrames(paths, shape), len(paths), bits=bits)
+    return replace(run, frame_files=tuple(picture.name for picture in paths))
 
 
 def _header_of(path: Path) -> PictureHeader:
