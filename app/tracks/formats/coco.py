@@ -30,7 +30,7 @@ from app.tracks.formats.label_file import (
     whole,
     write_whole,
 )
-from app.tracks.track import PointState, Track, TrackKind, TrackPoint, clean_name
+from app.tracks.track import PointState, Track, TrackKind, TrackPoint
 
 VISIBILITY = {PointState.VISIBLE: 2, PointState.OCCLUDED: 1, PointState.ABSENT: 0}
 STATES = {visibility: state for state, visibility in VISIBILITY.items()}
@@ -112,9 +112,7 @@ def parse(document: Any, name: str) -> LabelFile:
         pictures = {frames[image_id]: _picture(image) for image_id, image in images.items()}
         tracks, questions = _tracks(document, frames, infos)
     except WRONG_VALUES as error:
-        raise FormatError(
-            tr("{name} is not a COCO keypoints file.").format(name=name)
-        ) from error
+        raise FormatError(tr("{name} is not a COCO keypoints file.").format(name=name)) from error
     return LabelFile(run, tracks, MappingProxyType(pictures), questions)
 
 
@@ -183,7 +181,7 @@ def _own_frames(
 
 
 def _picture(image: Mapping[str, Any]) -> NamedPicture:
-    name = clean_name(str(image["file_name"]).replace("\\", "/"))
+    name = str(image["file_name"]).replace("\\", "/").encode("utf-8", "replace").decode()
     columns, rows = image.get("width"), image.get("height")
     if not columns or not rows:
         return NamedPicture(name)

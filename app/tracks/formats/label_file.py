@@ -329,9 +329,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
-        raise FormatError(
-            tr("{name} is not a JSON file.").format(name=shown_name(path))
-        ) from error
+        raise FormatError(tr("{name} is not a JSON file.").format(name=shown_name(path))) from error
 
 
 def json_document(document: Mapping[str, Any]) -> str:
