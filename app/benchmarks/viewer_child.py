@@ -12,10 +12,10 @@ from typing import Any
 from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 
 from app.benchmarks.denoised_passes import Pass
+from app.session.look import Comparison
 from app.session.settings import Settings, SettingsKeeper
 from app.window.application import make_application
 from app.window.main_window import MainWindow
-from widgets.picture.compare import ViewMode
 
 POLL_MS = 10
 GIVE_UP_S = 300.0
@@ -52,7 +52,7 @@ class PaintWatch(QObject):
         self.window.view.viewport().installEventFilter(self)
 
     def _note(self, _: int) -> None:
-        playback = self.window.playback
+        playback = self.window.session.playback
         if playback.playing and playback.lateness_ms:
             self._due_at_ms = playback.asked_at_ms - playback.lateness_ms[-1]
 
@@ -91,42 +91,42 @@ class Passes(QObject):
 
     def start(self) -> None:
         """Play the first loops, one straight after the other."""
-        self._window.playback.play()
+        self._window.session.playback.play()
         self._begin_loop()
 
     def _begin_loop(self) -> None:
-        count = len(self._window.denoising.ready())
+        count = len(self._window.session.denoising.ready())
         self.passes.append(Pass(count, time.perf_counter()))
-        self._ready_before = int(self._window.denoising.ready().sum())
+        self._ready_before = int(self._window.session.denoising.ready().sum())
         QTimer.singleShot(int(1000 * self._loop_s), self, self._end_loop)
 
     def _end_loop(self) -> None:
         loop = self.passes[-1]
         loop.ended_s = time.perf_counter()
-        loop.computed = int(self._window.denoising.ready().sum()) - self._ready_before
+        loop.computed = int(self._window.session.denoising.ready().sum()) - self._ready_before
         if self._rested:
-            self.dropped += self._window.playback.dropped
+            self.dropped += self._window.session.playback.dropped
             self.ended.emit()
         elif len(self.passes) < MOST_LOOPS:
             self._begin_loop()
         else:
-            self.dropped = self._window.playback.dropped
-            self._window.playback.pause()
+            self.dropped = self._window.session.playback.dropped
+            self._window.session.playback.pause()
             self._poll.start()
 
     def _wait_for_all(self) -> None:
         now_s = time.perf_counter()
-        done = bool(self._window.denoising.ready().all())
+        done = bool(self._window.session.denoising.ready().all())
         if done or now_s - self._begun_s > GIVE_UP_S:
             self._poll.stop()
             self.all_denoised_s = now_s - self._begun_s if done else None
             self._rested = True
-            self._window.playback.play()
+            self._window.session.playback.play()
             self._begin_loop()
 
     def _note(self, frame: int) -> None:
-        if self.passes and self._window.playback.playing:
-            denoised = bool(self._window.denoising.ready()[frame])
+        if self.passes and self._window.session.playback.playing:
+            denoised = bool(self._window.session.denoising.ready()[frame])
             self.passes[-1].shown.append((time.perf_counter(), denoised))
 
 
@@ -147,11 +147,11 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
         return (time.perf_counter() - begun) * 1000.0
 
     def wait_for_frames() -> None:
-        if window.review is not None:
-            ready = window.review.cache.ready()
+        if window.session.opened is not None:
+            ready = window.session.opened.cache.ready()
             if window.picture.complete:
                 figures.setdefault("first_frame_ms", since_ms())
-            if window.review.cache.resting:
+            if window.session.opened.cache.resting:
                 figures["all_frames_ms"] = since_ms() if ready.all() else None
                 figures["decoded_frames"] = int(ready.sum())
                 poll.stop()
@@ -164,11 +164,11 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
         if play_s <= 0:
             finish()
         elif denoise:
-            window.picture.set_mode(ViewMode.DENOISED)
+            window.session.look.change(comparison=Comparison.DENOISED)
             passes.ended.connect(finish)
             QTimer.singleShot(BEFORE_PLAYING_MS, passes.start)
         else:
-            QTimer.singleShot(BEFORE_PLAYING_MS, window.playback.play)
+            QTimer.singleShot(BEFORE_PLAYING_MS, window.session.playback.play)
             QTimer.singleShot(int(BEFORE_PLAYING_MS + play_s * 1000), finish)
 
     def finish() -> None:
@@ -177,7 +177,7 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
             figures["shown"] = len(late)
             figures["late_median_ms"] = late[len(late) // 2]
             figures["late_p99_ms"] = late[int(len(late) * 0.99)]
-        figures["dropped"] = passes.dropped if denoise else window.playback.dropped
+        figures["dropped"] = passes.dropped if denoise else window.session.playback.dropped
         figures["passes"] = [loop.figures() for loop in passes.passes]
         figures["all_denoised_s"] = passes.all_denoised_s
         figures["peak_mb"] = peak_memory_mb()
@@ -188,7 +188,7 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
     poll.setInterval(POLL_MS)
     poll.timeout.connect(wait_for_frames)
     poll.start()
-    window.library.open_paths([path])
+    window.session.library.open_paths([path])
     app.exec()
     sys.stdout.write(json.dumps(figures) + "\n")
 

@@ -1,4 +1,4 @@
-"""Finds the runs in a folder, file or DICOMDIR, by headers only; and their thumbnails.
+"""Finds the runs in a folder, file or DICOMDIR, by headers only.
 
 The DICOM parser is imported with the first DICOM file, so that the window starts without it.
 """
@@ -12,15 +12,10 @@ from functools import partial
 from gettext import gettext as tr
 from pathlib import Path
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from app.display.pipeline import DisplayPipeline
 from app.runs.catalog_entry import CatalogEntry
 from app.runs.files import log_unforeseen, opening_error, shown_name
 from app.runs.images import image_files, natural_key
-from app.runs.opening import Kind, frame_count, kind_of, open_run
+from app.runs.opening import Kind, frame_count, kind_of
 from app.runs.run import RunError
 
 logger = logging.getLogger(__name__)
@@ -177,27 +172,3 @@ def _file_entry(path: Path, *, listed_by_user: bool) -> CatalogEntry | None:
 
         return dicom_entry(path, listed_by_user=listed_by_user)
     return CatalogEntry(path, shown_name(path), kind.value, frame_count(path, kind))
-
-
-def thumbnail(path: Path, size: int = 96) -> NDArray[np.uint8]:
-    """Return the middle frame as it is displayed, its longer side ``size`` pixels.
-
-    Raises
-    ------
-    RunError
-        If the run cannot be opened.
-    """
-    run = open_run(path)
-    try:
-        pipeline = DisplayPipeline(run)
-        index = run.representative_frame
-        frame = run.frame_count // 2 if index is None else index
-        picture = pipeline.render(
-            run.frames.read(frame), pipeline.default_settings(), frame_index=frame
-        )
-    finally:
-        run.frames.close()
-    height, width = picture.shape[0] * run.pixel_aspect_ratio, picture.shape[1]
-    scale = size / max(height, width)
-    target = (max(round(width * scale), 1), max(round(height * scale), 1))
-    return np.asarray(cv2.resize(picture, target, interpolation=cv2.INTER_AREA), np.uint8)

@@ -10,11 +10,11 @@ import json
 import logging
 import os
 import sys
+from gettext import gettext as tr
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from PySide6.QtCore import QObject, QProcess
-from PySide6.QtWidgets import QMessageBox
+from PySide6.QtCore import QObject, QProcess, Signal
 
 from app.session.denoisers import (
     MINUTES,
@@ -23,12 +23,10 @@ from app.session.denoisers import (
     free_name,
     saved_denoisers,
 )
+from app.session.denoising import Denoising
+from app.session.open_run import OpenRun
+from app.session.settings import SettingsKeeper
 from app.session.worker import NICENESS
-from widgets.panels.denoiser_choice import DenoiserRow
-from widgets.panels.notice_bar import Severity
-
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
 
 log = logging.getLogger(__name__)
 
@@ -37,69 +35,78 @@ TOLD_PREFIX = "fluorotrace: "
 
 
 class Adapting(QObject):
-    """Joins the choice of denoisers with their files, and with the process that adapts one.
+    """Keeps which denoiser is used, and runs the process that adapts one.
 
     Attributes
     ----------
     made : AdaptedDenoiser or None
         What came of adapting, until the user says whether to keep it; a window that is closed
         before that keeps it, unused.
+
+    Signals
+    -------
+    choice_changed(object, str) : the adapted denoisers there are (list), and the name of the one
+        in use, "" for the shipped one.
+    adaptable_changed(bool) : whether adapting can be begun.
+    progressed(float, str, str) : share done, that in words, and the name of the run.
+    made_changed(object) : what came of adapting and is to be asked about, None when nothing is.
+    said(str), warned(str) : a sentence for the user.
     """
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
-        self._choice = window.denoise_panel.denoiser
+    choice_changed = Signal(object, str)
+    adaptable_changed = Signal(bool)
+    progressed = Signal(float, str, str)
+    made_changed = Signal(object)
+    said = Signal(str)
+    warned = Signal(str)
+
+    def __init__(self, settings: SettingsKeeper, denoising: Denoising) -> None:
+        super().__init__()
+        self._settings = settings
+        self._denoising = denoising
+        self._opened: OpenRun | None = None
         self._process: QProcess | None = None
         self._name = self._run_name = ""  # of the denoiser to be, and of the run it learns from
         self.made: AdaptedDenoiser | None = None
-        self._choice.denoiser_picked.connect(self.use)
-        self._choice.adapt_requested.connect(self.adapt)
-        self._choice.cancel_requested.connect(self.cancel)
-        self._choice.delete_requested.connect(self.ask_to_delete)
-        self._choice.result_taken.connect(self.take_result)
-        self._choice.set_adaptable(False)
-        self.use(window.settings.now.denoiser)
 
     @property
     def running(self) -> bool:
         """True while a denoiser is being adapted."""
         return self._process is not None
 
-    def show_adaptable(self) -> None:
-        """Offer to adapt where a run is open, and nothing else is being adapted or asked."""
-        free = not self.running and self.made is None
-        self._choice.set_adaptable(free and self._window.review is not None)
+    @property
+    def adaptable(self) -> bool:
+        """True where a run is open, and nothing else is being adapted or asked."""
+        return self._opened is not None and not self.running and self.made is None
+
+    def set_run(self, opened: OpenRun | None) -> None:
+        """Adapt to another run from now on; what is under way goes on."""
+        self._opened = opened
+        self._tell_adaptable()
 
     # choosing
+
+    def use_last(self) -> None:
+        """Use the denoiser that was used last."""
+        self.use(self._settings.now.denoiser)
 
     def use(self, name: str) -> None:
         """Denoise with an adapted denoiser, "" for the shipped one, now and from now on."""
         saved = {denoiser.name: denoiser for denoiser in saved_denoisers()}
         if name and name not in saved:
-            self._window.say(f"The denoiser {name} is gone; the shipped one is used.")
+            self.said.emit(
+                tr("The denoiser {name} is gone; the shipped one is used.").format(name=name)
+            )
             name = ""
         if self.made is not None:
             saved.pop(self.made.name, None)
-        rows = [DenoiserRow(d.name, f"{d.origin}\n{d.scores}") for d in saved.values()]
-        self._choice.set_denoisers(rows, name)
-        self._window.denoising.set_weights(saved[name].weights if name else "")
-        self._window.settings.change(denoiser=name)
-
-    def ask_to_delete(self, name: str) -> None:
-        """Delete an adapted denoiser once the user has said so."""
-        question = QMessageBox(self._window)
-        question.setWindowTitle("Delete denoiser")
-        question.setText(f"Delete the denoiser {name}? It cannot be brought back.")
-        delete = question.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-        question.setDefaultButton(question.addButton(QMessageBox.StandardButton.Cancel))
-        delete.clicked.connect(lambda: self.delete(name))
-        question.finished.connect(question.deleteLater)
-        question.open()
+        self._denoising.set_weights(saved[name].weights if name else "")
+        self._settings.change(denoiser=name)
+        self.choice_changed.emit(list(saved.values()), name)
 
     def delete(self, name: str) -> None:
         """Delete an adapted denoiser; where it was used, go back to the shipped one."""
-        used = self._window.settings.now.denoiser
+        used = self._settings.now.denoiser
         if used == name:
             self.use("")
         delete_denoiser(name)
@@ -109,13 +116,12 @@ class Adapting(QObject):
 
     def adapt(self) -> None:
         """Begin to adapt a denoiser to the open run."""
-        review = self._window.review
-        if review is None:
-            self._window.say("Open a noisy run first: the denoiser learns from it.")
+        if self._opened is None:
+            self.said.emit(tr("Open a noisy run first: the denoiser learns from it."))
             return
-        if self.running or self.made is not None:
+        if not self.adaptable:
             return
-        run = review.run
+        run = self._opened.run
         self._name, self._run_name = free_name(run), run.path.name
         process = QProcess(self)
         process.setProgram(sys.executable)
@@ -126,8 +132,8 @@ class Adapting(QObject):
         process.finished.connect(self._end)
         process.errorOccurred.connect(self._fail_to_start)
         self._process = process
-        self.show_adaptable()
-        self._show_progress(0.0, "Adapting…")
+        self._tell_adaptable()
+        self._tell_progress(0.0, tr("Adapting…"))
         process.start()
 
     def cancel(self) -> None:
@@ -139,19 +145,17 @@ class Adapting(QObject):
             process.waitForFinished(ENDING_MS)
             process.deleteLater()
             delete_denoiser(self._name)  # half written perhaps
-            self._choice.show_choice()
-            self.show_adaptable()
+            self._ask_about(None)
 
     def take_result(self, keep: bool) -> None:
         """Keep and use what came of adapting, or throw it away."""
-        made, self.made = self.made, None
+        made = self.made
         if made is None:
             return
-        self._choice.show_choice()
-        self.show_adaptable()
+        self._ask_about(None)
         if keep:
             self.use(made.name)
-            self._window.say(f"Denoised with {made.name} from now on.")
+            self.said.emit(tr("Denoised with {name} from now on.").format(name=made.name))
         else:
             delete_denoiser(made.name)
 
@@ -170,12 +174,20 @@ class Adapting(QObject):
         while self._process.canReadLine():
             told: dict[str, Any] = json.loads(bytes(self._process.readLine().data()))
             if "share" in told:
-                self._show_progress(told["share"], progress_text(told["share"]))
+                self._tell_progress(told["share"], progress_text(told["share"]))
             else:
                 self.made = AdaptedDenoiser(**told)
 
-    def _show_progress(self, share: float, text: str) -> None:
-        self._choice.show_progress(share, text, f"The denoiser learns from {self._run_name}")
+    def _tell_progress(self, share: float, text: str) -> None:
+        self.progressed.emit(share, text, self._run_name)
+
+    def _tell_adaptable(self) -> None:
+        self.adaptable_changed.emit(self.adaptable)
+
+    def _ask_about(self, made: AdaptedDenoiser | None) -> None:
+        self.made = made
+        self.made_changed.emit(made)
+        self._tell_adaptable()
 
     def _end(self, status: int) -> None:
         assert self._process is not None
@@ -184,35 +196,32 @@ class Adapting(QObject):
         self._process.deleteLater()
         self._process = None
         if status == 0 and self.made is not None:
-            better = self.made.error_after < self.made.error_before
-            self._choice.show_result(self.made.scores, better=better)
+            self._ask_about(self.made)
         else:
             told = next(
                 (line for line in reversed(lines.splitlines()) if line.startswith(TOLD_PREFIX)), ""
             )
-            self._give_up(told.removeprefix(TOLD_PREFIX) or "Adapting broke off; try it again.")
-        self.show_adaptable()
+            self._give_up(told.removeprefix(TOLD_PREFIX) or tr("Adapting broke off; try it again."))
 
     def _fail_to_start(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart and self._process is not None:
             self._process.deleteLater()
             self._process = None
-            self._give_up("Adapting could not be started; install Fluorotrace again.")
-            self.show_adaptable()
+            self._give_up(tr("Adapting could not be started; install Fluorotrace again."))
 
     def _give_up(self, sentence: str) -> None:
-        self.made = None
-        self._choice.show_choice()
-        self._window.say(sentence, Severity.WARNING)
+        self._ask_about(None)
+        self.warned.emit(sentence)
 
 
 def progress_text(share: float) -> str:
     """Say how long learning will take yet, with a share of it done; after it comes the score."""
     if share >= 1.0:
-        return "Scoring…"
+        return tr("Scoring…")
     left_s = MINUTES * 60.0 * (1.0 - share)
-    left = f"{left_s / 60.0:.0f} min" if left_s > 90.0 else f"{left_s:.0f} s"
-    return f"Adapting, {left} left"
+    if left_s > 90.0:
+        return tr("Adapting, {minutes:.0f} min left").format(minutes=left_s / 60.0)
+    return tr("Adapting, {seconds:.0f} s left").format(seconds=left_s)
 
 
 def adapting_arguments(run_path: Path, name: str) -> list[str]:

@@ -27,6 +27,7 @@ class Labelling(QObject):
     selection_changed()
     span_changed()
     tracking_changed(int, int) : frames done and asked; equal when nothing runs.
+    locked_changed(bool)
     refused(str) : one sentence, why a gesture did nothing.
     """
 
@@ -34,6 +35,7 @@ class Labelling(QObject):
     selection_changed = Signal()
     span_changed = Signal()
     tracking_changed = Signal(int, int)
+    locked_changed = Signal(bool)
     refused = Signal(str)
 
     def __init__(self, playback: Playback, worker: InferenceWorker) -> None:
@@ -46,8 +48,7 @@ class Labelling(QObject):
         self._span: tuple[int, int] | None = None
         self._progress: dict[str, tuple[int, int]] = {}  # frames done and asked, by request
         self._explicit_steps: set[int] = set()  # "track" was pressed: interpolated points give way
-        self.locked = False
-        """True where clicks and keys must not change labels."""
+        self._locked = False
         worker.points_tracked.connect(self._take_points)
         worker.tracking_progress.connect(self._tell_progress)
         worker.tracking_finished.connect(lambda *_: self._tell_end())
@@ -84,6 +85,16 @@ class Labelling(QObject):
     def span(self) -> tuple[int, int] | None:
         """The marked span of frames, both ends included."""
         return self._span
+
+    @property
+    def locked(self) -> bool:
+        """True where clicks and keys must not change labels."""
+        return self._locked
+
+    def toggle_lock(self) -> None:
+        """Keep clicks and keys from changing labels, or let them again."""
+        self._locked = not self._locked
+        self.locked_changed.emit(self._locked)
 
     def select(self, track_id: str | None) -> None:
         """Choose the track that gestures change."""

@@ -1,54 +1,60 @@
-"""Opens runs and keeps the list of them: files, folders, what was dropped, what was recent."""
+"""Finds and opens runs off the GUI thread: files, folders, what was dropped, what was recent."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from gettext import gettext as tr
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.runs.catalog import CatalogEntry, scan, thumbnail
-from app.runs.words import angle_text
+from app.display.thumbnail import thumbnail
+from app.runs.catalog import CatalogEntry, scan
 from app.session.background import Background, Task
 from app.session.open_run import OpenRun, open_labelled
 from app.session.settings import SettingsKeeper
 from app.tracks.store import LabelSummary, label_summary
-from widgets.panels.run_list import RunList
-from widgets.panels.run_model import LabelState, RunRow
 
 
 class Library(QObject):
-    """Scans and opens off the GUI thread.
+    """Scans and opens; whoever lists the runs listens.
 
     Signals
     -------
-    opened(object) : a `OpenRun`; its receiver closes it.
+    found(object, object) : a `CatalogEntry`, and the `LabelSummary` of its labels or None.
+    thumbnail_ready(object, object) : path of a run, grey picture (h, w) uint8.
+    scanning(int) : runs found so far; -1 when a scan has ended.
+    opening(object) : path of the run that is being opened, None when that has ended.
+    opened(object) : an `OpenRun`; its receiver closes it.
     refused(str) : one sentence, why a run could not be opened.
-    busy(str) : what goes on, "" when it is done.
     """
 
+    found = Signal(object, object)
+    thumbnail_ready = Signal(object, object)
+    scanning = Signal(int)
+    opening = Signal(object)
     opened = Signal(object)
     refused = Signal(str)
-    busy = Signal(str)
 
-    def __init__(self, run_list: RunList, background: Background, settings: SettingsKeeper) -> None:
+    def __init__(self, background: Background, settings: SettingsKeeper) -> None:
         super().__init__()
-        self._list = run_list
         self._background = background
         self._settings = settings
-        self._rows: dict[str, RunRow] = {}
-        self._current: str | None = None
+        self._asked_for: Path | None = None
         self._asked = 0  # openings so far; the last one counts
         self._scanning: list[Task] = []
-        run_list.run_activated.connect(lambda key: self.open_run(Path(key)))
-        run_list.paths_dropped.connect(lambda paths: self.open_paths([Path(p) for p in paths]))
+
+    @property
+    def asked_for(self) -> Path | None:
+        """The run that was asked for last: it is on the screen, or will be."""
+        return self._asked_for
 
     def show_recent(self) -> None:
-        """List the runs that were open before."""
+        """Find the runs that were open before."""
         self._scan([Path(p) for p in self._settings.now.recent_runs], open_first=False)
 
     def open_paths(self, paths: Sequence[Path]) -> None:
-        """List all runs in these files and folders, and open the first one that can be."""
+        """Find all runs in these files and folders, and open the first one that can be."""
         for task in self._scanning:
             task.cancel()
         self._scanning.clear()
@@ -64,51 +70,33 @@ class Library(QObject):
         With ``labels_folder`` its labels lie there, and the run is not remembered.
         """
         self._asked += 1
+        self._asked_for = path
         number, settings = self._asked, self._settings.now
-        self._current = str(path)
 
         def deliver(opened: OpenRun) -> None:
             if number != self._asked:  # another run was asked for meanwhile
-                self._background.start(lambda _: opened.close(), lambda _: None, self._refuse)
+                self._background.start(lambda _: opened.close(), lambda _: None, self.refused.emit)
                 return
             if labels_folder is None:
                 self._settings.remember_run(path)
-            self._deliver(opened)
+            self.opening.emit(None)
+            self.opened.emit(opened)
 
         def refuse(text: str) -> None:
             if number == self._asked:
-                self._refuse(text)
+                self.opening.emit(None)
+                self.refused.emit(text)
 
-        self._list.set_opening(str(path))
-        self.busy.emit(f"Opening {path.name}…")
+        self.opening.emit(path)
         self._background.start(
             lambda _: open_labelled(path, settings, labels_folder), deliver, refuse
         )
-
-    def open_neighbour(self, steps: int) -> None:
-        """Open the next (+1) or previous (-1) run of the list that can be opened."""
-        listed = self._list.keys()
-        keys = [key for key in listed if not self._rows[key].error]
-        if not keys:
-            return
-        at = keys.index(self._current) + steps if self._current in keys else 0
-        if 0 <= at < len(keys):
-            self.open_run(Path(keys[at]))
-
-    def show_label_state(self, review: OpenRun) -> None:
-        """Show in the list how far the open run is labelled."""
-        self._list.set_label_state(
-            str(review.run.path),
-            _label_state(bool(review.labels.tracks), review.store.review.reviewed),
-        )
-
-    # inside
 
     def _scan(self, paths: Sequence[Path], *, open_first: bool) -> None:
         if not paths:
             return
         opened = not open_first
-        found = 0
+        count = 0
 
         def work(task: Task) -> None:
             for path in paths:
@@ -125,62 +113,35 @@ class Library(QObject):
             return label_summary(entry.path, entry.sop_instance_uid, project)
 
         def take(told: tuple[CatalogEntry, LabelSummary | None]) -> None:
-            nonlocal opened, found
+            nonlocal opened, count
             entry, labels = told
-            found += 1
-            self._put(entry, labels)
-            self._list.set_status(f"Looking for runs: {found} found")
-            if not opened and not entry.error:
+            count += 1
+            self.found.emit(entry, labels)
+            self.scanning.emit(count)
+            if entry.error:
+                return
+            self._make_thumbnail(entry.path)
+            if not opened:
                 opened = True
                 self.open_run(entry.path)
 
         def done(_: None) -> None:
-            self._list.set_status("")
+            self.scanning.emit(-1)
             if not opened:
-                self.refused.emit("No X-ray run was found there; choose another file or folder.")
+                self.refused.emit(
+                    tr("No X-ray run was found there; choose another file or folder.")
+                )
 
-        self._scanning.append(self._background.start(work, done, self._refuse, take))
+        def fail(text: str) -> None:
+            self.scanning.emit(-1)
+            self.refused.emit(text)
 
-    def _put(self, entry: CatalogEntry, labels: LabelSummary | None) -> None:
-        key = str(entry.path)
-        row = RunRow(
-            key=key,
-            title=entry.title,
-            study=entry.study_description,
-            study_id=entry.study_uid,
-            series=entry.series_description,
-            angles=angle_text(entry.primary_angle_deg, entry.secondary_angle_deg),
-            frames=entry.frame_count,
-            duration_ms=entry.duration_ms,
-            date=entry.study_date.isoformat() if entry.study_date else "",
-            label_state=_label_state(
-                labels is not None and labels.labelled, labels is not None and labels.reviewed
-            ),
-            error=entry.error or "",
+        self._scanning.append(self._background.start(work, done, fail, take))
+
+    def _make_thumbnail(self, path: Path) -> None:
+        self._background.start(
+            lambda task: None if task.cancelled else thumbnail(path),
+            lambda picture: self.thumbnail_ready.emit(path, picture),
+            lambda _: None,  # it is said when the run is opened
+            patient=True,
         )
-        self._rows[key] = row
-        self._list.put_row(row)
-        if not entry.error:
-            self._background.start(
-                lambda task: None if task.cancelled else thumbnail(entry.path),
-                lambda picture: self._list.set_thumbnail(key, picture),
-                lambda _: None,  # the list says it when the run is opened
-                patient=True,
-            )
-
-    def _deliver(self, review: OpenRun) -> None:
-        self.busy.emit("")
-        self._list.set_opening(None)
-        self._list.set_current(str(review.run.path))
-        self.opened.emit(review)
-
-    def _refuse(self, text: str) -> None:
-        self._list.set_opening(None)
-        self.busy.emit("")
-        self.refused.emit(text)
-
-
-def _label_state(labelled: bool, reviewed: bool) -> LabelState:
-    if reviewed:
-        return LabelState.REVIEWED
-    return LabelState.IN_PROGRESS if labelled else LabelState.NONE

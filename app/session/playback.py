@@ -9,8 +9,9 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.runs.run import Run
 from app.session.cine_clock import CineClock, Repeat
-from widgets.timeline.play_bar import SPEEDS
 
+SPEEDS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
+"""Usual playing speeds, 1 = true time."""
 MIN_TICK_MS = 1.0
 LATENESS_KEPT = 4000
 
@@ -125,6 +126,10 @@ class Playback(QObject):
         if frame != self._frame:
             self._show(frame)
 
+    def seek_end(self) -> None:
+        """Go to the last frame."""
+        self.seek(self._frame_count - 1)
+
     def step(self, frames: int) -> None:
         """Pause and go ``frames`` on (or back where negative); wraps where the run loops."""
         if self._clock is None:
@@ -155,6 +160,11 @@ class Playback(QObject):
             self._clock.set_repeat(repeat, now_ms())
         self.repeat_changed.emit(repeat)
         self._retime()
+
+    def cycle_repeat(self) -> None:
+        """Loop, bounce, once, and round again."""
+        ways = tuple(Repeat)
+        self.set_repeat(ways[(ways.index(self._repeat) + 1) % len(ways)])
 
     def _retime(self) -> None:
         if self._playing:

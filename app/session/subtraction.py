@@ -1,33 +1,51 @@
-"""Mask subtraction (DSA) of the run on the screen: on and off, another mask, the mask moved."""
+"""Mask subtraction (DSA) of the open run: on and off, another mask, the mask moved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
 
 from app.display.pipeline import DisplaySettings
-
-if TYPE_CHECKING:
-    from app.window.main_window import MainWindow
+from app.session.background import Background
+from app.session.look import LookKeeper
+from app.session.open_run import OpenRun
+from app.session.playback import Playback
 
 STEP_PX = 0.5
 """How far one key press moves the mask."""
 
 
-class Subtraction:
-    """Does what the menu "Subtraction" offers."""
+class Subtraction(QObject):
+    """Does what the menu "Subtraction" offers.
 
-    def __init__(self, window: MainWindow) -> None:
-        self._window = window
+    Signals
+    -------
+    failed(str) : one sentence, why the mask cannot be had.
+    """
 
-    def toggle(self, on: bool) -> None:
-        """Subtract the mask that was chosen, else the file's, else the first frame."""
+    failed = Signal(str)
+
+    def __init__(self, look: LookKeeper, playback: Playback, background: Background) -> None:
+        super().__init__()
+        self._look = look
+        self._playback = playback
+        self._background = background
+        self._opened: OpenRun | None = None
+
+    def set_run(self, opened: OpenRun | None) -> None:
+        """Subtract in another run."""
+        self._opened = opened
+
+    def toggle(self) -> None:
+        """Subtract the mask that was chosen, else the file's, else the first frame; or stop it."""
+        on = not self._look.now.grey.subtracted
         self._change(lambda settings: replace(settings, subtracted=on))
 
     def use_this_frame(self) -> None:
         """Take the frame on the screen for the mask."""
-        frames = (self._window.playback.frame,)
+        frames = (self._playback.frame,)
         self._change(lambda settings: replace(settings, subtracted=True, mask_frames=frames))
 
     def move(self, right: int, down: int) -> None:
@@ -49,17 +67,17 @@ class Subtraction:
 
         Key presses that follow each other fast each add their step to what is there by then.
         """
-        window, picture = self._window, self._window.picture
-        settings = change(picture.settings)
-        if window.review is None or not settings.subtracted:
-            picture.change_settings(settings)
+        look, opened = self._look, self._opened
+        settings = change(look.now.grey)
+        if opened is None or not settings.subtracted:
+            look.change(grey=settings)
             return
-        review, frame = window.review, window.playback.frame
+        frame = self._playback.frame
 
         def show(_: object) -> None:
-            if window.review is review:
-                picture.change_settings(change(picture.settings))
+            if self._opened is opened:
+                look.change(grey=change(look.now.grey))
 
-        window.background.start(
-            lambda _: review.display.prepare_mask(settings, frame), show, window.say_error
+        self._background.start(
+            lambda _: opened.display.prepare_mask(settings, frame), show, self.failed.emit
         )

@@ -47,14 +47,14 @@ def run_window(paths: list[Path], *, demo: bool = False) -> int:
     window = MainWindow(SettingsKeeper())
     window.resize(USUAL_SIZE)
     room = window.screen().availableSize() - ROOM_BESIDE
-    if window.restore_layout() or USUAL_SIZE.boundedTo(room) == USUAL_SIZE:
+    if window.hands.frame.restore() or USUAL_SIZE.boundedTo(room) == USUAL_SIZE:
         window.show()
     else:
         window.showMaximized()
     if demo:
-        QTimer.singleShot(0, window.commander.start_demo)
+        QTimer.singleShot(0, window.start_demo)
     else:
-        QTimer.singleShot(0, window.library.show_recent)
+        QTimer.singleShot(0, window.session.library.show_recent)
         if paths:
-            QTimer.singleShot(0, lambda: window.library.open_paths(paths))
+            QTimer.singleShot(0, lambda: window.session.library.open_paths(paths))
     return app.exec()

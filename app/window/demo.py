@@ -6,18 +6,18 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from gettext import gettext as tr
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
+from app.session.look import Comparison
+from app.session.open_run import OpenRun
+from app.session.session import Session
 from resources import resource_path
-from widgets.picture.compare import ViewMode
-
-if TYPE_CHECKING:
-    from app.session.open_run import OpenRun
-    from app.window.main_window import MainWindow
+from widgets.panels.notice_bar import NoticeBar
+from widgets.picture.cine_view import CineView
 
 WIPE_PERIOD_MS = 4200.0
 WIPE_TICK_MS = 30
@@ -38,9 +38,11 @@ class Scene:
 class Demo(QObject):
     """Plays a short scene in the window; a click or a key of the user ends it any time."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(self, session: Session, view: CineView, notices: NoticeBar) -> None:
+        super().__init__(view)
+        self._session = session
+        self._view = view
+        self._notices = notices
         self._folder = TemporaryDirectory(prefix="fluorotrace-demo-")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -54,19 +56,19 @@ class Demo(QObject):
 
     def start(self) -> None:
         """Open the sample; the scenes follow once it is there."""
-        window = self._window
-        window.library.opened.connect(self._begin)
+        library = self._session.library
+        library.opened.connect(self._begin)
         # A demo leaves nothing behind: the labels of its run lie in a folder that goes with it.
         sample = resource_path("sample", "demo.dcm")
-        window.library.open_run(sample, labels_folder=Path(self._folder.name))
+        library.open_run(sample, labels_folder=Path(self._folder.name))
 
     def stop(self) -> None:
         """End the scenes and throw the demo's labels away; a run of one's own stays open."""
         self._timer.stop()
         self._sweep.stop()
-        opened = self._window.review
+        opened = self._session.opened
         if opened is not None and self._holds(opened):
-            self._window.set_review(None)
+            self._session.open(None)
         self._folder.cleanup()
 
     def _holds(self, opened: OpenRun) -> bool:
@@ -78,35 +80,41 @@ class Demo(QObject):
         )
 
     def _begin(self, opened: OpenRun) -> None:
-        self._window.library.opened.disconnect(self._begin)
+        self._session.library.opened.disconnect(self._begin)
         if not self._holds(opened):  # the user was faster
             return
-        self._window.denoising.set_wanted(True)
+        self._session.denoising.set_wanted(True)
         self._timer.start(300)
 
     def _script(self) -> tuple[Scene, ...]:
-        window = self._window
+        session = self._session
         return (
             Scene(
-                "A simulated coronary run, played at its true speed.",
-                window.playback.play,
+                tr("A simulated coronary run, played at its true speed."),
+                session.playback.play,
                 4.0,
                 self._denoised,
             ),
             Scene(
-                "Denoised on this computer: the wipe compares before and after.", self._wipe, 6.5
+                tr("Denoised on this computer: the wipe compares before and after."),
+                self._wipe,
+                6.5,
             ),
             Scene(
-                "One click on the catheter tip tracks it both ways.",
+                tr("One click on the catheter tip tracks it both ways."),
                 self._click_tip,
                 2.5,
-                lambda: not window.worker.tracking,
+                lambda: not session.worker.tracking,
             ),
-            Scene("The track is kept through the contrast injection.", window.playback.play, 6.0),
             Scene(
-                "Now it is yours: drag the point to correct it, E goes to the next doubtful "
-                "frame, F1 lists all keys.",
-                lambda: window.picture.set_mode(ViewMode.WIPE),
+                tr("The track is kept through the contrast injection."), session.playback.play, 6.0
+            ),
+            Scene(
+                tr(
+                    "Now it is yours: drag the point to correct it, E goes to the next doubtful "
+                    "frame, F1 lists all keys."
+                ),
+                lambda: session.look.change(comparison=Comparison.WIPE),
                 0.0,
             ),
         )
@@ -118,36 +126,36 @@ class Demo(QObject):
         self._scene = next(self._scenes, None)
         if self._scene is None:
             return
-        self._window.notices.clear()
-        self._window.say(self._scene.text)
+        self._notices.clear()
+        self._session.said.emit(self._scene.text)
         self._scene.act()
         if self._scene.lasts_s:
             self._timer.start(int(self._scene.lasts_s * 1000))
 
     def _denoised(self) -> bool:
         """Tell whether enough is denoised for the wipe; a slow computer need not do it all."""
-        ready = self._window.denoising.ready()
+        ready = self._session.denoising.ready()
         return bool(ready.mean() > ENOUGH_DENOISED) if len(ready) else False
 
     def _wipe(self) -> None:
-        self._window.picture.set_mode(ViewMode.WIPE)
-        self._window.view.set_wipe_locked(True)
+        self._session.look.change(comparison=Comparison.WIPE)
+        self._view.set_wipe_locked(True)
         self._swept_ms = 0.0
         self._sweep.start()
 
     def _move_wipe(self) -> None:
         self._swept_ms += WIPE_TICK_MS
         phase = 2.0 * math.pi * self._swept_ms / WIPE_PERIOD_MS
-        self._window.view.set_wipe_position(0.5 - 0.35 * math.sin(phase))
+        self._view.set_wipe_position(0.5 - 0.35 * math.sin(phase))
 
     def _click_tip(self) -> None:
         self._sweep.stop()
-        self._window.view.set_wipe_locked(False)
-        self._window.picture.set_mode(ViewMode.DENOISED)
-        self._window.playback.pause()
+        self._view.set_wipe_locked(False)
+        self._session.look.change(comparison=Comparison.DENOISED)
+        self._session.playback.pause()
         frame, x, y = demo_click()
-        self._window.playback.seek(frame)
-        self._window.labelling.place(x, y)
+        self._session.playback.seek(frame)
+        self._session.labelling.place(x, y)
 
 
 def demo_click() -> tuple[int, float, float]:

@@ -6,28 +6,25 @@ import errno
 from functools import partial
 from gettext import gettext as tr
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QImage, QImageWriter
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QProgressDialog
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QProgressDialog, QWidget
 
 from app.errors import UserError, sentence
 from app.outputs import check_output, whole_file
+from app.session.look import LookKeeper
 from app.session.movie_writer import MovieWriter
+from app.session.open_run import OpenRun
 from app.session.playback import Playback
+from app.session.session import Session
 from app.tracks.formats import FORMATS, read_labels, run_facts
 from app.tracks.formats.label_file import LabelFile
 from app.tracks.importing import ImportPreview, OnConflict, import_tracks
 from app.window.picture import Picture
-from widgets.panels.notice_bar import Severity
 from widgets.picture.cine_view import CineView
-
-if TYPE_CHECKING:
-    from app.session.open_run import OpenRun
-    from app.window.main_window import MainWindow
 
 LONGEST_MOVIE_SIDE = 1920
 
@@ -35,19 +32,26 @@ LONGEST_MOVIE_SIDE = 1920
 class Exporting:
     """Asks where to, and does it; each ``save_...`` and ``load_...`` also runs without asking."""
 
-    def __init__(self, window: MainWindow) -> None:
-        self._window = window
+    def __init__(self, parent: QWidget, session: Session, view: CineView, picture: Picture) -> None:
+        self._parent = parent
+        self._session = session
+        self._view = view
+        self._picture = picture
         self._recorder: MovieRecorder | None = None
 
     def export_labels(self) -> None:
         """Ask for a file and write the labels."""
-        review = self._window.review
+        review = self._session.opened
         if review is None or not review.labels.tracks:
-            self._window.say("There are no labels yet: click the catheter tip on the picture.")
+            self._session.said.emit(
+                tr("There are no labels yet: click the catheter tip on the picture.")
+            )
             return
         filters = ";;".join(f"{f.title} (*{f.suffix})" for f in FORMATS.values())
         start = str(review.run.path.with_name(f"{review.run.path.stem}.tracks.json"))
-        name, chosen = QFileDialog.getSaveFileName(self._window, "Export labels", start, filters)
+        name, chosen = QFileDialog.getSaveFileName(
+            self._parent, tr("Export labels"), start, filters
+        )
         if name:
             self.save_labels(
                 Path(name), next(k for k, f in FORMATS.items() if chosen.startswith(f.title))
@@ -55,7 +59,7 @@ class Exporting:
 
     def save_labels(self, path: Path, format_name: str) -> None:
         """Write the labels in one of `FORMATS`."""
-        review = self._window.review
+        review = self._session.opened
         assert review is not None
         fmt = FORMATS[format_name]
         labels = LabelFile(run_facts(review.run), review.labels.tracks)
@@ -66,31 +70,31 @@ class Exporting:
             check_output(path, review.files)
             fmt.write(path, labels)
 
-        self._window.background.start(
+        self._session.background.start(
             write,
-            lambda _: self._window.say(f"The labels are in {path}."),
-            self._window.say_error,
+            lambda _: self._session.said.emit(tr("The labels are in {path}.").format(path=path)),
+            self._session.failed.emit,
         )
 
     def import_labels(self) -> None:
         """Ask for a label file and take its tracks over."""
-        if self._window.review is None:
-            self._window.say("Open the run first, then import its labels.")
+        if self._session.opened is None:
+            self._session.said.emit(tr("Open the run first, then import its labels."))
             return
         name, _ = QFileDialog.getOpenFileName(
-            self._window, "Import labels", "", "Label files (*.json *.csv)"
+            self._parent, tr("Import labels"), "", "Label files (*.json *.csv)"
         )
         if name:
             self.load_labels(Path(name))
 
     def load_labels(self, path: Path) -> None:
         """Take the tracks of a label file over; where points differ, ask whose shall stay."""
-        asked_for = self._window.review
+        asked_for = self._session.opened
 
         def look(file: LabelFile) -> None:
-            if self._window.review is not asked_for:
-                self._window.say(
-                    tr("Another run is open by now, so nothing was imported."), Severity.WARNING
+            if self._session.opened is not asked_for:
+                self._session.warned.emit(
+                    tr("Another run is open by now, so nothing was imported.")
                 )
                 return
             preview = self._preview(file, OnConflict.KEEP)
@@ -101,10 +105,10 @@ class Exporting:
             else:
                 self._take(preview)
 
-        self._window.background.start(lambda _: read_labels(path), look, self._window.say_error)
+        self._session.background.start(lambda _: read_labels(path), look, self._session.failed.emit)
 
     def _preview(self, file: LabelFile, on_conflict: OnConflict) -> ImportPreview | None:
-        review = self._window.review
+        review = self._session.opened
         if review is None:
             return None
         return import_tracks(
@@ -117,7 +121,7 @@ class Exporting:
 
     def _ask(self, file: LabelFile, preview: ImportPreview) -> None:
         """Ask before labels are taken that differ from what is there, or may not belong here."""
-        question = QMessageBox(self._window)
+        question = QMessageBox(self._parent)
         question.setWindowTitle(tr("Import labels"))
         said = list(preview.notes)
         if preview.conflicts:
@@ -125,7 +129,7 @@ class Exporting:
             said.append(differ.format(count=preview.conflicts))
         question.setText("\n".join(said))
         question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        asked_for = self._window.review
+        asked_for = self._session.opened
         for choice in OnConflict if preview.conflicts else (OnConflict.KEEP,):
             text = str(choice).capitalize() if preview.conflicts else tr("Import all the same")
             button = question.addButton(text, QMessageBox.ButtonRole.AcceptRole)
@@ -137,61 +141,65 @@ class Exporting:
         self, asked_for: OpenRun | None, file: LabelFile, choice: OnConflict, _: bool = False
     ) -> None:
         preview = self._preview(file, choice)
-        if preview is not None and self._window.review is asked_for:
+        if preview is not None and self._session.opened is asked_for:
             self._take(preview)
 
     def _take(self, preview: ImportPreview) -> None:
-        self._window.labelling.apply(preview.edit)
+        self._session.labelling.apply(preview.edit)
         names = ", ".join((*preview.new_tracks, *preview.merged_tracks))
         said = tr("{count} points imported ({names}).")
-        self._window.say(said.format(count=preview.points, names=names))
+        self._session.said.emit(said.format(count=preview.points, names=names))
 
     def export_picture(self) -> None:
         """Ask for a file and save what is on the screen."""
-        review = self._window.review
+        review = self._session.opened
         if review is None:
-            self._window.say("Open a run first.")
+            self._session.said.emit(tr("Open a run first."))
             return
-        frame = self._window.playback.frame + 1
+        frame = self._session.playback.frame + 1
         start = str(review.run.path.with_name(f"{review.run.path.stem}-frame{frame}.png"))
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save picture", start, "PNG (*.png)")
+        name, _ = QFileDialog.getSaveFileName(
+            self._parent, tr("Save picture"), start, "PNG (*.png)"
+        )
         if name:
             self.save_picture(Path(name))
 
     def save_picture(self, path: Path) -> None:
         """Save the picture with all that is drawn on it."""
         path = path if path.suffix.lower() == ".png" else path.with_name(f"{path.name}.png")
-        review = self._window.review
-        picture = self._window.view.grab_picture()
+        review = self._session.opened
+        picture = self._view.grab_picture()
         try:
             check_output(path, review.files if review is not None else ())
             with whole_file(path) as draft:
                 if not QImageWriter(str(draft), QByteArray(b"png")).write(picture):
                     raise OSError(errno.EIO, "not saved", str(path))
         except (UserError, OSError) as error:
-            self._window.say(sentence(error), Severity.ERROR)
+            self._session.failed.emit(sentence(error))
         else:
-            self._window.say(tr("The picture is in {path}.").format(path=path))
+            self._session.said.emit(tr("The picture is in {path}.").format(path=path))
 
     def export_movie(self) -> None:
         """Ask for a file and record the whole run as it is shown."""
-        review = self._window.review
+        review = self._session.opened
         if review is None or review.run.frame_count < 2:
-            self._window.say("Open a run with several frames first.")
+            self._session.said.emit(tr("Open a run with several frames first."))
             return
         start = str(review.run.path.with_name(f"{review.run.path.stem}-movie.mp4"))
-        name, _ = QFileDialog.getSaveFileName(self._window, "Save movie", start, "MP4 (*.mp4)")
+        name, _ = QFileDialog.getSaveFileName(self._parent, tr("Save movie"), start, "MP4 (*.mp4)")
         if name:
             self.save_movie(Path(name))
 
     def save_movie(self, path: Path) -> MovieRecorder | None:
         """Record the whole run as it is shown, at its true speed."""
-        review = self._window.review
+        review = self._session.opened
         try:
             check_output(path, review.files if review is not None else ())
-            self._recorder = MovieRecorder(self._window, path)
+            self._recorder = MovieRecorder(
+                self._parent, self._session, self._view, self._picture, path
+            )
         except (UserError, OSError) as error:
-            self._window.say(sentence(error), Severity.ERROR)
+            self._session.failed.emit(sentence(error))
             return None
         self._recorder.start()
         return self._recorder
@@ -209,29 +217,42 @@ class MovieRecorder(QObject):
     denoised are waited for.
     """
 
-    def __init__(self, window: MainWindow, path: Path) -> None:
-        super().__init__(window)
-        assert window.review is not None
-        self._window = window
+    def __init__(
+        self, parent: QWidget, session: Session, view: CineView, picture: Picture, path: Path
+    ) -> None:
+        super().__init__(parent)
+        assert session.opened is not None
+        self._session = session
         self._path = path
-        self._run = window.review.run
-        self._size = movie_size(window.view.size() * window.view.devicePixelRatioF())
+        self._run = session.opened.run
+        self._size = movie_size(view.size() * view.devicePixelRatioF())
         self._writer = MovieWriter(
             path,
-            self._run.frame_times_ms / window.playback.speed,
+            self._run.frame_times_ms / session.playback.speed,
             (self._size.width(), self._size.height()),
         )
         self._view = CineView()
         self._playback = Playback(self)
-        self._picture = Picture(self._view, self._playback, window.denoising, window.labelling)
-        self._picture.copy_look(window.picture)
+        self._picture = Picture(
+            self._view,
+            self._playback,
+            session.denoising,
+            session.labelling,
+            LookKeeper(session.look.now),
+            session.settings.now.trail_frames,
+        )
+        self._picture.copy_look(picture)
         self._playback.set_run(self._run)
         self._next = 0
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._record)
         self._progress = QProgressDialog(
-            f"Saving {path.name}", "Stop", 0, self._run.frame_count, window
+            tr("Saving {name}").format(name=path.name),
+            tr("Stop"),
+            0,
+            self._run.frame_count,
+            parent,
         )
         self._progress.setMinimumDuration(0)
         self._progress.canceled.connect(self.stop)
@@ -246,11 +267,11 @@ class MovieRecorder(QObject):
         if self._timer.isActive():
             self._end()
             self._writer.abort()
-            self._window.say("The movie was not saved.")
+            self._session.said.emit(tr("The movie was not saved."))
 
     def _record(self) -> None:
-        window = self._window
-        if window.review is None or window.review.run is not self._run:
+        opened = self._session.opened
+        if opened is None or opened.run is not self._run:
             self.stop()
             return
         self._playback.seek(self._next)
@@ -264,7 +285,7 @@ class MovieRecorder(QObject):
         except (UserError, OSError) as error:
             self._end()
             self._writer.abort()
-            window.say(sentence(error), Severity.ERROR)
+            self._session.failed.emit(sentence(error))
             return
         self._next += 1
         self._progress.setValue(self._next)
@@ -273,10 +294,10 @@ class MovieRecorder(QObject):
             try:
                 self._writer.close()
             except (UserError, OSError) as error:
-                window.say(sentence(error), Severity.ERROR)
+                self._session.failed.emit(sentence(error))
                 return
             self.done = True
-            window.say(tr("The movie is in {path}.").format(path=self._path))
+            self._session.said.emit(tr("The movie is in {path}.").format(path=self._path))
 
     def _end(self) -> None:
         self._timer.stop()

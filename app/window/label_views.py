@@ -6,36 +6,17 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
 from app.session.labelling import Labelling
+from app.session.look import Look, LookKeeper
 from app.session.open_run import OpenRun
 from app.tracks.labels import LabelsChange
 from app.tracks.track import DOUBTFUL_BELOW
 from app.window import overlays
-from app.window.picture import Picture
 from widgets.panels.track_panel import TrackPanel
 from widgets.timeline.motion_plot import MotionPlot
 from widgets.timeline.timeline import Timeline
 
 PLOT_DELAY_MS = 80
 """Results stream in point by point; the curves are drawn anew at most this often."""
-
-NEEDS_RUN = frozenset({"new_track"})
-NEEDS_TRACK = frozenset(
-    {
-        "delete_track",
-        "track_both",
-        "track_backward",
-        "track_forward",
-        "next_doubtful",
-        "accept_point",
-        "mark_occluded",
-        "mark_absent",
-        "mark_visible",
-        "delete_point",
-        "interpolate_span",
-        "clear_span",
-        "cancel_tracking",
-    }
-)
 
 
 class LabelViews(QObject):
@@ -44,14 +25,14 @@ class LabelViews(QObject):
     def __init__(
         self,
         labelling: Labelling,
-        picture: Picture,
+        look: LookKeeper,
         timeline: Timeline,
         panel: TrackPanel,
         plot: MotionPlot,
     ) -> None:
         super().__init__()
         self._labelling = labelling
-        self._picture = picture
+        self._look = look
         self._timeline = timeline
         self._panel = panel
         self._plot = plot
@@ -63,6 +44,7 @@ class LabelViews(QObject):
         plot.set_doubt_threshold(DOUBTFUL_BELOW)
         labelling.labels_changed.connect(self._follow)
         labelling.selection_changed.connect(self._show_selection)
+        look.changed.connect(self._follow_look)
         labelling.span_changed.connect(lambda: timeline.set_span(labelling.span))
 
     def set_review(self, review: OpenRun | None) -> None:
@@ -99,6 +81,10 @@ class LabelViews(QObject):
         if not self._later.isActive():
             self._later.start()
 
+    def _follow_look(self, before: Look, now: Look) -> None:
+        if now.hidden_tracks != before.hidden_tracks:
+            self._draw_slow()
+
     def _draw_slow(self) -> None:
         review = self._review
         if review is None:
@@ -108,7 +94,7 @@ class LabelViews(QObject):
         labels = review.labels
         self._panel.set_tracks(
             [
-                overlays.row(labels, track, visible=self._picture.track_shown(track.id))
+                overlays.row(labels, track, visible=track.id not in self._look.now.hidden_tracks)
                 for track in labels.tracks
             ]
         )
@@ -122,5 +108,3 @@ class LabelViews(QObject):
         track_id = track.id if track is not None else None
         self._timeline.select_track(track_id)
         self._panel.select_track(track_id)
-        usable = NEEDS_RUN if self._review is not None else frozenset()
-        self._panel.set_usable(usable | (NEEDS_TRACK if track is not None else frozenset()))

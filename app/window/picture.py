@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from app.display.pipeline import DisplaySettings
 from app.runs import words
 from app.runs.run import Lut, RunError, Window
 from app.session.denoising import Denoising
 from app.session.labelling import Labelling
+from app.session.look import Comparison, Look, LookKeeper
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
 from app.window import overlays
@@ -21,6 +21,7 @@ from widgets.picture.cine_view import CineView
 from widgets.picture.compare import FramePictures, PictureNames, ViewMode
 from widgets.picture.corner_text import Corner, MessageKind
 
+BESIDE_EACH_OTHER = (Comparison.SIDE_BY_SIDE, Comparison.WIPE)
 WINDOW_DRAG_SHARE = 1 / 400
 """A drag by one pixel changes the window by this share of the nominal range."""
 
@@ -28,93 +29,90 @@ WINDOW_DRAG_SHARE = 1 / 400
 class Picture(QObject):
     """Draws the frame under the playhead whenever anything about it changes.
 
+    Parameters
+    ----------
+    trail_frames : int
+        Frames to both sides that a trail goes through.
+
     Signals
     -------
-    settings_changed() : the grey scale or the mode of comparison changed.
     frame_shown(int) : this frame is on the screen.
     """
 
-    settings_changed = Signal()
     frame_shown = Signal(int)
     _decoded = Signal(str, int)  # from the decoding threads
 
     def __init__(
-        self, view: CineView, playback: Playback, denoising: Denoising, labelling: Labelling
+        self,
+        view: CineView,
+        playback: Playback,
+        denoising: Denoising,
+        labelling: Labelling,
+        look: LookKeeper,
+        trail_frames: int,
     ) -> None:
         super().__init__()
         self._view = view
         self._playback = playback
         self._denoising = denoising
         self._labelling = labelling
+        self._look = look
+        self._trail_frames = trail_frames
         self._review: OpenRun | None = None
-        self._settings = DisplaySettings()
-        self._mode = ViewMode.ORIGINAL
-        self._strength = 1.0
-        self._show_patient = True
-        self._hidden_tracks: set[str] = set()
-        self._trail_frames = 12
-        self._show_trails = True
         self._waiting = False
+        self._place_due = False
         playback.frame_changed.connect(self._go)
         denoising.frame_ready.connect(self._take_denoised)
         labelling.labels_changed.connect(self._follow_labels)
         labelling.selection_changed.connect(self.draw_tracks)
+        look.changed.connect(self._follow_look)
         view.zoom_changed.connect(lambda _: self.draw_corners())
+        view.place_changed.connect(self._keep_place)
         view.window_dragged.connect(self._drag_window)
         self._decoded.connect(self._take_decoded)
 
     # the run
 
-    def set_review(self, review: OpenRun | None) -> None:
-        """Show another run; the window it opens with is that of the file."""
+    def set_run(self, opened: OpenRun | None) -> None:
+        """Show another run."""
         if self._review is not None:
             self._review.cache.on_decoded = None
-        self._review = review
-        self._hidden_tracks.clear()
-        if review is None:
+        self._review = opened
+        if opened is None:
             self._view.clear_frame()
             return
-        self._settings = review.display.default_settings()
-        key = review.key
-        review.cache.on_decoded = lambda index: self._decoded.emit(key, index)
+        key = opened.key
+        opened.cache.on_decoded = lambda index: self._decoded.emit(key, index)
         self._view.set_message("")
         self._view.clear_frame()
-        self._view.set_pixel_aspect(review.run.pixel_aspect_ratio)
-        self.settings_changed.emit()
+        self._view.set_pixel_aspect(opened.run.pixel_aspect_ratio)
+        self._place_due = True
 
     def copy_look(self, other: Picture) -> None:
         """Show the same run in the same way, to be drawn frame by frame beside ``other``."""
         self._review = other._review
-        self._settings, self._mode, self._strength = other._settings, other._mode, other._strength
-        self._show_patient, self._hidden_tracks = other._show_patient, set(other._hidden_tracks)
-        self._trail_frames, self._show_trails = other._trail_frames, other._show_trails
         self._view.copy_look(other._view)
 
+    def set_trail(self, frames: int) -> None:
+        """Draw trails through this many frames to both sides."""
+        self._trail_frames = frames
+        self.draw_tracks()
+
     # the grey scale
-
-    @property
-    def settings(self) -> DisplaySettings:
-        """How the grey scale is shown."""
-        return self._settings
-
-    def change_settings(self, settings: DisplaySettings) -> None:
-        """Show the grey scale another way."""
-        self._settings = settings
-        self.settings_changed.emit()
-        self.draw()
 
     def auto_window(self) -> None:
         """Fit the window to the frame under the playhead."""
         frame = self._stored()
         if frame is not None and self._review is not None:
-            self._set_voi(self._review.display.auto(frame, self._settings, self._playback.frame))
+            grey = self._look.now.grey
+            self._set_voi(self._review.display.auto(frame, grey, self._playback.frame))
 
     def next_file_window(self) -> None:
         """Go to the next window or LUT that the file offers, then to its full range."""
         if self._review is None:
             return
         choices = [voi for _, voi in self._review.display.presets()]
-        own = self._settings.voi is None and None in choices  # each frame's own
+        own = self._look.now.grey.voi is None and None in choices  # each frame's own
         now = None if own else self._voi()
         at = next((i for i, voi in enumerate(choices) if voi == now), -1)
         self._set_voi(choices[(at + 1) % len(choices)])
@@ -126,65 +124,18 @@ class Picture(QObject):
 
     def _voi(self) -> Window | Lut:
         assert self._review is not None
-        return self._review.display.voi(self._settings, self._playback.frame)
+        return self._review.display.voi(self._look.now.grey, self._playback.frame)
 
     def _set_voi(self, voi: Window | Lut | None) -> None:
-        self.change_settings(replace(self._settings, voi=voi))
-
-    # comparison
-
-    @property
-    def mode(self) -> ViewMode:
-        """How original and denoised are compared."""
-        return self._mode
-
-    @property
-    def strength(self) -> float:
-        """Share of the noise that is taken away, 0..1."""
-        return self._strength
-
-    def set_mode(self, mode: ViewMode) -> None:
-        """Compare another way; denoising begins when it is needed."""
-        self._mode = mode
-        self._view.set_mode(mode)
-        self._denoising.set_wanted(mode is not ViewMode.ORIGINAL)
-        self.settings_changed.emit()
-        self.draw()
-
-    def set_strength(self, strength: float) -> None:
-        """Blend more or less of the denoised picture in; nothing is computed again."""
-        self._strength = min(max(strength, 0.0), 1.0)
-        self.settings_changed.emit()
-        self.draw()
-
-    # what stands on the picture
-
-    def set_patient_shown(self, shown: bool) -> None:
-        """Show or hide whose run it is."""
-        self._show_patient = shown
-        self.draw_corners()
-
-    def set_track_shown(self, track_id: str, shown: bool) -> None:
-        """Show or hide one track."""
-        (self._hidden_tracks.discard if shown else self._hidden_tracks.add)(track_id)
-        self.draw_tracks()
-
-    def track_shown(self, track_id: str) -> bool:
-        """Tell whether a track is drawn."""
-        return track_id not in self._hidden_tracks
-
-    def set_trail(self, frames: int, *, shown: bool = True) -> None:
-        """Draw trails of this many frames to both sides."""
-        self._trail_frames = frames
-        self._show_trails = shown
-        self.draw_tracks()
+        self._look.change_grey(voi=voi)
 
     # drawing
 
     @property
     def complete(self) -> bool:
         """True where all that should be seen of the frame under the playhead is there."""
-        needs_denoised = self._mode is not ViewMode.ORIGINAL and self._denoising.wanted
+        compared = self._look.now.comparison is not Comparison.ORIGINAL
+        needs_denoised = compared and self._denoising.wanted
         denoised = self._denoising.frame(self._playback.frame) is not None
         return not self._waiting and (denoised or not needs_denoised)
 
@@ -207,6 +158,9 @@ class Picture(QObject):
         self._view.set_message("")
         self._view.set_names(self._names())
         self._view.set_frame(pictures, frame)
+        if self._place_due:
+            self._place_due = False
+            self._view.set_place(self._look.now.place)
         self.draw_tracks()
         self.draw_corners()
         self.frame_shown.emit(frame)
@@ -217,7 +171,8 @@ class Picture(QObject):
         if review is None:
             return
         selected = self._labelling.selected
-        trail = self._trail_frames if self._show_trails else 0
+        look = self._look.now
+        trail = self._trail_frames if look.trails else 0
         self._view.set_tracks(
             tuple(
                 overlays.overlay(
@@ -228,7 +183,7 @@ class Picture(QObject):
                     selected=selected is not None and track.id == selected.id,
                 )
                 for track in review.labels.tracks
-                if track.id not in self._hidden_tracks
+                if track.id not in look.hidden_tracks
             )
         )
 
@@ -237,15 +192,15 @@ class Picture(QObject):
         if self._review is None:
             return
         run, frame = self._review.run, self._playback.frame
-        patient = words.patient_lines(run) if self._show_patient else ()
-        study = words.study_lines(run, described=self._show_patient)
+        patient = words.patient_lines(run) if self._look.now.patient else ()
+        study = words.study_lines(run, described=self._look.now.patient)
         self._view.set_corner(Corner.TOP_LEFT, (*patient, *study))
         self._view.set_corner(
             Corner.TOP_RIGHT,
             tuple(t for t in (words.angles_on(run, frame), run.modality) if t),
         )
         self._view.set_corner(Corner.BOTTOM_LEFT, words.timing_lines(run, frame))
-        settings, masks = self._settings, []
+        settings, masks = self._look.now.grey, []
         if settings.subtracted:
             masks = [words.mask_text(*self._review.display.mask(settings, frame))]
         self._view.set_corner(
@@ -274,16 +229,17 @@ class Picture(QObject):
             self._view.set_message("This frame cannot be shown", str(error), MessageKind.ERROR)
 
     def _pictures(self, review: OpenRun, stored: NDArray[np.generic], frame: int) -> FramePictures:
-        display, settings = review.display, self._settings
+        display, look = review.display, self._look.now
+        settings = look.grey
         denoised = None
-        if self._mode is not ViewMode.ORIGINAL:
+        if self._look.now.comparison is not Comparison.ORIGINAL:
             denoised = self._denoising.frame(frame)
-        needs_original = denoised is None or self._mode in (ViewMode.SIDE_BY_SIDE, ViewMode.WIPE)
+        needs_original = denoised is None or look.comparison in BESIDE_EACH_OTHER
         clean = difference = None
-        if denoised is not None and self._mode is ViewMode.DIFFERENCE:
+        if denoised is not None and look.comparison is Comparison.DIFFERENCE:
             difference = display.difference(stored, denoised, settings, frame)
         elif denoised is not None:
-            clean = display.render(stored, settings, denoised, self._strength, frame)
+            clean = display.render(stored, settings, denoised, look.strength, frame)
         shown = clean if clean is not None else difference
         if needs_original or shown is None:
             return FramePictures(
@@ -292,12 +248,12 @@ class Picture(QObject):
         return FramePictures(shown, clean, difference)
 
     def _names(self) -> PictureNames:
-        percent = round(self._strength * 100)
+        percent = round(self._look.now.strength * 100)
         denoised = tr("Denoised {percent}%").format(percent=percent)
         if self._denoising.nothing_to_remove:
             denoised = tr("Nothing to remove")
         original = tr("Original")
-        if self._settings.subtracted:
+        if self._look.now.grey.subtracted:
             original, denoised = tr("Subtracted"), tr("Subtracted, {what}").format(what=denoised)
         return PictureNames(
             original=original,
@@ -311,6 +267,17 @@ class Picture(QObject):
             self._denoising.set_playhead(frame)
             self.draw()
 
+    def _follow_look(self, before: Look, now: Look) -> None:
+        self._view.set_mode(ViewMode(now.comparison))
+        self._view.set_overlay_visible(now.tracks)
+        self._view.set_corners_visible(now.corners)
+        if replace(before, place=now.place) != now:
+            self.draw()
+
+    def _keep_place(self) -> None:
+        if not self._place_due and self._review is not None:
+            self._look.change(place=self._view.place)
+
     def _follow_labels(self, _: object) -> None:
         self.draw_tracks()
 
@@ -321,7 +288,7 @@ class Picture(QObject):
             self.draw()
 
     def _take_denoised(self, index: int) -> None:
-        if index == self._playback.frame and self._mode is not ViewMode.ORIGINAL:
+        if index == self._playback.frame and self._look.now.comparison is not Comparison.ORIGINAL:
             self.draw()
 
     def _drag_window(self, dx: float, dy: float) -> None:

@@ -79,6 +79,19 @@ def run_file(tmp_path):
 
 
 @pytest.fixture
+def other_run_file(tmp_path):
+    """A second run, of another size."""
+    from inference.simulation import Scenario, simulate_run
+    from inference.simulation.dicom import write_dicom
+
+    folder = tmp_path / "other"
+    folder.mkdir()
+    run = simulate_run(4, Scenario.FLUOROSCOPY, frame_count=12, size=96)
+    write_dicom(run, folder / "other.dcm")
+    return folder / "other.dcm"
+
+
+@pytest.fixture
 def loaded_weights():
     """The weights of each denoiser that a window loaded, "" for the shipped one."""
     return []
@@ -109,8 +122,8 @@ def make_window(qtbot, tmp_path, monkeypatch, engines, loaded_weights):
         window.resize(1200, 800)
         window.show()
         if paths:
-            window.library.open_paths(list(paths))
-            qtbot.waitUntil(lambda: window.review is not None and window.picture.complete)
+            window.session.library.open_paths(list(paths))
+            qtbot.waitUntil(lambda: window.session.opened is not None and window.picture.complete)
         return window
 
     yield make

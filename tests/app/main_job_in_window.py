@@ -20,13 +20,21 @@ def main(run: Path, x: float, y: float) -> int:
     app = make_application()
     window = MainWindow(SettingsKeeper())
     window.show()
-    window.library.open_paths([run])
-    steps = iter((lambda: window.denoising.set_wanted(True), lambda: window.labelling.place(x, y)))
+    window.session.library.open_paths([run])
+    steps = iter(
+        (
+            lambda: window.session.denoising.set_wanted(True),
+            lambda: window.session.labelling.place(x, y),
+        )
+    )
     waits = iter(
         (
-            lambda: window.review is not None and window.picture.complete,
-            lambda: bool(window.denoising.ready().all()),
-            lambda: not window.worker.tracking and len(window.labelling.selected.points) > 1,
+            lambda: window.session.opened is not None and window.picture.complete,
+            lambda: bool(window.session.denoising.ready().all()),
+            lambda: (
+                not window.session.worker.tracking
+                and len(window.session.labelling.selected.points) > 1
+            ),
         )
     )
     wait = next(waits)

@@ -3,7 +3,14 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialogButtonBox, QFileDialog, QLabel, QPushButton, QTreeWidget
+from PySide6.QtWidgets import (
+    QDialogButtonBox,
+    QFileDialog,
+    QLabel,
+    QPushButton,
+    QTreeWidget,
+    QWidget,
+)
 
 from widgets.dialogs.about_dialog import AboutDialog, ThirdParty
 from widgets.dialogs.settings_dialog import DeviceChoice, SettingsDialog, SettingsValues
@@ -124,8 +131,10 @@ def test_about_copies_what_a_report_needs(qtbot):
 
 @pytest.fixture
 def notices(qtbot):
-    bar = NoticeBar()
-    qtbot.addWidget(bar)
+    host = QWidget()
+    qtbot.addWidget(host)
+    host.resize(800, 400)
+    bar = NoticeBar(host)
     yield bar
     bar.clear()
 
@@ -166,3 +175,16 @@ def test_the_action_is_told_once_and_takes_the_notice_away(notices, qtbot):
         qtbot.mouseClick(notices._action, Qt.MouseButton.LeftButton)
     assert got.args == [notice]
     assert notices.notice is None
+
+
+def test_clicks_on_a_notice_reach_the_picture_below_and_its_buttons_work(qtbot):
+    picture = QWidget()
+    qtbot.addWidget(picture)
+    picture.resize(800, 400)
+    bar = NoticeBar(picture)
+    picture.show()
+    qtbot.waitExposed(picture)
+    bar.show_notice(Notice("Careful.", Severity.WARNING))
+    middle = bar.geometry().center()
+    assert picture.childAt(middle) is None  # the picture itself gets it
+    assert picture.childAt(bar._close.mapTo(picture, bar._close.rect().center())) is bar._close

@@ -9,9 +9,11 @@ from widgets.panels.denoise_panel import DenoisePanel
 from widgets.panels.track_panel import COUNTS, NAME, TrackPanel, TrackRow
 from widgets.picture.compare import ViewMode
 from widgets.theme import LIGHT
-from widgets.timeline.play_bar import REPEATS, SPEEDS, PlayBar
+from widgets.timeline.play_bar import REPEATS, PlayBar
 
-KINDS = ("catheter tip", "guidewire tip", "other")
+SPEEDS = (0.5, 1.0, 2.0)
+
+KINDS = {kind: kind for kind in ("catheter tip", "guidewire tip", "other")}
 ROWS = (
     TrackRow("a", "Tip", "catheter tip", "#ffb000", edited=3, doubtful=2),
     TrackRow("b", "Wire", "guidewire tip", "#3ddc97"),
@@ -165,14 +167,26 @@ def test_strength_is_told_when_the_user_moves_it_only(qtbot):
     assert panel._percent.text() == "41 %"
 
 
-def test_denoising_that_is_not_possible_says_why(qtbot):
+def test_what_must_be_known_of_a_run_stands_in_place_of_the_device_and_moves_nothing(qtbot):
     panel = DenoisePanel()
     qtbot.addWidget(panel)
-    panel.set_available(False, "Colour videos cannot be denoised.")
-    assert panel._reason in visible(panel)
+    panel.set_device("CPU")
+    height = panel.sizeHint().height()
+    panel.set_note("Nothing to remove: the noise of this run is too weak to be seen.")
+    assert panel._note.text().startswith("Nothing to remove")
+    assert panel.sizeHint().height() == height
+    panel.set_note("")
+    assert panel._note.text() == "CPU"
+
+
+def test_only_usable_modes_can_be_picked_and_denoising_can_be_stopped(qtbot):
+    panel = DenoisePanel()
+    qtbot.addWidget(panel)
+    panel.set_usable(())
     assert not panel._buttons[ViewMode.WIPE].isEnabled()
-    panel.set_available(True)
-    assert panel._reason not in visible(panel)
+    assert not panel._slider.isEnabled()
+    panel.set_usable({"show_wipe", "show_denoised", "cancel_denoising"})
+    assert panel._buttons[ViewMode.WIPE].isEnabled()
     panel.set_progress(2, 5)
     with qtbot.waitSignal(panel.cancel_requested):
         qtbot.mouseClick(panel._cancel, Qt.MouseButton.LeftButton)
@@ -181,9 +195,12 @@ def test_denoising_that_is_not_possible_says_why(qtbot):
 
 
 def test_play_bar_commands_speed_and_read_out(qtbot):
-    bar = PlayBar()
+    bar = PlayBar(SPEEDS)
     qtbot.addWidget(bar)
+    bar.set_usable(())
     assert not bar._buttons["toggle_play"].isEnabled()
+    bar.set_usable({"toggle_play", "step_forward"})
+    assert bar._buttons["toggle_play"].isEnabled()
     bar.set_frame_count(120)
     bar.set_position(37, 2467.9)
     assert bar._position.text() == "Frame 38 / 120   2.468 s"
@@ -197,13 +214,13 @@ def test_play_bar_commands_speed_and_read_out(qtbot):
         assert bar._speed.currentData() == speed
     assert told == []
     qtbot.keyClick(bar._speed, Qt.Key.Key_Up)
-    assert told == [2.0]
+    assert told == [1.0]
     bar.set_shown_rate(14.94, 15.0)
     assert bar._rate.text() == "14.9 fps shown · run 15 fps"
 
 
 def test_play_bar_says_what_play_and_repeat_would_do(qtbot):
-    bar = PlayBar()
+    bar = PlayBar(SPEEDS)
     qtbot.addWidget(bar)
     bar.set_shortcuts({"toggle_play": "Space"})
     bar.set_playing(True)
@@ -217,7 +234,7 @@ def test_play_bar_says_what_play_and_repeat_would_do(qtbot):
     assert len(seen) == 3
 
 
-@pytest.mark.parametrize("make", [PlayBar, DenoisePanel, lambda: TrackPanel(KINDS)])
+@pytest.mark.parametrize("make", [lambda: PlayBar(SPEEDS), DenoisePanel, lambda: TrackPanel(KINDS)])
 def test_buttons_leave_the_keys_to_the_window_and_have_names(qtbot, make):
     panel = make()
     qtbot.addWidget(panel)

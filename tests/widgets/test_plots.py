@@ -6,8 +6,10 @@ from PySide6.QtCore import QPoint, QPointF, Qt
 
 from widgets.theme import LIGHT
 from widgets.timeline.ecg_strip import EcgStrip
+from widgets.timeline.frame_axis import FrameAxis
 from widgets.timeline.frame_plot import FramePlot
 from widgets.timeline.motion_plot import MotionCurve, MotionPlot
+from widgets.timeline.timeline import GUTTER_LEFT, GUTTER_RIGHT
 
 FRAMES = 40
 TIMES_MS = np.arange(FRAMES) * 100.0
@@ -100,9 +102,12 @@ def test_the_ecg_strip_is_there_only_with_an_ecg(ecg, qtbot):
     )
     assert ecg.has_ecg and not ecg.isHidden()
     qtbot.waitExposed(ecg)
+    timeline = FrameAxis(TIMES_MS, GUTTER_LEFT, 600 - GUTTER_LEFT - GUTTER_RIGHT)
     with qtbot.waitSignal(ecg.frame_requested) as got:
         qtbot.mouseClick(
-            ecg._plot.viewport(), Qt.MouseButton.LeftButton, pos=point_of(ecg._plot, 1.0)
+            ecg,
+            Qt.MouseButton.LeftButton,
+            pos=QPoint(round(timeline.x_of_frame(10)), 20),
         )
     assert got.args == [10]
     ecg.set_frames(TIMES_MS)
@@ -112,5 +117,7 @@ def test_the_ecg_strip_is_there_only_with_an_ecg(ecg, qtbot):
 def test_the_height_follows_the_lead_and_gaps_in_it_are_no_error(ecg):
     samples = np.array([np.nan, -2.0, 3.0, 1.0], np.float32)
     ecg.set_ecg(samples, 2.0)
-    low, high = ecg._plot.getPlotItem().getViewBox().viewRange()[1]
-    assert -3.0 < low < -2.0 and 3.0 < high < 4.0
+    x, y = ecg.lead_points().T
+    assert np.isnan(y[0])
+    assert 0 < y[2] < y[3] < y[1] < ecg.height()  # 3 mV on top, -2 mV below
+    assert np.all(np.diff(x) > 0)

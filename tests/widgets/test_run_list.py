@@ -53,9 +53,9 @@ def test_rows_that_come_during_a_scan_stand_below_their_headings(runs):
         runs.put_row(new)
     assert shown_titles(runs) == [
         *("Study A", "Series 1", "Run 1", "Run 3", "Series 2", "Run 2"),
-        *("Study B", "Run 4", "Run 5"),
+        *("Study B", "Run 4", "Without a study", "Run 5"),
     ]
-    assert runs.keys() == ["1", "3", "2", "4", "5"]
+    assert runs.run_keys() == ["1", "3", "2", "4", "5"]
 
 
 def test_the_model_obeys_qt(qtbot):
@@ -128,7 +128,7 @@ def test_thumbnail_and_label_state_change_the_row_in_place(runs):
     runs.set_label_state("1", LabelState.REVIEWED)
     pictures.append(runs.grab().toImage())
     assert pictures[0] != pictures[1] != pictures[2]
-    assert runs.keys() == ["1"]
+    assert runs.run_keys() == ["1"]
     runs.set_label_state("gone", LabelState.REVIEWED)
 
 

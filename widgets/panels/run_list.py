@@ -175,7 +175,7 @@ class RunList(QWidget):
         self._filter.setFocus()
         self._filter.selectAll()
 
-    def keys(self) -> list[str]:
+    def run_keys(self) -> list[str]:
         """Return the keys of all runs in the order shown, filtered or not."""
         return self._model.keys()
 

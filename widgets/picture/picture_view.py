@@ -54,9 +54,11 @@ class PictureView(pg.GraphicsView):
     Signals
     -------
     zoom_changed(float) : the zoom in percent; 100 is one screen pixel an image pixel.
+    place_changed() : `place` is another.
     """
 
     zoom_changed = Signal(float)
+    place_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent, useOpenGL=False, background=PICTURE_SURROUND)
@@ -200,6 +202,28 @@ class PictureView(pg.GraphicsView):
         self._fit_again()
         self._refresh()
 
+    @property
+    def place(self) -> tuple[float, float, float] | None:
+        """Zoom (screen units to an image pixel) and the image point (x, y) in the middle.
+
+        None while the whole picture is fitted.
+        """
+        view = self._view
+        return None if self._fitted else (view.zoom, view.center_x, view.center_y)
+
+    def set_place(self, place: tuple[float, float, float] | None) -> None:
+        """Go to a `place`; None fits the picture."""
+        if place is None or self._pictures is None:
+            self.fit()
+            return
+        rows, columns = self._pictures.original.shape
+        zoom, x, y = place
+        self._fitted = False
+        there = replace(self._view, center_x=x, center_y=y)
+        pane = self._tiles()[0].pane
+        self._look(there.zoomed(pane, pane.center(), zoom).moved(0.0, 0.0, columns, rows))
+        self._refresh()
+
     def one_to_one(self) -> None:
         """Show one image pixel on one screen pixel."""
         self.zoom_to(100.0)
@@ -301,6 +325,7 @@ class PictureView(pg.GraphicsView):
         self._view = replace(view, pixel_ratio=self.devicePixelRatioF())
         if zoomed:
             self.zoom_changed.emit(self.zoom_percent)
+        self.place_changed.emit()
 
     def _zoom_about(self, tile: Tile, position: QPointF, zoom: float) -> None:
         if self._pictures is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from gettext import gettext as tr
 
 from PySide6.QtCore import Qt, Signal
@@ -11,8 +11,6 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 from widgets.command_button import CommandButton
 from widgets.theme import Theme
 from widgets.translation import marked
-
-SPEEDS = (0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 4.0)
 
 REPEATS = {
     "loop": ("repeat", marked("Plays in a loop")),
@@ -36,17 +34,22 @@ BUTTONS = (
 class PlayBar(QWidget):
     """Play, step, repeat, speed, and where the playhead is.
 
+    Parameters
+    ----------
+    speeds : sequence of float
+        Playing speeds to choose from, 1 = true time.
+
     Signals
     -------
     command_requested(str) : first_frame, step_back, toggle_play, step_forward, last_frame or
         cycle_repeat.
-    speed_picked(float) : one of `SPEEDS`.
+    speed_picked(float) : one of the speeds.
     """
 
     command_requested = Signal(str)
     speed_picked = Signal(float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, speeds: Sequence[float], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._frame_count = 0
         self._buttons = {
@@ -56,7 +59,7 @@ class PlayBar(QWidget):
         self._speed = QComboBox()
         self._speed.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._speed.setAccessibleName(tr("Speed"))
-        for speed in SPEEDS:
+        for speed in speeds:
             self._speed.addItem(f"{speed:g}×", speed)
         self._speed.activated.connect(lambda i: self.speed_picked.emit(self._speed.itemData(i)))
         self._position = QLabel()

@@ -13,7 +13,8 @@ from pydicom.uid import (
     generate_uid,
 )
 
-from app.runs.catalog import scan, thumbnail
+from app.display.thumbnail import thumbnail
+from app.runs.catalog import scan
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ def press(window, text):
 
 
 def adapted(qtbot, window):
-    window.run_command("adapt_denoiser")
-    qtbot.waitUntil(lambda: not window.adapting.running, timeout=20_000)
+    window.commander.do("adapt_denoiser")
+    qtbot.waitUntil(lambda: not window.session.adapting.running, timeout=20_000)
 
 
 def test_what_was_adapted_is_kept_used_and_left_again(
@@ -55,18 +55,18 @@ def test_what_was_adapted_is_kept_used_and_left_again(
 ):
     window = make_window(run_file)
     child(saving(MADE))
-    window.denoising.set_wanted(True)
-    qtbot.waitUntil(lambda: window.denoising.ready().all())
+    window.session.denoising.set_wanted(True)
+    qtbot.waitUntil(lambda: window.session.denoising.ready().all())
     adapted(qtbot, window)
     told = window.denoise_panel.denoiser._result_text.text()
     assert told == "Error left on this run: 8.3% of the noise before, 6.2% after adapting."
-    assert window.settings.now.denoiser == ""  # nothing changes before the answer
+    assert window.session.settings.now.denoiser == ""  # nothing changes before the answer
     press(window, "Keep and use")
-    assert window.settings.now.denoiser == "Scanner"
+    assert window.session.settings.now.denoiser == "Scanner"
     qtbot.waitUntil(lambda: loaded_weights[-1:] == [MADE.weights])
-    qtbot.waitUntil(lambda: window.denoising.ready().all())
-    window.run_command("use_shipped_denoiser")
-    assert window.settings.now.denoiser == ""
+    qtbot.waitUntil(lambda: window.session.denoising.ready().all())
+    window.commander.do("use_shipped_denoiser")
+    assert window.session.settings.now.denoiser == ""
     qtbot.waitUntil(lambda: loaded_weights[-1:] == [""])
     assert [d.name for d in saved_denoisers()] == ["Scanner"]  # to be chosen again
 
@@ -77,7 +77,7 @@ def test_what_was_adapted_can_be_discarded(qtbot, make_window, run_file, child):
     adapted(qtbot, window)
     assert "did not help" in window.denoise_panel.denoiser._result_text.text()
     press(window, "Discard")
-    assert window.settings.now.denoiser == ""
+    assert window.session.settings.now.denoiser == ""
     assert list(denoisers_folder().iterdir()) == []
     assert window.denoise_panel.denoiser._adapt.isEnabled()
 
@@ -96,13 +96,13 @@ def test_cancelling_ends_the_process_and_closing_the_window_too(
     window = make_window(run_file)
     child("import time; print('{\"share\": 0.5}', flush=True); time.sleep(600)")
     for stop in (window.denoise_panel.denoiser._cancel.click, window.close):
-        window.run_command("adapt_denoiser")
+        window.commander.do("adapt_denoiser")
         label = window.denoise_panel.denoiser._running_text
         qtbot.waitUntil(lambda label=label: "left" in label.text(), timeout=20_000)
         began = time.monotonic()
         stop()
         assert time.monotonic() - began < 600
-        assert not window.adapting.running
+        assert not window.session.adapting.running
 
 
 def test_a_denoiser_of_another_day_is_offered_used_and_deleted(
@@ -117,18 +117,18 @@ def test_a_denoiser_of_another_day_is_offered_used_and_deleted(
     assert [box.itemText(i) for i in range(box.count())] == ["Shipped denoiser", "Scanner"]
     assert box.currentText() == "Scanner"
     assert "Model 7" in box.toolTip()
-    window.denoising.set_wanted(True)
-    qtbot.waitUntil(lambda: window.denoising.ready().all())
+    window.session.denoising.set_wanted(True)
+    qtbot.waitUntil(lambda: window.session.denoising.ready().all())
     assert set(loaded_weights) == {MADE.weights}
-    window.adapting.delete("Scanner")
-    assert window.settings.now.denoiser == ""
+    window.session.adapting.delete("Scanner")
+    assert window.session.settings.now.denoiser == ""
     assert [box.itemText(i) for i in range(box.count())] == ["Shipped denoiser"]
     assert saved_denoisers() == []
 
 
 def test_a_denoiser_that_is_gone_is_told_and_the_shipped_one_is_used(make_window, run_file):
     window = make_window(denoiser="Lost")
-    assert window.settings.now.denoiser == ""
+    assert window.session.settings.now.denoiser == ""
     assert "Lost is gone" in window.notices.notice.text
 
 
@@ -143,9 +143,9 @@ def test_the_real_process_adapts_to_a_noisy_run(qtbot, make_window, tmp_path, mo
     run = simulate_run(5, Scenario.LOW_DOSE, frame_count=12, size=192)
     write_dicom(run, tmp_path / "noisy.dcm")
     window = make_window(tmp_path / "noisy.dcm")
-    window.run_command("adapt_denoiser")
-    qtbot.waitUntil(lambda: not window.adapting.running, timeout=600_000)
-    made = window.adapting.made
+    window.commander.do("adapt_denoiser")
+    qtbot.waitUntil(lambda: not window.session.adapting.running, timeout=600_000)
+    made = window.session.adapting.made
     assert made is not None, window.notices.notice
     assert made.manufacturer == "Fluorotrace simulation"
     assert 0 < made.error_after < 1

@@ -149,9 +149,8 @@ def test_runs_that_are_no_longer_shown_are_tracked_to_their_end(qtbot, worker, e
     worker.track(TrackJob("run2 tip", other, request()))
     worker.cancel_denoising("run1")
     worker.denoise(DenoiseJob("run2", other, {1, 2}))
-    engines[0].gate.set()
     with qtbot.waitSignal(worker.denoising_finished):
-        pass
+        engines[0].gate.set()
     assert ended == [("run1 tip", False), ("run2 tip", False)]
 
 

@@ -5,7 +5,7 @@ import random
 import pytest
 from PySide6.QtCore import Qt
 
-from app.window.commands import COMMANDS
+from app.window.command_table import COMMANDS
 
 ASKS = {
     "open_files",
@@ -33,25 +33,25 @@ def test_random_use_raises_nothing_and_undoes_to_nothing(
     for _ in range(250):
         if rng.random() < 0.35:
             place = window.view.mouse_position(rng.uniform(0, 127), rng.uniform(0, 127)).toPoint()
-            window.playback.seek(rng.randrange(20))
+            window.session.playback.seek(rng.randrange(20))
             qtbot.mouseClick(window.view.viewport(), Qt.MouseButton.LeftButton, pos=place)
         else:
-            window.run_command(rng.choice(names))
-        for dialog in tuple(window.commander.dialogs):
+            window.commander.do(rng.choice(names))
+        for dialog in tuple(window.hands.dialogs):
             dialog.reject()
         if rng.random() < 0.3:
             qtbot.wait(rng.randrange(15))
-    window.playback.pause()
-    window.labelling.cancel_tracking()
-    if window.labelling.locked:
-        window.run_command("lock_labels")
-    qtbot.waitUntil(lambda: not window.worker.tracking)
+    window.session.playback.pause()
+    window.session.labelling.cancel_tracking()
+    if window.session.labelling.locked:
+        window.commander.do("lock_labels")
+    qtbot.waitUntil(lambda: not window.session.worker.tracking)
     qtbot.wait(50)
-    after = [(t.info, dict(t.points)) for t in window.review.labels.tracks]
+    after = [(t.info, dict(t.points)) for t in window.session.opened.labels.tracks]
     steps = 0
-    while window.review.labels.undo() is not None:
+    while window.session.opened.labels.undo() is not None:
         steps += 1
-    assert window.review.labels.tracks == ()
+    assert window.session.opened.labels.tracks == ()
     for _ in range(steps):
-        window.review.labels.redo()
-    assert [(t.info, dict(t.points)) for t in window.review.labels.tracks] == after
+        window.session.opened.labels.redo()
+    assert [(t.info, dict(t.points)) for t in window.session.opened.labels.tracks] == after

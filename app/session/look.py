@@ -1,0 +1,198 @@
+"""How the open run is shown: grey scale, comparison with the denoised, tracks, place."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.display.pipeline import DisplaySettings
+from app.runs.run import Lut, Run, VoiFunction, Window
+from app.session.open_run import OpenRun
+
+
+class Comparison(StrEnum):
+    """What is seen of original and denoised; the picture's `ViewMode` has the same values."""
+
+    ORIGINAL = "original"
+    DENOISED = "denoised"
+    SIDE_BY_SIDE = "side by side"
+    WIPE = "wipe"
+    DIFFERENCE = "difference"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is chosen on the screen for the picture; immutable.
+
+    Attributes
+    ----------
+    strength : float
+        Share of the noise that is taken away, 0 to 1.
+    place : (zoom, x, y) or None
+        Screen units an image pixel is wide, and the image point in the middle; None where the
+        whole picture is fitted.
+    hidden_tracks : frozenset of str
+        Tracks that are not drawn.
+    tracks, trails, corners, patient : bool
+        What stands on the picture, whichever run it is.
+    """
+
+    grey: DisplaySettings = field(default_factory=DisplaySettings)
+    comparison: Comparison = Comparison.ORIGINAL
+    strength: float = 1.0
+    place: tuple[float, float, float] | None = None
+    hidden_tracks: frozenset[str] = frozenset()
+    tracks: bool = True
+    trails: bool = True
+    corners: bool = True
+    patient: bool = True
+
+
+class LookKeeper(QObject):
+    """Holds the look, and brings back that of a run which was left.
+
+    Signals
+    -------
+    changed(object, object) : the `Look` before and now.
+    """
+
+    changed = Signal(object, object)
+
+    def __init__(self, look: Look | None = None) -> None:
+        super().__init__()
+        self._now = look or Look()
+        self._flip_to = Comparison.DENOISED
+
+    @property
+    def now(self) -> Look:
+        """How the picture is shown."""
+        return self._now
+
+    def change(self, **values: Any) -> None:
+        """Show it another way; ``values`` are fields of `Look`."""
+        before, self._now = self._now, replace(self._now, **values)
+        if self._now != before:
+            self.changed.emit(before, self._now)
+
+    def change_grey(self, **values: Any) -> None:
+        """Show the grey scale another way; ``values`` are fields of `DisplaySettings`."""
+        self.change(grey=replace(self._now.grey, **values))
+
+    def set_strength(self, strength: float) -> None:
+        """Blend more or less of the denoised picture in."""
+        self.change(strength=min(max(strength, 0.0), 1.0))
+
+    def show_track(self, track_id: str, shown: bool) -> None:
+        """Draw a track, or do not."""
+        hidden = self._now.hidden_tracks
+        self.change(hidden_tracks=hidden - {track_id} if shown else hidden | {track_id})
+
+    def flip_denoised(self) -> None:
+        """Go between the original and the comparison that was on before."""
+        if self._now.comparison is Comparison.ORIGINAL:
+            self.change(comparison=self._flip_to)
+        else:
+            self._flip_to = self._now.comparison
+            self.change(comparison=Comparison.ORIGINAL)
+
+    def set_run(self, opened: OpenRun) -> None:
+        """Show a run as it was left, one that was never open as its file asks for."""
+        default = replace(
+            self._now,
+            grey=opened.display.default_settings(),
+            place=None,
+            hidden_tracks=frozenset(),
+        )
+        self.change(**_fields(look_from(opened.store.review.view, opened.run, default)))
+
+
+def _fields(look: Look) -> dict[str, Any]:
+    return {name: getattr(look, name) for name in Look.__dataclass_fields__}
+
+
+def view_of(look: Look, run: Run) -> dict[str, Any]:
+    """Return what is kept with the labels of a run, as JSON holds it."""
+    grey = look.grey
+    view: dict[str, Any] = {
+        "comparison": str(look.comparison),
+        "strength": look.strength,
+        "hidden_tracks": sorted(look.hidden_tracks),
+        "inverted": grey.inverted,
+        "shutter": grey.shutter,
+        "subtracted": grey.subtracted,
+        "mask_frames": list(grey.mask_frames),
+        "mask_shift_px": list(grey.mask_shift_px),
+    }
+    if look.place is not None:
+        view["place"] = list(look.place)
+    if isinstance(grey.voi, Window):
+        view["window"] = asdict(grey.voi)
+    elif isinstance(grey.voi, Lut):
+        view["lut"] = next(i for i, lut in enumerate(run.grey.voi_luts) if lut is grey.voi)
+    return view
+
+
+def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
+    """Return the look that was kept; what is not there, or cannot be, is as in ``default``."""
+    grey = replace(
+        default.grey,
+        voi=_voi(view, run),
+        inverted=_flag(view, "inverted", default.grey.inverted),
+        shutter=_flag(view, "shutter", default.grey.shutter),
+        subtracted=_flag(view, "subtracted", default.grey.subtracted),
+        mask_frames=tuple(
+            frame
+            for frame in _list(view, "mask_frames")
+            if isinstance(frame, int) and 0 <= frame < run.frame_count
+        ),
+        mask_shift_px=_numbers(view, "mask_shift_px", 2) or (0.0, 0.0),
+    )
+    comparison = view.get("comparison")
+    strength = _number(view.get("strength"))
+    place = _numbers(view, "place", 3)
+    return replace(
+        default,
+        grey=grey,
+        comparison=next((c for c in Comparison if c == comparison), default.comparison),
+        strength=default.strength if strength is None else min(max(strength, 0.0), 1.0),
+        place=place if place and place[0] > 0 else None,
+        hidden_tracks=frozenset(t for t in _list(view, "hidden_tracks") if isinstance(t, str)),
+    )
+
+
+def _voi(view: Mapping[str, Any], run: Run) -> Window | Lut | None:
+    number, window = view.get("lut"), view.get("window")
+    if isinstance(number, int) and 0 <= number < len(run.grey.voi_luts):
+        return run.grey.voi_luts[number]
+    if not isinstance(window, dict):
+        return None
+    center, width = _number(window.get("center")), _number(window.get("width"))
+    function = next((f for f in VoiFunction if f == window.get("function")), None)
+    if center is None or width is None or width <= 0 or function is None:
+        return None
+    return Window(center, width, function, str(window.get("explanation", "")))
+
+
+def _number(value: Any) -> float | None:
+    good = isinstance(value, (int, float)) and math.isfinite(value)
+    return float(value) if good else None
+
+
+def _flag(view: Mapping[str, Any], name: str, default: bool) -> bool:
+    value = view.get(name)
+    return value if isinstance(value, bool) else default
+
+
+def _list(view: Mapping[str, Any], name: str) -> list[Any]:
+    value = view.get(name)
+    return value if isinstance(value, list) else []
+
+
+def _numbers(view: Mapping[str, Any], name: str, count: int) -> Any:
+    found = tuple(_number(value) for value in _list(view, name))
+    return found if len(found) == count and None not in found else None

@@ -1,0 +1,103 @@
+"""A session works without a window, and brings a run back as it was left."""
+
+import pytest
+
+from app.runs.run import Window
+from app.session.look import Comparison
+from app.session.session import Session
+from app.session.settings import Settings, SettingsKeeper
+from app.session.worker import InferenceWorker
+
+
+@pytest.fixture
+def make_session(qtbot, tmp_path, monkeypatch, engines):
+    monkeypatch.setenv("FLUOROTRACE_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    sessions = []
+
+    def make(path=None):
+        worker = InferenceWorker(lambda *_: engines[0], lambda *_: engines[1])
+        session = Session(SettingsKeeper(Settings()), worker)
+        sessions.append(session)
+        if path is not None:
+            opened(qtbot, session, path)
+        return session
+
+    yield make
+    engines[0].gate.set()
+    for session in sessions:
+        session.close()
+
+
+def opened(qtbot, session, path):
+    with qtbot.waitSignal(session.run_changed):
+        session.library.open_run(path)
+
+
+def test_one_signal_tells_which_run_is_open(qtbot, make_session, run_file):
+    session, told = make_session(), []
+    session.run_changed.connect(told.append)
+    opened(qtbot, session, run_file)
+    assert told == [session.opened]
+    session.open(None)
+    assert told[1] is None
+    assert session.opened is None
+
+
+def test_a_run_comes_back_as_it_was_left_also_after_a_restart(
+    qtbot, make_session, run_file, other_run_file
+):
+    session = make_session(run_file)
+    session.labelling.place(60.0, 50.0)  # a run without labels leaves no file behind
+    session.playback.seek(4)
+    look = session.look
+    look.change(comparison=Comparison.WIPE, place=(2.0, 30.0, 40.0), strength=0.5)
+    look.change_grey(voi=Window(100.0, 50.0), inverted=True)
+    left = look.now
+    opened(qtbot, session, other_run_file)
+    assert look.now.grey == session.opened.display.default_settings()
+    assert look.now.place is None
+    look.change(comparison=Comparison.ORIGINAL)
+    opened(qtbot, session, run_file)
+    assert look.now == left
+    assert session.playback.frame == 4
+    session.close()
+    again = make_session(run_file)
+    assert again.look.now == left
+    assert again.denoising.wanted
+
+
+def test_what_is_shown_of_all_runs_stays_when_the_run_changes(
+    qtbot, make_session, run_file, other_run_file
+):
+    session = make_session(run_file)
+    session.look.change(patient=False, trails=False)
+    opened(qtbot, session, other_run_file)
+    assert not session.look.now.patient
+    assert not session.look.now.trails
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        {"comparison": 3, "strength": "x", "place": [1, 2], "mask_frames": [99, "a", -1]},
+        {"window": [1], "lut": 7, "place": [0, 1, 1], "mask_shift_px": [None, 1]},
+        {"window": {"center": 1, "width": 0}, "hidden_tracks": 5, "inverted": "yes"},
+        {"window": {"center": float("nan"), "width": 4, "function": "LINEAR"}},
+    ],
+)
+def test_a_damaged_view_is_as_if_it_were_not_there(make_session, run_file, view):
+    from app.session.look import look_from
+
+    session = make_session(run_file)
+    default = session.look.now
+    assert look_from(view, session.opened.run, default) == default
+
+
+def test_flipping_brings_the_last_comparison_back(make_session):
+    look = make_session().look
+    look.change(comparison=Comparison.SIDE_BY_SIDE)
+    look.flip_denoised()
+    assert look.now.comparison is Comparison.ORIGINAL
+    look.flip_denoised()
+    assert look.now.comparison is Comparison.SIDE_BY_SIDE
