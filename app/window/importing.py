@@ -66,11 +66,15 @@ class Importing:
         self._session.background.start(lambda _: read_labels(path), look, self._session.failed.emit)
 
     def _show(self, file: LabelFile, opened: OpenRun) -> None:
-        self._give_up(opened)
+        if self.dialog is not None:
+            self.dialog.reject()
 
         def preview(answers: ImportAnswers | None = None) -> ImportPreview:
             choices = _choices(answers) if answers is not None else ImportChoices()
             return preview_import(file, opened.run, opened.labels.tracks, choices)
+
+        def show(answers: ImportAnswers) -> None:
+            dialog.show_summary(_summary(preview(answers), opened))
 
         def take() -> None:
             self.dialog = None
@@ -87,7 +91,8 @@ class Importing:
         dialog.open()
 
     def _take(self, preview: ImportPreview) -> None:
-        self._session.labelling.apply(preview.edit)
+        if self._session.labelling.apply(preview.edit) is None:
+            return
         names = ", ".join((*preview.new_tracks, *preview.merged_tracks))
         said = tr("{count} points imported ({names}).")
         self._session.said.emit(said.format(count=preview.points, names=names))
