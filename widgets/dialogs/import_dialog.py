@@ -147,7 +147,7 @@ class ImportDialog(QDialog):
         layout.addWidget(scroll, 1)
         layout.addWidget(self._buttons)
         line = self.fontMetrics().height()
-        self.resize(36 * line, 26 * line)
+        self.resize(38 * line, 32 * line)
 
     def show_summary(self, summary: ImportSummary) -> None:
         """Show what would be done now; questions that were ticked stay ticked."""

@@ -218,7 +218,9 @@ def test_the_run_and_its_first_number_are_chosen(qtbot, importing, session, tmp_
     assert [part.itemText(n) for n in range(part.count())][1:] == ["a/#.png", "b/#.png"]
     part.setCurrentIndex(2)
     part.activated.emit(2)
-    qtbot.waitUntil(lambda: any("0 or 1" in tick.text() for tick in ticks(dialog)))
+    qtbot.waitUntil(
+        lambda: ["0 or 1" in " ".join(t.text().split()) for t in ticks(dialog)] == [True]
+    )
     assert not ok(dialog).isEnabled()
     dialog.findChild(QSpinBox).setValue(1)
     assert ok(dialog).isEnabled()
