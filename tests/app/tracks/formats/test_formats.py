@@ -9,9 +9,13 @@ from pathlib import Path
 import jsonschema
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.errors import UserError
 from app.tracks.formats import FORMATS, FormatError, LabelFile, label_file, read_labels
+from app.tracks.formats.label_file import make_track
+from app.tracks.importing import ImportChoices, preview_import
+from app.tracks.labels import Labels
 from app.tracks.track import PointSource, TrackKind, TrackPoint
 from resources import resource_path
 
@@ -25,6 +29,8 @@ V1_POINT = {
     "source": "tracked",
     "confidence": 0.4,
 }
+
+V2 = TrackPoint(2, 1.5, 2.5, source=PointSource.TRACKED, confidence=0.4)
 
 
 def schema(version: int) -> dict:
@@ -301,3 +307,57 @@ def test_the_attackers_name_is_mended(shared_data):
     path = shared_data / "field_cases" / "attacks" / "surrogate_name.json"
     (track,) = read_labels(path).tracks
     assert track.name == "tip"
+
+
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+def places(value: object, at: tuple = ()) -> list[tuple]:
+    """Return the way to every value within a JSON document."""
+    inside = value.items() if isinstance(value, dict) else ()
+    inside = enumerate(value) if isinstance(value, list) else inside
+    return [at, *(place for key, each in inside for place in places(each, (*at, key)))]
+
+
+@pytest.mark.parametrize("name", ["json", "coco"])
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_a_spoiled_file_is_read_or_refused_in_a_sentence(name, data):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.json"
+        run = a_run(Path(folder) / "run.dcm", frame_count=3)
+        FORMATS[name].write(path, label_file(run, (make_track("a", "other", [V2], 0),)))
+        document = json.loads(path.read_text())
+        *way, last = data.draw(st.sampled_from(places(document)[1:]))
+        within = document
+        for key in way:
+            within = within[key]
+        within[last] = data.draw(ANYTHING)
+        path.write_text(json.dumps(document))
+        try:
+            read = read_labels(path)
+        except FormatError as error:
+            assert str(error).endswith(".")
+            return
+        for choices in (ImportChoices(), ImportChoices(first_number=1)):
+            Labels(3).apply(preview_import(read, run, (), choices).edit)
+        FORMATS["csv"].write(Path(folder) / "again.csv", read)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from('a1,;\t\n"-.é\0'), max_size=40), st.sampled_from(",;\t"))
+def test_any_table_is_read_or_refused_in_a_sentence(rows, delimiter):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.csv"
+        heading = delimiter.join(("track", "frame", "x", "y", "confirmed"))
+        path.write_text(f"{heading}\n{rows}", newline="")
+        try:
+            read_labels(path)
+        except FormatError as error:
+            assert str(error).endswith(".")
