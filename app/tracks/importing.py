@@ -206,7 +206,9 @@ def _fit(file: LabelFile, run: Run, match: PictureMatch) -> _Fitted:
     )
     fits = {n: _size_fits(file, n, run) for n in frames}
     left_out[
-        tr("Pictures that are not of the run's {columns} x {rows} pixels, left out: {count}.")
+        tr(
+            "Labelled frames of another size than the run's {columns} x {rows} pixels, left out: {count}."
+        )
     ] = sum(not fit for fit in fits.values())
     overlap = len(times)
     frames = {n: frame for n, frame in frames.items() if times[frame] == 1 and fits[n]}

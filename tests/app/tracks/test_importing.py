@@ -125,7 +125,7 @@ def test_labels_of_another_size_are_refused(run, tmp_path, size):
     facts = replace(run_facts(run), columns=size[0], rows=size[1])
     preview = preview_import(LabelFile(facts, (clicks(2, 3),)), run, [])
     assert preview.edit.changes == ()
-    assert "not of the run's 32 x 24 pixels, left out: 2" in preview.refused[0]
+    assert "another size than the run's 32 x 24 pixels, left out: 2" in preview.refused[0]
     names = [f"r_frame{n:06d}.png" for n in range(3)]
     preview = preview_import(coco(tmp_path / "c.json", names, size), run, [])
     assert preview.edit.changes == ()
