@@ -58,7 +58,7 @@ def patient_facts(run: Run) -> dict[str, Any]:
         "path": str(run.path),
         "patient_name": patient.name,
         "patient_id": patient.id,
-        "patient_birth_date": patient.birth_date,
+        "patient_birth_date": patient.birth_date.isoformat() if patient.birth_date else None,
         "patient_sex": patient.sex,
         "study_description": run.study_description,
         "series_description": run.series_description,

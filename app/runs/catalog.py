@@ -15,7 +15,8 @@ from pathlib import Path
 from app.runs.catalog_entry import CatalogEntry
 from app.runs.files import log_unforeseen, opening_error, shown_name
 from app.runs.images import image_files, natural_key
-from app.runs.opening import Kind, frame_count, kind_of
+from app.runs.kinds import Kind, kind_of
+from app.runs.opening import frame_count
 from app.runs.run import RunError
 
 logger = logging.getLogger(__name__)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
-from pydicom import Dataset
-
+from app.runs.counts import count_notes
 from app.runs.dicom_ecg import read_ecg
-from app.runs.dicom_frames import count_notes, declared_frames, index_frames
+from app.runs.dicom_frames import declared_frames, index_frames
 from app.runs.dicom_geometry import (
     read_angles,
     read_masks,
@@ -30,7 +28,7 @@ from app.runs.dicom_header import (
 )
 from app.runs.dicom_pixels import DicomFrames, PixelFormat, is_video
 from app.runs.dicom_timing import read_timing
-from app.runs.dicom_values import number, numbers, text
+from app.runs.dicom_values import day, number, numbers, text
 from app.runs.dicom_video import open_stream
 from app.runs.files import SharedFile, shown_name
 from app.runs.run import FrameSource, Patient, Run, RunError
@@ -84,8 +82,7 @@ def stored_frames(header: OpenedHeader, name: str) -> StoredFrames:
     shared = SharedFile(header.file, header.size, shown_name(name))
     index = index_frames(dataset, layout, shared, pixels)
     if pixels.encapsulated and is_video(layout.transfer_syntax):
-        video = open_stream(shared, layout, index.frames[0])
-        count = video.count()
+        video, count, layout = open_stream(shared, layout, index.frames[0])
         notes = count_notes(count, declared_frames(dataset), cut=False)
         return StoredFrames(video, count, layout, None, notes)
     palette = grey_palette(dataset)
@@ -126,7 +123,7 @@ def _read_run(path: Path, header: OpenedHeader) -> Run:
         patient=Patient(
             name=text(dataset, "PatientName"),
             id=text(dataset, "PatientID"),
-            birth_date=text(dataset, "PatientBirthDate"),
+            birth_date=day(dataset, "PatientBirthDate"),
             sex=text(dataset, "PatientSex"),
         ),
         sop_instance_uid=text(dataset, "SOPInstanceUID") or None,
@@ -135,22 +132,13 @@ def _read_run(path: Path, header: OpenedHeader) -> Run:
         modality=text(dataset, "Modality"),
         manufacturer=text(dataset, "Manufacturer"),
         scanner_model=text(dataset, "ManufacturerModelName"),
-        study_date=study_date(dataset),
+        study_date=day(dataset, "StudyDate"),
         study_description=text(dataset, "StudyDescription"),
         series_description=text(dataset, "SeriesDescription"),
         acquisition_time=text(dataset, "AcquisitionTime"),
         frame_of_interest=_frame_indices(numbers(dataset, "FrameNumbersOfInterest"), count),
         notes=tuple(notes),
     )
-
-
-def study_date(dataset: Dataset) -> date | None:
-    """Return the Study Date, or None where it is absent or no date."""
-    digits = text(dataset, "StudyDate").replace(".", "").replace("-", "")
-    try:
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
-    except ValueError:
-        return None
 
 
 def _frame_index(frame_number: float | None, count: int) -> int | None:

@@ -12,7 +12,6 @@ from pydicom import Dataset
 from pydicom.uid import UID
 
 from app.runs.catalog_entry import CatalogEntry
-from app.runs.dicom import study_date
 from app.runs.dicom_frames import declared_frames, index_frames
 from app.runs.dicom_geometry import read_angles
 from app.runs.dicom_header import (
@@ -26,7 +25,7 @@ from app.runs.dicom_header import (
 from app.runs.dicom_pixels import PixelFormat, is_video
 from app.runs.dicom_series import ordered, series_part, series_times
 from app.runs.dicom_timing import read_timing
-from app.runs.dicom_values import items, text, words
+from app.runs.dicom_values import day, items, text, words
 from app.runs.files import SharedFile, shown_name
 from app.runs.run import RunError
 
@@ -132,7 +131,7 @@ def _entry(path: Path, header: OpenedHeader, listed_by_user: bool) -> CatalogEnt
         duration_ms=float(2.0 * times[-1] - times[-2]) if len(times) > 1 else 0.0,
         primary_angle_deg=None if primary is None else float(primary[0]),
         secondary_angle_deg=None if secondary is None else float(secondary[0]),
-        study_date=study_date(dataset),
+        study_date=day(dataset, "StudyDate"),
         sop_instance_uid=text(dataset, "SOPInstanceUID"),
         study_uid=text(dataset, "StudyInstanceUID"),
         series_uid=text(dataset, "SeriesInstanceUID"),

@@ -13,6 +13,7 @@ from pydicom.uid import RLELossless
 
 from app.runs.allowance import MAX_FRAMES, check_frame_count
 from app.runs.codestreams import begins_image, begins_rle
+from app.runs.counts import count_notes
 from app.runs.dicom_header import ITEM, SEQUENCE_END, PixelElement
 from app.runs.dicom_pixels import PixelFormat, is_video
 from app.runs.dicom_values import number
@@ -107,20 +108,6 @@ def _native(
         )
     frames = EvenFrames(pixels.offset, layout.frame_bytes, stored)
     return FrameIndex(frames, count_notes(stored, declared, cut=cut))
-
-
-def count_notes(stored: int, declared: int | None, *, cut: bool) -> tuple[str, ...]:
-    """Return what to say where a file declares another number of frames than it holds."""
-    if declared is None:
-        told = tr("The file does not say how many frames it holds; all {stored} are shown.")
-        return (told.format(stored=stored),) if stored > 1 else ()
-    if stored == declared:
-        return ()
-    if cut and stored < declared:
-        told = tr("The file is cut off: {missing} of {declared} frames are missing.")
-        return (told.format(missing=declared - stored, declared=declared),)
-    told = tr("The file says that it holds {declared} frames, but it holds {stored}.")
-    return (told.format(declared=declared, stored=stored),)
 
 
 def _video(file: SharedFile, offset: int) -> FrameIndex:

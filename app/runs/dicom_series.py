@@ -33,6 +33,7 @@ from app.runs.dicom_timing import LONGEST_INTERVAL_MS, SHORTEST_INTERVAL_MS, rea
 from app.runs.dicom_values import number, text
 from app.runs.files import SharedFile, shown_name
 from app.runs.images import natural_key
+from app.runs.kinds import Kind, kind_of
 from app.runs.run import GreyScale, Lut, Run, RunError, TimingSource, Window
 
 logger = logging.getLogger(__name__)
@@ -205,8 +206,6 @@ def beside(path: Path, part: SeriesPart) -> list[SeriesPart]:
 
 def _part_of(path: Path) -> SeriesPart | None:
     """Return the part that a file may be; None for whatever else it is."""
-    from app.runs.opening import Kind, kind_of
-
     try:
         if kind_of(path) is not Kind.DICOM:
             return None
@@ -268,32 +267,22 @@ def open_dicom(path: Path) -> Run:
     return open_dicom_file(path) if parts is None else _open_series(parts)
 
 
-def open_series_folder(folder: Path) -> Run | None:
-    """Open a folder whose DICOM pictures are one series of single frames; None where not."""
+def open_series_folder(folder: Path, is_run: Callable[[Path], bool]) -> Run | None:
+    """Open a folder whose DICOM pictures are one series of single frames; None where not.
+
+    ``is_run`` tells of a file that is no part of a series whether it is a run of its own.
+    """
     files = sorted((p for p in folder.iterdir() if p.is_file()), key=natural_key)
     parts = []
     for file in files:
         if (part := _part_of(file)) is not None:
             parts.append(part)
-        elif _is_picture(file):
+        elif is_run(file):
             return None
     if not parts or len({part.kind for part in parts}) > 1:
         return None
     in_order = ordered(parts)
     return None if in_order is None else _open_series(in_order)
-
-
-def _is_picture(path: Path) -> bool:
-    """Tell whether a file that is no part of a series is a run of its own."""
-    from app.runs.dicom_catalog import dicom_entry
-    from app.runs.opening import Kind, kind_of
-
-    try:
-        return (
-            kind_of(path) is not Kind.DICOM or dicom_entry(path, listed_by_user=False) is not None
-        )
-    except RunError:
-        return False
 
 
 def _open_series(parts: Sequence[SeriesPart]) -> Run:

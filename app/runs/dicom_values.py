@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from datetime import date
 from gettext import gettext as tr
 
 from pydicom import Dataset
@@ -59,6 +60,15 @@ def text(dataset: Dataset, keyword: str) -> str:
     """Return an attribute as text, "" where it is absent."""
     value = dataset.get(keyword)
     return "" if value is None else str(value).replace("\x00", "").strip()
+
+
+def day(dataset: Dataset, keyword: str) -> date | None:
+    """Return a date, None where it is absent or none; dots and dashes in it are older spellings."""
+    digits = text(dataset, keyword).replace(".", "").replace("-", "")
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    except ValueError:
+        return None
 
 
 def words(dataset: Dataset, keyword: str) -> list[str]:

@@ -71,12 +71,13 @@ def image_files(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class PictureHeader:
-    """What a picture declares: its size as it is seen, and the bits of a sample."""
+    """What a picture declares: its size as it is seen, the bits of a sample, and its pages."""
 
     rows: int
     columns: int
     samples: int
     bits: int
+    pages: int = 1
 
 
 def read_header(data: bytes, name: str) -> PictureHeader:
@@ -242,7 +243,9 @@ def open_image(path: Path) -> Run:
             return _run_of_pictures(path, [path])
     frames = TiffFrames(path)
     try:
-        return undescribed_run(path, frames, frames.page_count, bits=frames.bits)
+        return undescribed_run(
+            path, frames, frames.page_count, bits=frames.bits, notes=frames.notes
+        )
     except RunError:
         frames.close()
         raise
@@ -269,7 +272,11 @@ def _run_of_pictures(path: Path, paths: Sequence[Path]) -> Run:
         raise failure
     shape, _ = Counter((h.rows, h.columns) for h in headers).most_common(1)[0]
     bits = max(header.bits for header in headers)
-    run = undescribed_run(path, ImageFolderFrames(paths, shape), len(paths), bits=bits)
+    notes = []
+    if any(header.pages > 1 for header in headers):
+        notes.append(tr("Of pictures with several pages the first is shown; open them one by one."))
+    frames = ImageFolderFrames(paths, shape)
+    run = undescribed_run(path, frames, len(paths), bits=bits, notes=notes)
     return replace(run, frame_files=tuple(picture.name for picture in paths))
 
 
@@ -282,4 +289,4 @@ def _header_of(path: Path) -> PictureHeader:
             except RunError:  # the size may lie behind a long colour profile
                 return read_header(data + file.read(), shown_name(path))
     with TiffFrames(path) as pages:
-        return PictureHeader(*pages.shape, 1, pages.bits)
+        return PictureHeader(*pages.shape, 1, pages.bits, pages.page_count)

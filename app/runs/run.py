@@ -191,7 +191,7 @@ class Patient:
 
     name: str = ""
     id: str = ""
-    birth_date: str = ""
+    birth_date: date | None = None
     sex: str = ""
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from app.runs.allowance import check_allowance
 from app.runs.codestreams import MAX_FRAME_PIXELS
+from app.runs.counts import count_notes
 from app.runs.files import Turns, log_unforeseen, open_regular, shown_name
 from app.runs.greys import check_numbers, real_pixels, to_grey
 from app.runs.orientation import oriented, oriented_shape
@@ -54,6 +55,8 @@ class TiffFrames:
         Of the first page, as it is seen.
     bits : int
         The most bits that a pixel of any page declares.
+    notes : tuple of str
+        Sentences on pages that are missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,7 +69,9 @@ class TiffFrames:
             count = len(self._file.pages)  # ends at a page list that leads back to itself
             pages = [self._file.pages[number] for number in range(count)]
             self._pages = [p for p in pages if not (p.is_reduced or p.is_mask)]
-            self._stack = self._written_at_once()
+            self._stack, self.notes = self._written_at_once()
+            if self._stack is None and self._breaks_off():
+                self.notes = (_broken_list(len(self._pages)),)
         except MemoryError:
             file.close()
             raise
@@ -102,7 +107,7 @@ class TiffFrames:
         self._check(page, index)
         try:
             with self._turns.turn():
-                pixels = page.asarray() if self._stack is None else self._stack_page(index)
+                pixels = page.asarray() if self._stack is None else self._stack.read(index)
             picture = oriented(_seen(page, pixels), _orientation(page))
         except (RunError, MemoryError):
             raise
@@ -138,24 +143,33 @@ class TiffFrames:
             tr("{name} is a damaged TIFF file; copy or export it again.").format(name=self._name)
         )
 
-    def _written_at_once(self) -> Any:
-        """Return the series of a file that has one page entry for many frames, else None.
+    def _breaks_off(self) -> bool:
+        """Tell whether the list of pages ends before its end: each page says where the next is."""
+        at = self._file.pages.next_page_offset
+        if at is None:
+            return False
+        length = self._file.tiff.offsetsize
+        self._file.filehandle.seek(at)
+        return bool(self._file.filehandle.read(length) != b"\0" * length)
+
+    def _written_at_once(self) -> tuple[_Stack | None, tuple[str, ...]]:
+        """Return the frames of a file that has one page entry for many, and notes on them.
 
         ImageJ and others write so: the frames lie behind each other, the first one described.
         """
         if len(self._pages) != 1:
-            return None
+            return None, ()
         page, series = self._pages[0], self._file.series[0]
-        if series.dataoffset is None or series.ndim < 3 or page.samplesperpixel != 1:
-            return None
-        frames = series.size // max(page.size, 1)
-        whole = series.dataoffset + series.nbytes <= self._file.filehandle.size
-        if frames < 2 or not whole or series.shape[-2:] != page.shape[-2:]:
-            return None
-        return _Stack(series.dataoffset, (frames, *page.shape[-2:]), series.dtype, self._file)
-
-    def _stack_page(self, index: int) -> NDArray[np.generic]:
-        return self._stack.read(index)
+        if series.ndim < 3 or page.samplesperpixel != 1 or series.shape[-2:] != page.shape[-2:]:
+            return None, ()
+        declared = series.size // max(page.size, 1)
+        start = page.dataoffsets[0] if series.dataoffset is None else series.dataoffset
+        frames = (self._file.filehandle.size - start) // max(page.nbytes, 1)
+        if page.compression != 1 or declared < 2 or frames < 1:
+            return None, ()
+        count = min(frames, declared)
+        stack = _Stack(start, (count, *page.shape[-2:]), series.dtype, self._file)
+        return stack, count_notes(count, declared, cut=True)
 
     def _check(self, page: Any, index: int) -> None:
         name = self._name
@@ -194,6 +208,12 @@ class _Stack:
         self._file.seek(self._offset + index * length)
         data = np.frombuffer(self._file.read(length), self._dtype)
         return data.reshape(self.shape[1:])
+
+
+def _broken_list(count: int) -> str:
+    return tr("The file's list of pages breaks off after {count}; more may be missing.").format(
+        count=count
+    )
 
 
 def _orientation(page: Any) -> int:

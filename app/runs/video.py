@@ -1,293 +1,29 @@
-"""Video files by PyAV: the frames that a player shows, in the order in which it shows them.
-
-Packets are no frames: an edit list hides some, B-frames come in another order, some carry no
-time. So a video of ordinary length is decoded once while it opens. What a frame is after a jump is
-checked against that pass; where a jump does not lead to the same picture, the video is decoded
-from its beginning.
-"""
+"""Video files as runs: their frames are in `app.runs.video_frames`, here is what else they tell."""
 
 from __future__ import annotations
 
-import itertools
-import logging
-import os
-import zlib
-from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from gettext import gettext as tr
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runs.allowance import check_allowance
-from app.runs.codestreams import MAX_FRAME_PIXELS
-from app.runs.files import Turns, open_regular, shown_name
+from app.runs.counts import count_notes
 from app.runs.run import GreyScale, Run, RunError, TimingSource, pixel_aspect
 from app.runs.timing import ASSUMED_RATE_HZ, assumed_times, even_times
-
-logger = logging.getLogger(__name__)
-
-MAX_FRAMES = 1_000_000
-DECODED_PIXELS = 1 << 30
-"""A video of more pixels (1000 frames of 1024 x 1024) is not decoded while it opens."""
+from app.runs.video_frames import (
+    Decoder,
+    VideoFrames,
+    VideoIndex,
+    display_matrix,
+    file_source,
+    frame_bits,
+    grey_frame,
+    index_video,
+)
 
 _LONGEST_MS = 1e9  # eleven days
-_KEPT_FRAMES = 32
-"""Decoded frames at hand, for neighbours that are asked for slightly out of order."""
-
-_FORMATS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,mpeg,mpegts,mpegvideo,m4v,h264,hevc,flv,ogg"
-)
-"""Single files; playlists and their kin name other files and hosts."""
-
-_GREY_BITS = (8, 9, 10, 12, 14, 16)
-
-Frame = NDArray[np.generic]
-
-
-class _Decoder:
-    """One pass over a video's frames, from the beginning or from a key frame."""
-
-    def __init__(self, path: Path) -> None:
-        import av
-
-        av.logging.set_level(av.logging.PANIC)
-        self.name = shown_name(path)
-        self.file: BinaryIO = open_regular(path)
-        try:
-            options = {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
-            self.container: Any = av.open(self.file, options=options)
-        except (av.FFmpegError, OSError, ValueError, RuntimeError) as error:
-            self.file.close()
-            raise RunError(
-                tr("{name} is no video that can be read; convert it to MP4.").format(name=self.name)
-            ) from error
-        try:
-            self.stream = self._pictures()
-            size = os.fstat(self.file.fileno()).st_size
-            context = self.stream.codec_context
-            rows, columns = context.height, context.width
-            if not 0 <= rows * columns <= MAX_FRAME_PIXELS:
-                raise RunError(
-                    tr("{name} declares {columns} x {rows} pixels; it is damaged.").format(
-                        name=self.name, columns=columns, rows=rows
-                    )
-                )
-            check_allowance(4 * rows * columns, size, self.name)
-        except BaseException:
-            self.close()
-            raise
-        context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
-        self.stream.thread_type = "AUTO"
-
-    def _pictures(self) -> Any:
-        from av.stream import Disposition
-
-        for stream in self.container.streams.video:
-            if stream.codec_context is not None and not (
-                stream.disposition & Disposition.attached_pic
-            ):
-                return stream
-        raise RunError(tr("{name} holds no pictures; choose another file.").format(name=self.name))
-
-    def frames(self) -> Iterator[Any]:
-        """Yield the decoded frames; packets that cannot be decoded give none."""
-        import av
-
-        packets = self.container.demux(self.stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, ValueError):  # cut off
-                return
-            if packet is None:
-                return
-            try:
-                yield from packet.decode()
-            except (av.FFmpegError, ValueError) as error:
-                logger.info("video packet not decoded: %s", type(error).__name__)
-
-    def seek(self, stamp: int) -> Iterator[Any]:
-        """Return the frames from the key frame at or before a time stamp on."""
-        self.container.seek(stamp, stream=self.stream, backward=True)
-        return self.frames()
-
-    def close(self) -> None:
-        self.container.close()
-        self.file.close()
-
-
-@dataclass(frozen=True, slots=True)
-class VideoIndex:
-    """What one pass found; everything in the order in which the frames are shown.
-
-    Attributes
-    ----------
-    stamps : tuple of int
-        Presentation times in the stream's time base, increasing; empty where frames have none.
-    keys : tuple of int
-        Frames from which decoding can begin.
-    checks : tuple of int
-        A check sum of each frame's pixels; empty where the frames have not been decoded.
-    """
-
-    frame_count: int
-    stamps: tuple[int, ...]
-    keys: tuple[int, ...]
-    checks: tuple[int, ...]
-
-
-class VideoFrames:
-    """Frames of one video (a `FrameSource`)."""
-
-    def __init__(self, path: Path, index: VideoIndex, matrix: tuple[int, ...]) -> None:
-        self._path = path
-        self._name = shown_name(path)
-        self._index = index
-        self._matrix = matrix
-        self._index_of = {stamp: i for i, stamp in enumerate(index.stamps)}
-        self._jumps = bool(index.stamps)
-        self._decoder: _Decoder | None = None
-        self._frames: Iterator[Any] = iter(())
-        self._counted = False  # frames come from the beginning on, so that counting tells them
-        self._position = -1  # frame that was decoded last
-        self._recent: OrderedDict[int, Frame] = OrderedDict()
-        self._turns = Turns(self._release, self._name)
-
-    def read(self, index: int) -> Frame:
-        """Return the luminance of frame ``index``, with the bits that the video has."""
-        import av
-
-        with self._turns.turn():
-            if index in self._recent:
-                return self._recent[index]
-            try:
-                found = self._found(index)
-            except (av.FFmpegError, ValueError) as error:
-                self._release()
-                logger.info("video frame %d: %s", index, type(error).__name__)
-                found = None
-            if found is None:
-                raise RunError(
-                    tr("Frame {number} of {name} is damaged.").format(
-                        number=index + 1, name=self._name
-                    )
-                )
-            return found
-
-    def close(self) -> None:
-        """Release the file."""
-        self._turns.close()
-
-    def _release(self) -> None:
-        if self._decoder is not None:
-            self._decoder.close()
-        self._decoder, self._frames, self._position = None, iter(()), -1
-
-    def _found(self, index: int) -> Frame | None:
-        keys = self._index.keys
-        at = bisect_right(keys, index) - 1
-        key = keys[at] if at >= 0 else 0
-        ahead = self._decoder is not None and key - 1 <= self._position < index
-        if ahead and (found := self._forward(index)) is not None:
-            return found
-        if self._jumps and key > 0:
-            if self._decoder is None:
-                self._decoder = _Decoder(self._path)
-            self._frames = self._decoder.seek(self._index.stamps[key])
-            self._counted = False
-            if (found := self._forward(index)) is not None:
-                return found
-            if self._index.checks:
-                logger.info("jumps in this video mislead; it is decoded from its beginning")
-                self._jumps = False
-        return self._from_beginning(index)
-
-    def _from_beginning(self, index: int) -> Frame | None:
-        if not (self._counted and self._position < index):
-            self._release()
-            self._decoder = _Decoder(self._path)
-            self._frames = self._decoder.frames()
-            self._counted = True
-        return self._forward(index)
-
-    def _forward(self, index: int) -> Frame | None:
-        """Decode on to frame ``index``; None where that does not lead there."""
-        for frame in self._frames:
-            if self._counted and self._index.checks:
-                at: int | None = self._position + 1
-            else:
-                at = self._index_of.get(frame.pts)
-            if at is None:
-                continue
-            if at > index:
-                self._position = at
-                return None
-            pixels = grey_frame(frame, self._matrix)
-            checked = not self._counted and self._index.checks and at == index
-            if checked and _check_sum(pixels) != self._index.checks[at]:
-                return None
-            self._position = at
-            if at == index or self._counted:
-                self._recent[at] = pixels
-            while len(self._recent) > _KEPT_FRAMES:
-                self._recent.popitem(last=False)
-            if at == index:
-                return pixels
-        self._release()
-        return None
-
-
-def grey_frame(frame: Any, matrix: Sequence[int] = ()) -> Frame:
-    """Return the grey picture of a decoded frame, (rows, columns) of uint8 or uint16.
-
-    Parameters
-    ----------
-    frame : av.VideoFrame
-    matrix : nine int
-        The display matrix of the stream, by which players turn and mirror the picture.
-    """
-    bits = frame_bits(frame)
-    wanted = "gray" if bits == 8 else f"gray{bits}le"
-    grey = frame if frame.format.name == wanted else frame.reformat(format=wanted)
-    plane = grey.planes[0]
-    dtype = np.dtype(np.uint8 if bits == 8 else "<u2")
-    lines = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
-    pixels = lines[: grey.height, : grey.width].astype(dtype.newbyteorder("="))
-    if not matrix:
-        return pixels
-    a, b, _, c, d = matrix[:5]  # x' = a x + c y, y' = b x + d y
-    if abs(b) > abs(a):
-        pixels, a, d = pixels.T, c, b
-    if a < 0:
-        pixels = pixels[:, ::-1]
-    if d < 0:
-        pixels = pixels[::-1]
-    return np.ascontiguousarray(pixels)
-
-
-def frame_bits(frame: Any) -> int:
-    """Return the bits of a sample of a decoded frame as grey: 8 to 16."""
-    most = max(component.bits for component in frame.format.components)
-    return next((bits for bits in _GREY_BITS if most <= bits), _GREY_BITS[-1])
-
-
-def _check_sum(pixels: Frame) -> int:
-    return zlib.crc32(np.ascontiguousarray(pixels).data)
-
-
-def _display_matrix(frame: Any) -> tuple[int, ...]:
-    from av.sidedata.sidedata import Type
-
-    data = frame.side_data.get(Type.DISPLAYMATRIX)
-    values = () if data is None else tuple(np.frombuffer(bytes(data), np.int32)[:9].tolist())
-    upright = len(values) < 9 or (values[0] > 0 and values[4] > 0 and values[1] == values[3] == 0)
-    return () if upright else values
 
 
 def open_video(path: Path) -> Run:
@@ -300,7 +36,8 @@ def open_video(path: Path) -> Run:
     """
     import av
 
-    decoder = _Decoder(path)
+    source = file_source(path)
+    decoder = Decoder(source)
     try:
         first = next(decoder.frames(), None)
         if first is None:
@@ -309,11 +46,12 @@ def open_video(path: Path) -> Run:
                     name=decoder.name
                 )
             )
-        matrix = _display_matrix(first)
+        matrix = display_matrix(first)
         shape, bits = grey_frame(first, matrix).shape, frame_bits(first)
-        index = _index(path, matrix, shape)
+        index = index_video(source, matrix, shape)
         stream = decoder.stream
-        times, source, notes = _times(index, stream.time_base, stream.average_rate)
+        times, timing, notes = _times(index, stream.time_base, stream.average_rate)
+        notes += _cut_notes(decoder, index, times)
         wide = float(stream.sample_aspect_ratio or 1)  # width over height; None where unknown
     except (av.FFmpegError, ValueError, ArithmeticError) as error:
         raise RunError(
@@ -324,12 +62,12 @@ def open_video(path: Path) -> Run:
     turned = bool(matrix) and abs(matrix[1]) > abs(matrix[0])
     return Run(
         path=path,
-        frames=VideoFrames(path, index, matrix),
+        frames=VideoFrames(source, index, matrix),
         frame_count=index.frame_count,
         rows=shape[0],
         columns=shape[1],
         frame_times_ms=times,
-        timing_source=source,
+        timing_source=timing,
         grey=GreyScale(bits_stored=bits),
         nominal_range=(0.0, float((1 << bits) - 1)),
         pixel_aspect_ratio=pixel_aspect(wide, 1.0) if turned else pixel_aspect(1.0, wide),
@@ -339,7 +77,7 @@ def open_video(path: Path) -> Run:
 
 def video_frame_count(path: Path) -> int | None:
     """Return the frames that a video's header counts; None where only decoding would tell."""
-    decoder = _Decoder(path)
+    decoder = Decoder(file_source(path))
     try:
         entries = getattr(decoder.stream, "index_entries", ())
         listed = len(entries)
@@ -348,70 +86,6 @@ def video_frame_count(path: Path) -> int | None:
         return sum(not entry.is_discard for entry in entries) or None
     finally:
         decoder.close()
-
-
-def _index(path: Path, matrix: tuple[int, ...], shape: tuple[int, ...]) -> VideoIndex:
-    """Find the frames: by decoding all, or, where there are very many, by their packets."""
-    decoder = _Decoder(path)
-    try:
-        packets = _packets(decoder)
-    finally:
-        decoder.close()
-    shown = [p for p in packets if not p.hidden]
-    stamps = sorted(p.stamp for p in shown if p.stamp is not None)
-    told = len(stamps) == len(shown) == len(set(stamps)) and bool(stamps)
-    if told and len(packets) * shape[0] * shape[1] > DECODED_PIXELS:
-        starts = {p.stamp for p in shown if p.key}
-        keys = tuple(i for i, stamp in enumerate(stamps) if stamp in starts)
-        return VideoIndex(len(stamps), tuple(stamps), keys, ())
-    return _decoded_index(path, matrix)
-
-
-@dataclass(frozen=True, slots=True)
-class _Packet:
-    stamp: int | None
-    key: bool
-    hidden: bool
-
-
-def _packets(decoder: _Decoder) -> list[_Packet]:
-    import av
-
-    packets: list[_Packet] = []
-    try:
-        for packet in decoder.container.demux(decoder.stream):
-            if packet.size:
-                packets.append(_Packet(packet.pts, packet.is_keyframe, packet.is_discard))
-            if len(packets) > MAX_FRAMES:
-                raise RunError(
-                    tr("{name} is longer than a million frames; cut it.").format(name=decoder.name)
-                )
-    except (av.FFmpegError, ValueError):
-        logger.info("video is cut off after %d packets", len(packets))
-    return packets
-
-
-def _decoded_index(path: Path, matrix: tuple[int, ...]) -> VideoIndex:
-    stamps: list[int | None] = []
-    keys: list[int] = []
-    checks: list[int] = []
-    decoder = _Decoder(path)
-    try:
-        for frame in decoder.frames():
-            if frame.key_frame:
-                keys.append(len(stamps))
-            stamps.append(frame.pts)
-            checks.append(_check_sum(grey_frame(frame, matrix)))
-            if len(stamps) > MAX_FRAMES:
-                raise RunError(
-                    tr("{name} is longer than a million frames; cut it.").format(name=decoder.name)
-                )
-    finally:
-        decoder.close()
-    told = [stamp for stamp in stamps if stamp is not None]
-    increasing = all(a < b for a, b in itertools.pairwise(told))
-    usable = tuple(told) if len(told) == len(stamps) and increasing else ()
-    return VideoIndex(len(stamps), usable, tuple(keys), tuple(checks))
 
 
 def _times(
@@ -427,3 +101,22 @@ def _times(
         rate=f"{ASSUMED_RATE_HZ:g}"
     )
     return assumed_times(index.frame_count), TimingSource.ASSUMED, (note,)
+
+
+def _cut_notes(
+    decoder: Decoder, index: VideoIndex, times_ms: NDArray[np.float64]
+) -> tuple[str, ...]:
+    """Say where the header tells of more than there is: by its count, or by its duration."""
+    declared = decoder.stream.frames
+    if index.packet_count < declared:
+        return count_notes(index.frame_count, declared - index.hidden_count, cut=True)
+    duration_us = decoder.container.duration
+    alone = len(decoder.container.streams) == 1 and "matroska" in decoder.container.format.name
+    if not (alone and duration_us and len(times_ms) > 1):
+        return ()  # elsewhere the duration is found by the packets, or another stream's
+    interval_ms = float(np.median(np.diff(times_ms)))
+    missing_ms = duration_us / 1000.0 - (float(times_ms[-1]) + interval_ms)
+    if missing_ms <= max(2.0 * interval_ms, float(np.diff(times_ms).max())):
+        return ()
+    told = tr("The video is cut off: {seconds} s at its end are missing.")
+    return (told.format(seconds=f"{missing_ms / 1000.0:.3g}"),)

@@ -33,7 +33,7 @@ _NRRD_BYTES = (
     (r"(u|unsigned |signed )?(int|int32(_t)?)|float", 4),
 )
 _NIFTI_RGB = frozenset({128, 2304})
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def read_volume_header(path: Path) -> VolumeHeader:
     try:
         if head.startswith(b"NRRD"):
             return _nrrd(path, head)
-        if head.startswith(_GZIP):
+        if head.startswith(GZIP):
             inflated = zlib.decompressobj(31).decompress(head, 1024)
             return _nifti(path, inflated, ".nii.gz")
         if _nifti_order(head):

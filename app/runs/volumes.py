@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from gettext import gettext as tr
@@ -14,14 +16,15 @@ from typing import Any
 import numpy as np
 
 from app.runs.allowance import check_allowance
-from app.runs.files import shown_name
+from app.runs.files import open_regular, shown_name
 from app.runs.run import Run, RunError, Spacing, SpacingSource
 from app.runs.stacks import run_of_stack, stack_shape
-from app.runs.volume_headers import VolumeHeader, damaged, read_volume_header
+from app.runs.volume_headers import GZIP, VolumeHeader, damaged, read_volume_header
 
 logger = logging.getLogger(__name__)
 
 MAX_VOLUME_BYTES = 1 << 32
+_BLOCK_BYTES = 1 << 20
 
 
 def open_volume(path: Path) -> Run:
@@ -33,6 +36,7 @@ def open_volume(path: Path) -> Run:
         If it is damaged, too large, or names data outside its own folder.
     """
     header = _checked_header(path)
+    _check_whole(path, header)
     with _by_plain_name(path, header) as plain:
         image = _read(path, plain, header)
     import SimpleITK
@@ -60,6 +64,27 @@ def _checked_header(path: Path) -> VolumeHeader:
     stored = [path, *(file for _, file in header.data_files)]
     check_allowance(header.nbytes, sum(file.stat().st_size for file in stored), name)
     return header
+
+
+def _check_whole(path: Path, header: VolumeHeader) -> None:
+    """Refuse a NIfTI file that is cut off: its reader fills what is missing with black."""
+    if header.reader != "NiftiImageIO":
+        return
+    file = header.data_files[0][1] if header.data_files else path
+    stored = 0
+    with open_regular(file) as raw:
+        packed = raw.read(2) == GZIP
+        raw.seek(0)
+        data = gzip.GzipFile(fileobj=raw) if packed else raw
+        try:
+            while stored < header.nbytes and (block := data.read(_BLOCK_BYTES)):
+                stored += len(block)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            logger.info("volume not whole: %s", type(error).__name__)
+    if stored < header.nbytes:
+        raise RunError(
+            tr("{name} ends before its last frame; copy it again.").format(name=shown_name(path))
+        )
 
 
 def _read(path: Path, plain: Path, header: VolumeHeader) -> Any:

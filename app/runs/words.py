@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from gettext import gettext as tr
 
 from app.runs.run import Lut, Run, Spacing, Window
+
+_TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d|60)?(?:\.\d*)?\s*$", re.ASCII)
 
 
 def patient_lines(run: Run) -> tuple[str, ...]:
     """Return name, id and birth date; nothing where the file is anonymous."""
     patient = run.patient
     sex = {"M": tr("male"), "F": tr("female"), "O": tr("other sex")}.get(patient.sex, "")
-    born = tr("born {date}").format(date=patient.birth_date) if patient.birth_date else ""
+    born = ""
+    if patient.birth_date is not None:
+        born = tr("born {date}").format(date=patient.birth_date.isoformat())
     about = ", ".join(part for part in (born, sex) if part)
     number = tr("ID {number}").format(number=patient.id) if patient.id else ""
     return tuple(line for line in (person_name(patient.name), number, about) if line)
@@ -20,10 +25,13 @@ def patient_lines(run: Run) -> tuple[str, ...]:
 def person_name(dicom_name: str) -> str:
     """Return a name as people write it (PS3.5 6.2.1: family^given^middle^prefix^suffix).
 
+    Of its spellings (alphabetic, ideographic, phonetic) the first that is given.
+
     >>> person_name("Doe^Jane^^Dr.")
     'Doe, Jane, Dr.'
     """
-    parts = [" ".join(part.split()) for part in dicom_name.split("=")[0].split("^")]
+    spelling = next((s for s in dicom_name.split("=") if s.strip(" ^")), "")
+    parts = [" ".join(part.split()) for part in spelling.split("^")]
     family, given, middle, prefix, suffix, *_ = (*parts, "", "", "", "", "")
     names = " ".join(part for part in (given, middle) if part)
     return ", ".join(part for part in (family, names, prefix, suffix) if part)
@@ -48,9 +56,9 @@ def study_lines(run: Run, *, described: bool = True) -> tuple[str, ...]:
 
 
 def _clock_time(dicom_time: str) -> str:
-    """Return HH:MM:SS of a DICOM time (HHMMSS.FFFFFF, maybe shorter)."""
-    digits = dicom_time.replace(":", "").split(".")[0]
-    return ":".join(digits[i : i + 2] for i in range(0, min(len(digits), 6), 2))
+    """Return HH:MM or HH:MM:SS of a DICOM time (HHMMSS.FFFFFF, maybe shorter), "" of others."""
+    found = _TIME.match(dicom_time.replace(":", ""))
+    return ":".join(part for part in found.groups() if part) if found else ""
 
 
 def angle_text(primary_deg: float | None, secondary_deg: float | None) -> str:
@@ -79,22 +87,25 @@ def angles_on(run: Run, frame: int) -> str:
 def spacing_text(spacing: Spacing | None) -> str:
     """Say how long a pixel is and how that is known, or that it is not."""
     if spacing is None:
-        return "px only: not calibrated"
+        return tr("px only: not calibrated")
     size = f"{spacing.column_mm:.3f} mm/px"
     if not spacing.holds_in_patient:
-        return f"{size} at detector: not in the patient"
-    return f"{size} {spacing.source}"
+        return tr("{size} at detector: not in the patient").format(size=size)
+    return f"{size} {tr(spacing.source.value)}"
 
 
 def timing_lines(run: Run, frame: int) -> tuple[str, ...]:
     """Return frame, time, and where the time comes from; a still has no time."""
-    number = f"Frame {frame + 1} / {run.frame_count}"
+    number = tr("Frame {number} / {count}").format(number=frame + 1, count=run.frame_count)
     if run.frame_count == 1:
         return (number,)
     return (
         number,
         f"{run.frame_times_ms[frame] / 1000.0:.3f} s",
-        f"{run.frame_count * 1000.0 / run.duration_ms:.3g} fps by {run.timing_source}",
+        tr("{rate} fps by {source}").format(
+            rate=f"{run.frame_count * 1000.0 / run.duration_ms:.3g}",
+            source=tr(run.timing_source.value),
+        ),
     )
 
 
@@ -103,16 +114,17 @@ def window_text(voi: Window | Lut, *, inverted: bool) -> str:
     if isinstance(voi, Window):
         parts = [f"C {voi.center:.4g} W {voi.width:.4g}"]
     else:
-        parts = [voi.explanation or "VOI LUT"]
+        parts = [voi.explanation or tr("VOI LUT")]
     if inverted:
-        parts.append("inverted")
+        parts.append(tr("inverted"))
     return "  ".join(parts)
 
 
 def mask_text(frames: tuple[int, ...], shift_px: tuple[float, float]) -> str:
     """Return what is subtracted: the mask's frames, numbered from 1, and how far it is moved."""
     numbers = ", ".join(str(frame + 1) for frame in frames)
-    parts = [f"DSA, mask {numbers}"]
+    parts = [tr("DSA, mask {frames}").format(frames=numbers)]
     if shift_px != (0.0, 0.0):
-        parts.append("moved {:+g}, {:+g} px".format(*shift_px))
+        right, down = (f"{shift:+g}" for shift in shift_px)
+        parts.append(tr("moved {right}, {down} px").format(right=right, down=down))
     return " ".join(parts)

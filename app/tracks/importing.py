@@ -193,41 +193,41 @@ class _Fitted:
 
 def _fit(file: LabelFile, run: Run, match: PictureMatch) -> _Fitted:
     """Put the file's points on the run's frames, and leave out what cannot be of this run."""
-    left_out: Counter[str] = Counter()
     labelled = {number for track in file.tracks for number in track.points}
-    frames = {number: match.frames[number] for number in labelled if number in match.frames}
-    left_out[tr("Frames of the file that are none of this run, left out: {count}.")] = sum(
-        n not in frames or not 0 <= frames[n] < run.frame_count for n in labelled
-    )
-    frames = {n: frame for n, frame in frames.items() if 0 <= frame < run.frame_count}
+    frames = {
+        number: match.frames[number]
+        for number in labelled
+        if 0 <= match.frames.get(number, -1) < run.frame_count
+    }
     times = Counter(frames.values())
-    left_out[tr("Pictures that would be the same frame of the run, left out: {count}.")] = sum(
-        times[frame] > 1 for frame in frames.values()
-    )
-    fits = {n: _size_fits(file, n, run) for n in frames}
-    left_out[
-        tr(
-            "Labelled frames of another size than the run's {columns} x {rows} pixels, left out: {count}."
-        )
-    ] = sum(not fit for fit in fits.values())
-    overlap = len(times)
-    frames = {n: frame for n, frame in frames.items() if times[frame] == 1 and fits[n]}
+    doubled = {number for number, frame in frames.items() if times[frame] > 1}
+    other_size = {number for number in frames if not _size_fits(file, number, run)}
+    fitting = frames.keys() - doubled - other_size
+    far = 0
     tracks = []
     for track in file.tracks:
-        fitting = {n: p for n, p in track.points.items() if n in frames}
-        near = {n: p for n, p in fitting.items() if not _far_outside(p, run)}
-        left_out[tr("Points far outside the picture, left out: {count}.")] += len(fitting) - len(
-            near
-        )
-        points = {frames[n]: replace(p, frame=frames[n]) for n, p in near.items()}
+        there = [p for number, p in track.points.items() if number in fitting]
+        near = [p for p in there if not _far_outside(p, run)]
+        far += len(there) - len(near)
+        points = {frames[p.frame]: replace(p, frame=frames[p.frame]) for p in near}
         if points or not track.points:
-            tracks.append(replace(track, points=dict(sorted(points.items()))))
-    refused = tuple(
+            tracks.append(replace(track, points=points))
+    refused = {
+        tr("Frames of the file that are none of this run, left out: {count}."): (
+            len(labelled) - len(frames)
+        ),
+        tr("Pictures that would be the same frame of the run, left out: {count}."): len(doubled),
+        tr("Frames of another size than the run's {columns} x {rows} pixels, left out: {count}."): (
+            len(other_size)
+        ),
+        tr("Points far outside the picture, left out: {count}."): far,
+    }
+    told = tuple(
         sentence.format(count=count, columns=run.columns, rows=run.rows)
-        for sentence, count in left_out.items()
+        for sentence, count in refused.items()
         if count
     )
-    return _Fitted(tuple(tracks), len(labelled), overlap, refused)
+    return _Fitted(tuple(tracks), len(labelled), len(times), told)
 
 
 def _size_fits(file: LabelFile, number: int, run: Run) -> bool:

@@ -110,8 +110,8 @@ def _rows(text: str, name: str) -> Iterator[Row]:
     for cells in table:
         filled = [cell.strip() for cell in cells]
         if any(filled):
-            filled += [""] * (len(heading) - len(filled))
-            yield dict(zip(heading, filled, strict=False))
+            missing_cells = [""] * len(heading)
+            yield dict(zip(heading, filled + missing_cells, strict=False))
 
 
 def _heading(text: str, delimiters: str) -> tuple[list[str], str]:

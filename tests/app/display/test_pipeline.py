@@ -121,8 +121,9 @@ def test_signed():
 
 
 def test_floats():
-    stored = np.linspace(-1.5, 2.5, 256, dtype=np.float32).reshape(ROWS, COLUMNS)
-    picture = render(make_run(stored, (-1.5, 2.5), grey=GreyScale(bits_stored=16)))
+    stored = np.linspace(0.0, 65535.0, 256, dtype=np.float32).reshape(ROWS, COLUMNS)
+    grey = GreyScale(bits_stored=16, slope=4.0 / 65535.0, intercept=-1.5, from_floats=True)
+    picture = render(make_run(stored, (-1.5, 2.5), grey=grey))
     assert np.abs(picture.ravel().astype(int) - np.arange(256)).max() <= 1
 
 

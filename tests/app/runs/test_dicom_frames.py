@@ -287,26 +287,6 @@ def test_a_stream_that_declares_more_than_it_holds_is_not_decoded(
 # found in the field
 
 
-@pytest.mark.parametrize(
-    ("name", "count", "missing", "note"),
-    [
-        ("no_number_of_frames_6_stored", 6, [], "all 6"),
-        ("jpeg_number_of_frames_4_of_6_stored", 6, [], "4 frames"),
-        ("empty_item_for_frame_3", 6, [2], "frames: 3"),
-        ("number_of_frames_huge", 6, [], "2147483647"),
-        ("says_uncompressed_holds_jpeg", 6, [], None),
-        ("pixel_element_implicit", 1, [], None),
-        ("big_endian_odd_frame", 1, [], None),
-    ],
-)
-def test_frames_found_in_the_field(shared_data, name, count, missing, note):
-    path = shared_data / "field_cases" / f"{name}.dcm"
-    found, notes = frames_of(path)
-    assert [i for i, frame in enumerate(found) if frame is None] == missing
-    assert len(found) == count
-    assert any(note in each for each in notes) if note else not _about_frames(notes)
-
-
 def test_a_lie_found_in_the_field_costs_nothing(shared_data):
     with pytest.raises(RunError, match="declares 192 MB but stores only"):
         open_run(shared_data / "field_cases" / "attacks" / "jpeg_lie_8192.dcm")

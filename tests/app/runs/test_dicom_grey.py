@@ -376,36 +376,3 @@ def test_palette_indices_keep_to_their_stored_bits(opened):
 
 
 # found in the field
-
-
-@pytest.mark.parametrize(
-    ("name", "frame", "mean"),
-    [
-        ("xa12_no_window_dark_first_frame", 5, 141),
-        ("enhanced_xa_per_frame_window", 0, 127),
-        ("enhanced_xa_per_frame_window", 3, 127),
-        ("enhanced_xa_per_frame_window", 5, 123),
-        ("xa_modality_lut_log", 0, 123),
-        ("xa_modality_lut_log_window", 0, 123),
-        ("mono1_identity", 0, 123),
-    ],
-)
-def test_greys_found_in_the_field(shared_data, opened, name, frame, mean):
-    run = opened(shared_data / "field_cases" / f"{name}.dcm")
-    assert shown(run, frame).mean() == pytest.approx(mean, abs=1.5)
-
-
-def test_overshoot_found_in_the_field(shared_data, opened):
-    run = opened(shared_data / "field_cases" / "j2k_lossy_overshoot.dcm")
-    bright = shown(run, 0)
-    assert run.frames.read(0).max() == 4095
-    # no dark pixel within the bright part
-    assert bright[run.frames.read(0) > 4000].min() > 245
-
-
-def test_padding_found_in_the_field(shared_data, opened):
-    run = opened(shared_data / "field_cases" / "rf16_pixel_padding_65535.dcm")
-    stored = run.frames.read(0)
-    assert run.nominal_range[1] < 65535
-    assert shown(run, 0)[stored == 65535].max() == 0
-    assert shown(run, 0)[stored != 65535].mean() > 60

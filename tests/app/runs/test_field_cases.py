@@ -1,195 +1,252 @@
-"""Kinds of input that failed in the field, each made here and, where present, as it was found."""
+"""The 35 inputs that failed in the field, each with its right answer.
 
-import os
+Each kind has tests on inputs of their own beside its reader; those of no reader in particular are
+in test_kinds.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import tifffile
 
 from app.display.pipeline import DisplayPipeline, DisplaySettings
 from app.runs.catalog import scan
 from app.runs.frames import FrameCache
 from app.runs.opening import open_run
-from app.runs.run import RunError
+from app.runs.run import Run, RunError
+
+
+def frame(run, index):
+    return run.frames.read(index)
+
+
+def shown(run, index):
+    display = DisplayPipeline(run)
+    return display.render(frame(run, index), display.default_settings(), frame_index=index)
+
+
+def keeps_16_bits_of_all_frames(run):
+    assert run.grey.bits_stored >= 12
+    assert frame(run, 0).max() == 162
+    assert max(frame(run, i).max() for i in range(6)) == 3633 < run.nominal_range[1] + 1
+    for index in range(1, 6):
+        assert 90 < shown(run, index).mean() < 180
+    subtracted = DisplayPipeline(run).render(frame(run, 5), DisplaySettings(subtracted=True))
+    assert subtracted.shape == (64, 64)
+
+
+def fades_in(run):
+    means = [shown(run, i).mean() for i in range(6)]
+    assert means[0] < means[1] < means[2] < means[3] < means[4] < 160
+    assert shown(run, 5).min() < 30
+
+
+def each_frame_by_its_own_window(run):
+    assert len(run.grey.frame_vois) == 6
+    for index in range(6):
+        assert shown(run, index).mean() == pytest.approx(127, abs=5)
+
+
+def stored_values_are_shown(run):
+    assert shown(run, 0).mean() == pytest.approx(123, abs=1.5)
+
+
+def is_clipped_to_its_bits(run):
+    for index in range(4):
+        stored = frame(run, index)
+        assert stored.max() == 4095
+        assert stored.min() > 200  # nothing has wrapped to black
+
+
+def left_half_grows(first, step):
+    """The left half of frame i is ``first + step * i``, forwards, backwards and by jumps."""
+
+    def check(run):
+        count = run.frame_count
+        for index in (*range(count), *reversed(range(count)), *range(0, count, 7), 3, 2, 19):
+            half = frame(run, index)[:, : run.columns // 2 - 4]
+            assert np.median(half) == pytest.approx(first + step * index, abs=2), index
+
+    return check
+
+
+def keeps(bits):
+    def check(run):
+        assert run.grey.bits_stored == bits
+        assert frame(run, 0).dtype == np.uint16
+        assert 1 << (bits - 1) < frame(run, 0).max() < 1 << bits
+
+    return check
+
+
+def is_upright(run):
+    """Grey 20 + 5 i stands on one half; turned by 90 degrees that is the upper or lower one."""
+    picture = frame(run, 0).astype(int)
+    assert abs(picture[:28].mean() - picture[36:].mean()) > 150
+    assert abs(picture[:, :20].mean() - picture[:, 28:].mean()) < 5
+
+
+def floats_have_a_grey_scale(run):
+    assert run.grey.bits_stored == 16
+    assert run.grey.from_floats
+    low, high = run.nominal_range
+    assert (low, high) == (pytest.approx(0.05, abs=0.01), pytest.approx(0.887, abs=0.01))
+    picture = shown(run, 0)
+    assert len(np.unique(picture)) > 100
+    values = run.grey.file_values(frame(run, 0))
+    assert 0.04 < values.min() < values.max() < 0.9
+
+
+def padding_is_left_out(run):
+    stored = frame(run, 0)
+    field = stored != 65535
+    assert run.nominal_range == (90, 1400)
+    auto = DisplayPipeline(run).auto(stored, DisplaySettings())
+    assert auto.center + auto.width / 2 < 1500
+    picture = shown(run, 0)
+    assert picture[~field].max() == 0
+    assert picture[field].max() > 200
+    assert picture[field].std() > 30
+
+
+SOUND = "no_number_of_frames_6_stored.dcm"
+
+
+def is_square(run):
+    assert (run.rows, run.columns) == (64, 64)
+    assert shown(run, 0).mean() == pytest.approx(123, abs=1.5)
+
+
+def the_ecg_is_lead_ii(run):
+    assert run.ecg is not None
+    assert run.ecg.label == "Lead II"
+
+
+def is_not_inverted(run):
+    np.testing.assert_array_equal(shown(run, 0), frame(run, 0))
+
+
+def three_by_three(run):
+    assert (run.rows, run.columns) == (3, 3)
+    assert 80 < frame(run, 0).min() < frame(run, 0).max() < 220
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is right: frames of a size, which are missing, what is noted, and what else."""
+
+    name: str
+    kind: str
+    frames: int
+    size: tuple[int, int] = (64, 64)  # rows, columns
+    missing: tuple[int, ...] = ()
+    note: str = ""
+    check: Callable[[Run], None] | None = None
+    listed: int | None = -1  # as `frames`
+    like: str = ""
+
+
+RUNS = [
+    Case("tiff_page3_complex.tif", "A", 6, missing=(3,)),
+    Case("folder_superscript_name", "B", 2),
+    Case("tiff16_dark_first_page.tif", "C", 6, check=keeps_16_bits_of_all_frames),
+    Case("folder_16bit_dark_first", "C", 6, check=keeps_16_bits_of_all_frames),
+    Case("xa12_no_window_dark_first_frame.dcm", "C", 6, check=fades_in),
+    Case("enhanced_xa_per_frame_window.dcm", "D", 6, check=each_frame_by_its_own_window),
+    Case("xa_modality_lut_log.dcm", "E", 2, check=stored_values_are_shown),
+    Case("xa_modality_lut_log_window.dcm", "E", 2, check=stored_values_are_shown),
+    Case("j2k_lossy_overshoot.dcm", "F", 4, check=is_clipped_to_its_bits),
+    Case("h264_bframes.avi", "G", 40, (48, 64), listed=None, check=left_half_grows(20, 5)),
+    Case("h264_trimmed_edit_list.mp4", "G", 23, (48, 64), check=left_half_grows(105, 5)),
+    Case("h264_frag.mp4", "G", 40, (48, 64), listed=None, check=left_half_grows(20, 5)),
+    Case("gray16_ffv1.mkv", "H", 6, (48, 64), listed=None, check=keeps(16)),
+    Case("gray10.mkv", "H", 12, (48, 64), listed=None, check=keeps(10)),
+    Case("rotated90.mp4", "H", 40, (64, 48), check=is_upright),
+    Case("npy_float01.npy", "I", 6, check=floats_have_a_grey_scale),
+    Case("mha_float01.mha", "I", 6, check=floats_have_a_grey_scale),
+    Case("rf16_pixel_padding_65535.dcm", "J", 6, check=padding_is_left_out),
+    Case("no_number_of_frames_6_stored.dcm", "K", 6, note="all 6 are shown"),
+    Case("jpeg_number_of_frames_4_of_6_stored.dcm", "K", 6, note="holds 4 frames", like=SOUND),
+    Case("empty_item_for_frame_3.dcm", "K", 6, missing=(2,), note="these frames: 3", like=SOUND),
+    Case("says_uncompressed_holds_jpeg.dcm", "L", 6, like=SOUND),
+    Case("pixel_element_implicit.dcm", "L", 1, like=SOUND),
+    Case("tiff_rgb_planar.tif", "M", 6, check=is_square),
+    Case("nifti4d_x_y_1_t.nii.gz", "N", 6, check=is_square),
+    Case("single_frame_series", "P", 6, like=SOUND),
+    Case("video_h264.dcm", "Q", 40, (48, 64), check=left_half_grows(20, 5)),
+    Case("ecg_after_pressure.dcm", "R", 6, check=the_ecg_is_lead_ii),
+    Case("big_endian_odd_frame.dcm", "S", 1, (3, 3), check=three_by_three),
+    Case("number_of_frames_huge.dcm", "T", 6, note="holds 2147483647 frames", like=SOUND),
+    Case("mono1_identity.dcm", "T", 6, check=is_not_inverted),
+]
+LISTS = {  # what is no single run: the runs in it
+    "scan_dies_half_way": {"a.dcm": 6, "m": 2, "z.dcm": 6},
+    "dicomdir_lower_case": {"im000000": 6, "im000001": 6},
+    "dicomdir_version_suffix": {"IM000000;1": 6, "IM000001;1": 6},
+}
+REFUSED = {"npy_object.npy": "holds Python objects; save numbers"}
 
 
 @pytest.fixture
-def opened():
-    """Open runs that are closed at the end."""
-    runs = []
-
-    def open_path(path):
-        runs.append(open_run(path))
-        return runs[-1]
-
-    yield open_path
-    for run in runs:
-        run.frames.close()
+def folder(shared_data):
+    return shared_data / "field_cases"
 
 
-def fading_in(count=6):
-    """Frames of 12 bits, the first one nearly black; shape (count, 24, 32)."""
-    ramp = np.arange(24 * 32).reshape(24, 32) * 4
-    return np.stack([ramp * (n + 0.1) / count for n in range(count)]).astype(np.uint16)
+def test_each_case_has_its_right_answer(folder):
+    named = [case.name for case in RUNS] + [*LISTS, *REFUSED]
+    told = {"README.md", "attacks.md", "attacks"}
+    assert sorted(named) == sorted({path.name for path in folder.iterdir()} - told)
+    assert len(named) == 35
 
 
-def write_tiff(path):
-    tifffile.imwrite(path, fading_in(), photometric="minisblack")
-    return path
+@pytest.mark.parametrize("case", RUNS, ids=lambda case: f"{case.kind}-{case.name}")
+def test_it_opens_right(folder, case):
+    run = open_run(folder / case.name)
+    with closing(run.frames):
+        assert (run.frame_count, run.rows, run.columns) == (case.frames, *case.size)
+        cache = FrameCache(run)  # as the window reads: nobody waits for ever, none is left out
+        try:
+            for index in range(run.frame_count):
+                if index in case.missing:
+                    with pytest.raises(RunError, match=f"(Frame|Page) {index + 1} "):
+                        cache.wait(index)
+                else:
+                    assert cache.wait(index).shape == case.size
+        finally:
+            cache.close()
+        about_frames = [note for note in run.notes if "assumed" not in note]
+        assert len(about_frames) == bool(case.note)
+        assert all(case.note in note for note in about_frames)
+        if case.check is not None:
+            case.check(run)
+        if case.like:
+            with closing(open_run(folder / case.like).frames) as others:
+                for index in set(range(run.frame_count)) - set(case.missing):
+                    difference = frame(run, index).astype(int) - others.read(index)
+                    assert np.abs(difference).mean() < 2
 
 
-def write_pictures(path):
-    import cv2
-
-    path.mkdir()
-    for number, frame in enumerate(fading_in()):
-        cv2.imwrite(str(path / f"{number}.png"), frame)
-    return path
+@pytest.mark.parametrize("case", RUNS, ids=lambda case: f"{case.kind}-{case.name}")
+def test_it_is_listed_honestly(folder, case):
+    (entry,) = scan(folder / case.name)
+    assert entry.error is None
+    assert entry.frame_count == (case.frames if case.listed == -1 else case.listed)
 
 
-@pytest.mark.parametrize(
-    ("name", "write"), [("stack.tif", write_tiff), ("pictures", write_pictures)]
-)
-def test_the_grey_scale_holds_all_frames_though_the_first_is_dark(tmp_path, opened, name, write):
-    run = opened(write(tmp_path / name))
-    highest = int(run.frames.read(5).max())
-    assert highest < 1 << run.grey.bits_stored
-    assert run.nominal_range[1] >= highest
+@pytest.mark.parametrize("name", LISTS)
+def test_all_runs_of_a_folder_are_listed(folder, name):
+    place = folder / name
+    directory = next((p for p in place.iterdir() if p.name.upper() == "DICOMDIR"), place)
+    found = list(scan(directory))
+    assert {entry.path.name: entry.frame_count for entry in found} == LISTS[name]
+    assert [entry.error for entry in found] == [None] * len(found)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "tiff16_dark_first_page.tif",
-        "folder_16bit_dark_first",
-        "xa12_no_window_dark_first_frame.dcm",
-    ],
-)
-def test_the_grey_scale_of_dark_first_frames_found_in_the_field(shared_data, opened, name):
-    run = opened(shared_data / "field_cases" / name)
-    assert run.grey.bits_stored >= 12
-    picture = DisplayPipeline(run).render(run.frames.read(run.frame_count - 1), DisplaySettings())
-    assert picture.min() < 250  # not all white
-
-
-def test_a_page_that_is_no_picture_is_refused_and_the_rest_is_shown(shared_data, opened):
-    run = opened(shared_data / "field_cases" / "tiff_page3_complex.tif")
-    cache = FrameCache(run)
-    try:
-        with pytest.raises(RunError):
-            cache.wait(3)
-        assert [cache.wait(n).shape for n in (0, 1, 2, 4, 5)] == [(run.rows, run.columns)] * 5
-    finally:
-        cache.close()
-
-
-def test_whatever_a_reader_meets_becomes_the_error_of_its_frame(tmp_path, opened):
-    run = opened(write_tiff(tmp_path / "stack.tif"))
-
-    def read(index):
-        if index == 2:
-            raise AttributeError("nobody foresaw this")
-        return np.zeros((24, 32), np.uint16)
-
-    run.frames.read = read
-    cache = FrameCache(run)
-    try:
-        for _ in range(2):  # nobody waits for ever, asked again neither
-            with pytest.raises(RunError, match="Frame 3 is damaged"):
-                cache.wait(2)
-        assert cache.wait(5).shape == (24, 32)
-    finally:
-        cache.close()
-
-
-def test_one_bad_entry_does_not_end_a_scan(tmp_path, monkeypatch):
-    for name in ("a", "m", "z"):
-        np.save(tmp_path / f"{name}.npy", fading_in())
-    (tmp_path / "n¹²").mkdir()
-    write_pictures(tmp_path / "n¹²" / "1²3")
-    os.mkfifo(tmp_path / "pipe.mhd")
-    from app.runs import catalog
-
-    kind_of = catalog.kind_of
-
-    def breaks(path):
-        if path.name == "m.npy":
-            raise KeyError("nobody foresaw this")
-        return kind_of(path)
-
-    monkeypatch.setattr(catalog, "kind_of", breaks)
-    found = {entry.path.name: entry.error for entry in scan(tmp_path)}
-    assert found.keys() >= {"a.npy", "m.npy", "z.npy", "1²3"}
-    assert found["m.npy"] == "m.npy is damaged; copy or export it again."
-    assert found["z.npy"] is None
-
-
-def test_a_scan_found_in_the_field_lists_all_runs(shared_data):
-    found = list(scan(shared_data / "field_cases" / "scan_dies_half_way"))
-    assert len([entry for entry in found if not entry.error]) == 3
-
-
-def test_a_name_that_is_not_plain_text_is_opened(tmp_path, opened):
-    import SimpleITK
-
-    good = tmp_path / "good.mha"
-    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(np.zeros((3, 8, 9), np.uint8)), str(good))
-    odd = tmp_path / os.fsdecode(b"caf\xe9.mha")
-    good.rename(odd)
-    assert opened(odd).frame_count == 3
-    (entry,) = scan(odd)
-    assert (entry.title, entry.frame_count, entry.error) == ("caf\ufffd.mha", 3, None)
-
-
-@pytest.mark.parametrize(
-    "named", ["/etc/passwd", "../secret.raw", "link.raw", "LIST\n../secret.raw"]
-)
-def test_a_header_names_data_in_its_own_folder_only(tmp_path, named):
-    (tmp_path / "secret.raw").write_bytes(bytes(3 * 8 * 9))
-    folder = tmp_path / "study"
-    folder.mkdir()
-    (folder / "link.raw").symlink_to(tmp_path / "secret.raw")
-    header = "ObjectType = Image\nNDims = 3\nDimSize = 9 8 3\nElementType = MET_UCHAR\n"
-    (folder / "run.mhd").write_text(f"{header}ElementDataFile = {named}\n")
-    with pytest.raises(RunError, match="outside its own folder"):
-        open_run(folder / "run.mhd")
-
-
-def test_a_header_with_its_data_beside_it_opens(tmp_path, opened):
-    (tmp_path / "run.raw").write_bytes(bytes(range(216)))
-    header = "ObjectType = Image\nNDims = 3\nDimSize = 9 8 3\nElementType = MET_UCHAR\n"
-    (tmp_path / "run.mhd").write_text(f"{header}ElementDataFile = run.raw\n")
-    run = opened(tmp_path / "run.mhd")
-    assert (run.frame_count, run.rows, run.columns) == (3, 8, 9)
-
-
-@pytest.mark.parametrize("shape", [(6, 1, 8, 9), (1, 6, 8, 9)])
-def test_axes_of_length_one_are_no_frames(tmp_path, opened, shape):
-    import SimpleITK
-
-    stack = np.arange(6 * 8 * 9, dtype=np.int16).reshape(6, 8, 9)
-    image = SimpleITK.GetImageFromArray(stack.reshape(shape), isVector=False)
-    SimpleITK.WriteImage(image, str(tmp_path / "run.nrrd"))
-    run = opened(tmp_path / "run.nrrd")
-    assert (run.frame_count, run.rows, run.columns) == (6, 8, 9)
-    assert (run.frames.read(4) == stack[4]).all()
-
-
-def test_a_cine_as_nifti_found_in_the_field_opens(shared_data, opened):
-    run = opened(shared_data / "field_cases" / "nifti4d_x_y_1_t.nii.gz")
-    assert (run.frame_count, run.rows, run.columns) == (6, 64, 64)
-
-
-@pytest.mark.parametrize(
-    ("array", "told"),
-    [
-        (np.array([[None, 1], [2, 3]], object), "holds Python objects; save numbers"),
-        (np.zeros((2, 4, 4), np.complex64), "holds complex numbers"),
-    ],
-)
-@pytest.mark.parametrize("save", [np.save, np.savez])
-def test_arrays_that_are_no_pictures_say_what_they_hold(tmp_path, array, told, save):
-    path = tmp_path / ("a.npy" if save is np.save else "a.npz")
-    save(path, array)
-    with pytest.raises(RunError, match=told):
-        open_run(path)
+@pytest.mark.parametrize("name", REFUSED)
+def test_it_is_refused_in_a_sentence(folder, name):
+    with pytest.raises(RunError, match=REFUSED[name]):
+        open_run(folder / name)

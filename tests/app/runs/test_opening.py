@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
-import time
 import tracemalloc
 import zipfile
 from fractions import Fraction
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from app.runs.files import HeaderReader
 from app.runs.opening import open_run
 from app.runs.run import RunError, SpacingSource, TimingSource
 
@@ -43,7 +44,6 @@ BAD_INPUTS = [
     "orthanc_Issue196.dcm",
     "orthanc_MultiframeWindowing.dcm",
 ]
-LONGEST_S = 5.0
 
 
 def read_all(run):
@@ -64,10 +64,8 @@ def is_one_plain_sentence(text):
 
 def refused(path):
     """Return the sentence with which a path is refused."""
-    begin = time.monotonic()
     with pytest.raises(RunError) as caught:
         open_run(path)
-    assert time.monotonic() - begin < LONGEST_S
     assert is_one_plain_sentence(str(caught.value)), str(caught.value)
     return str(caught.value)
 
@@ -101,7 +99,6 @@ def test_truncated_copies_open_in_part_or_are_refused(shared_data, tmp_path, nam
     for end in sorted(int(e) for e in ends):
         path = tmp_path / "cut.dcm"
         path.write_bytes(data[:end])
-        begin = time.monotonic()
         try:
             run = open_run(path)
         except RunError as error:
@@ -112,7 +109,6 @@ def test_truncated_copies_open_in_part_or_are_refused(shared_data, tmp_path, nam
             last = run.frame_count - 1
             np.testing.assert_array_equal(run.frames.read(last), whole.frames.read(last))
             run.frames.close()
-        assert time.monotonic() - begin < LONGEST_S
     whole.frames.close()
 
 
@@ -170,12 +166,24 @@ def test_unreadable_folder_says_so(tmp_path, monkeypatch):
     assert "may not be read" in refused(tmp_path)
 
 
-def test_header_of_zeros_without_end(tmp_path):
+def test_header_of_zeros_without_end(tmp_path, monkeypatch):
     path = tmp_path / "zeros.dcm"
     with path.open("wb") as file:
         file.write(b"\0" * 128 + b"DICM")
         file.truncate(1 << 28)
-    refused(path)
+    monkeypatch.setattr("app.runs.files.MAX_HEADER_READS", 1000)
+    lengths = []
+    read = HeaderReader.read
+
+    def counted(reader, count=-1):
+        data = read(reader, count)
+        lengths.append(len(data))
+        return data
+
+    monkeypatch.setattr(HeaderReader, "read", counted)
+    assert "endless header" in refused(path)
+    assert len(lengths) <= 2000  # given up once: the parser does not begin again
+    assert sum(lengths) < 1 << 20  # and the 256 MB behind were not read
 
 
 def test_cut_jpeg_ls_stream_does_not_hang(tmp_path, shared_data):
@@ -313,11 +321,14 @@ def test_picture_of_another_size_fails_alone(tmp_path):
     assert run.frames.read(2).max() == 2
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".jp2", ".bmp"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("suffix", "dtype"),
+    [
+        *itertools.product([".png", ".tif", ".jp2"], [np.uint8, np.uint16]),
+        (".bmp", np.uint8),
+    ],
+)
 def test_single_pictures_keep_their_values(tmp_path, suffix, dtype):
-    if suffix == ".bmp" and dtype == np.uint16:
-        pytest.skip("BMP holds 8 bits")
     pixels = (np.arange(12 * 16).reshape(12, 16) * (20 if dtype == np.uint16 else 1)).astype(dtype)
     path = tmp_path / f"one{suffix}"
     match suffix:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from app.runs import words
+from app.runs.opening import open_run
 from app.runs.run import Patient, Run, Window
 
 
@@ -41,14 +43,14 @@ def test_names_as_people_write_them(dicom, spoken):
 
 
 def test_patient_lines_are_labelled():
-    patient = Patient("Doe^Jane", "5", "19700131", "F")
+    patient = Patient("Doe^Jane", "5", date(1970, 1, 31), "F")
     assert words.patient_lines(a_run(patient=patient)) == (
         "Doe, Jane",
         "ID 5",
         "born 1970-01-31, female",
     )
     assert words.patient_lines(a_run(patient=Patient(sex="M"))) == ("male",)
-    assert words.patient_lines(a_run(patient=Patient(birth_date="5", sex="?"))) == ()
+    assert words.patient_lines(a_run(patient=Patient(sex="?"))) == ()
     assert words.patient_lines(a_run()) == ()
 
 
@@ -64,7 +66,16 @@ def test_study_lines_without_what_people_typed():
 
 
 @pytest.mark.parametrize(
-    ("time", "shown"), [("0930", "09:30"), ("5", ""), ("", ""), ("noon", ""), ("093", "")]
+    ("time", "shown"),
+    [
+        ("0930", "09:30"),
+        ("5", ""),
+        ("", ""),
+        ("noon", ""),
+        ("093", ""),
+        ("093060", "09:30:60"),
+        ("2430", ""),
+    ],
 )
 def test_times_of_day(time, shown):
     assert words.study_lines(a_run(acquisition_time=time)) == ((shown,) if shown else ())
@@ -96,3 +107,10 @@ def test_timing_lines():
 
 def test_window_text():
     assert words.window_text(Window(100, 50), inverted=True) == "C 100 W 50  inverted"
+
+
+def test_dates_and_names_come_from_the_file_as_they_are_shown(tmp_path, write_run, ramp):
+    run = open_run(write_run(ramp, PatientBirthDate="19700131", StudyDate="20240230"))
+    with closing(run.frames):
+        assert run.patient.birth_date == date(1970, 1, 31)
+        assert run.study_date is None
