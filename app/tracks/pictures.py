@@ -65,7 +65,7 @@ class _Numbered:
 
     folder: str
     name: str
-    numbers: Mapping[int, int]  # of the frame, by the picture; empty where the names have none
+    numbers: Mapping[int, int]  # of the frame, by the picture
 
     @property
     def title(self) -> str:
@@ -87,8 +87,10 @@ def match_pictures(
     first_number : int, optional
         Number of the run's first frame, where a person says it.
     """
-    named = _numbered({key: picture.name for key, picture in pictures.items()})
-    groups = [group for group in named if group.numbers]
+    names = {key: picture.name for key, picture in pictures.items()}
+    groups, by_last = _numbered(names), _numbered(names, last=True)
+    if not any(_is_of_run(group, run) for group in groups):
+        groups = by_last if any(_is_of_run(group, run) for group in by_last) else groups
     parts = tuple(sorted({group.title for group in groups}))
     if part:
         groups = [group for group in groups if group.title == part]
@@ -128,7 +130,7 @@ def _by_number(
 ) -> PictureMatch:
     if not groups:
         return PictureMatch(MatchedBy.NOTHING, {})
-    named = [g for g in groups if _names_run([*g.folder.split("/"), g.name], run)]
+    named = [group for group in groups if _is_of_run(group, run)]
     if len(named or groups) > 1:
         return _choose()
     group = (named or groups)[0]
@@ -137,7 +139,7 @@ def _by_number(
         doubt = tr("The names in the file do not tell of which run they are: {name}.")
         questions.append(doubt.format(name=group.title))
     own = _numbered(dict(enumerate(run.frame_files)))
-    if len(own) == 1 and own[0].numbers:
+    if len(own) == 1 and len(own[0].numbers) == run.frame_count:
         frame_of = {number: frame for frame, number in own[0].numbers.items()}
         beyond = run.frame_count
         frames = {key: frame_of.get(n, beyond) for key, n in group.numbers.items()}
@@ -189,10 +191,13 @@ def _frames_by_name(run: Run) -> dict[str, int]:
     return {stem: frame for stem, frame in bare.items() if stems[stem] == 1} | frame_of
 
 
-def _numbered(names: Mapping[int, str]) -> list[_Numbered]:
+def _numbered(names: Mapping[int, str], *, last: bool = False) -> list[_Numbered]:
     """Group pictures by all of their names but the number that tells frames apart.
 
-    It is the last number that differs among names alike, or the last of all where none does.
+    Those without a number are left out.
+
+    It is the last number that differs among names alike, or the ``last`` of all, as it also is
+    where none differs.
     """
     alike: dict[tuple[str, tuple[str, ...]], dict[int, list[str]]] = defaultdict(dict)
     for key, name in names.items():
@@ -202,17 +207,20 @@ def _numbered(names: Mapping[int, str]) -> list[_Numbered]:
         alike[folder, (*parts[::2], suffix.casefold())][key] = parts[1::2]
     groups: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
     for (folder, (*words, suffix)), numbers_of in alike.items():
+        if len(words) == 1:
+            continue
         columns = list(zip(*numbers_of.values(), strict=True))
         differing = [at for at, column in enumerate(columns) if len(set(map(int, column))) > 1]
-        at = differing[-1] if differing else len(columns) - 1
+        at = differing[-1] if differing and not last else len(columns) - 1
         for key, numbers in numbers_of.items():
-            shown = [*numbers[:at], NUMBER, *numbers[at + 1 :]] if numbers else []
-            title = "".join(w + n for w, n in zip(words, [*shown, ""], strict=True)) + suffix
-            groups[folder, title][key] = int(numbers[at]) if numbers else -1
-    return [
-        _Numbered(folder, name, {} if -1 in numbers.values() else numbers)
-        for (folder, name), numbers in groups.items()
-    ]
+            shown = [*numbers[:at], NUMBER, *numbers[at + 1 :], ""]
+            title = "".join(w + n for w, n in zip(words, shown, strict=True)) + suffix
+            groups[folder, title][key] = int(numbers[at])
+    return [_Numbered(folder, name, numbers) for (folder, name), numbers in groups.items()]
+
+
+def _is_of_run(group: _Numbered, run: Run) -> bool:
+    return _names_run([*group.folder.split("/"), group.name], run)
 
 
 def _names_run(names: Iterable[str], run: Run) -> bool:

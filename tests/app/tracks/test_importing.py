@@ -245,6 +245,7 @@ def test_names_that_any_run_may_have_are_asked_about(folder, tmp_path):
         ("R-{}.jpg", (20, 10, 9, 2), 1),
         ("r_frame{:06d}.png", (12, 3), 0),
         ("r_{}_640x512.png", (0, 12, 3), 0),
+        ("r/{}_512.png", (0, 12, 3), 0),
         ("r_{}.png", range(101, 101 + FRAMES), 101),
     ],
 )
@@ -281,6 +282,15 @@ def test_runs_side_by_side_in_one_folder_are_told_apart(run, tmp_path):
     preview = preview_import(coco(tmp_path / "c.json", names), run, [])
     assert placed(preview) == {3: 0, 4: 10, 5: 9}
     assert preview.parts == ("q_#.png", "r_#.png", "rr_#.png")
+
+
+def test_one_picture_of_each_of_several_runs_is_told_apart(tmp_path):
+    run = a_run(tmp_path / "P1_C2.dcm")
+    names = [f"P1_C{n}_5.png" for n in (1, 2, 3)]
+    preview = preview_import(coco(tmp_path / "c.json", names), run, [])
+    assert placed(preview) == {1: 5}
+    assert preview.parts == ("P1_C1_#.png", "P1_C2_#.png", "P1_C3_#.png")
+    assert ["0 or 1" in question for question in preview.questions] == [True]
 
 
 def test_pictures_without_numbers_are_never_matched_by_rank(run, tmp_path):

@@ -116,6 +116,7 @@ def test_it_loads_in_pycocotools(labels, tmp_path):
             if visibility:
                 left, top, width, height = annotation["bbox"]
                 assert (left + width / 2, top + height / 2) == (x, y)
+                assert annotation["area"] == width * height
 
 
 @pytest.fixture
