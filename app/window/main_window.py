@@ -70,6 +70,8 @@ DEVICE_WORDS = {
 }
 TOO_CLEAN = marked("The noise of this run is too weak to be seen: it stays as it is.")
 SIDE_WIDTH = 274
+LOW_SCREEN = 840
+"""On screens of less height the plots of the motion stand behind the denoising."""
 
 
 def load_tracker(device: str, warn: Callable[[str], None]) -> Tracker:
@@ -176,6 +178,9 @@ class MainWindow(QMainWindow):
             self._dock("Denoise", tr("Denoise"), self.denoise_panel, right),
             self._dock("Motion", tr("Motion"), self.motion_plot, right),
         )
+        if self.screen().availableGeometry().height() < LOW_SCREEN:
+            self.tabifyDockWidget(self.panels[2], self.panels[3])
+            self.panels[2].raise_()
         widths = [SIDE_WIDTH - 30, SIDE_WIDTH]
         self.resizeDocks(list(self.panels[:2]), widths, Qt.Orientation.Horizontal)
 

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QSlider,
+    QStackedLayout,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -21,7 +22,6 @@ from PySide6.QtWidgets import (
 from widgets.icons import icon
 from widgets.key_keeping import SLIDING_KEYS, keep_keys
 from widgets.panels.denoiser_choice import DenoiserChoice
-from widgets.panels.room import keep_room
 from widgets.picture.compare import ViewMode
 from widgets.theme import DARK, Theme
 from widgets.translation import marked
@@ -127,7 +127,6 @@ class DenoisePanel(QWidget):
         running.setContentsMargins(0, 0, 0, 0)
         running.addWidget(self._progress, 1)
         running.addWidget(self._cancel)
-        keep_room(self._running)
         self.denoiser = DenoiserChoice()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 6)
@@ -135,8 +134,11 @@ class DenoisePanel(QWidget):
         layout.addLayout(modes)
         layout.addLayout(strength)
         layout.addWidget(self.denoiser)
-        layout.addWidget(self._running)
-        layout.addWidget(self._note)
+        # one below the other they would take room that small screens do not have
+        self._foot = QStackedLayout()
+        self._foot.addWidget(self._note)
+        self._foot.addWidget(self._running)
+        layout.addLayout(self._foot)
         layout.addStretch(1)
         self.set_theme(DARK)
         self.set_shortcuts({})
@@ -183,7 +185,7 @@ class DenoisePanel(QWidget):
         self._progress.setValue(done)
         tip = tr("{done} of {total} frames denoised")
         self._progress.setToolTip(tip.format(done=done, total=total))
-        self._running.setVisible(done < total)
+        self._foot.setCurrentWidget(self._running if done < total else self._note)
 
     def set_device(self, device: str) -> None:
         """Show what computes, such as "CPU, ONNX Runtime"."""

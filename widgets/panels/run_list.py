@@ -49,6 +49,8 @@ from widgets.theme import DARK, PICTURE_SURROUND, Theme
 
 MARGIN = 6
 THUMBNAIL_LINES = 3
+LEAST_CHARACTERS = 18
+"""Width of the list beside the thumbnails that it never goes below."""
 CHOOSING_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 IN_PROGRESS_MARK = "◐"
 REVIEWED_MARK = "✓"
@@ -119,6 +121,12 @@ class RunList(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._theme = DARK
         self._show_hint()
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a width in which a run can be told from another."""
+        size = super().minimumSizeHint()
+        width = self.fontMetrics().averageCharWidth() * LEAST_CHARACTERS
+        return QSize(width + THUMBNAIL_LINES * self.fontMetrics().height(), size.height())
 
     # What is shown ------------------------------------------------------------------------
 

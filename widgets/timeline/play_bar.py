@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QWidget
 
 from widgets.command_button import CommandButton
+from widgets.elided_label import ElidedLabel
 from widgets.theme import Theme
 from widgets.translation import marked
 
@@ -64,11 +65,10 @@ class PlayBar(QWidget):
         self._speed.activated.connect(lambda i: self.speed_picked.emit(self._speed.itemData(i)))
         self._position = QLabel()
         self._position.setAccessibleName(tr("Frame and time"))
-        self._rate = QLabel()
+        self._rate = ElidedLabel()
         self._rate.setAccessibleName(tr("Shown frames a second"))
         self._rate.setProperty("role", "muted")
         self._rate.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._rate.setFixedWidth(_widest(self._rate, _rate_text(188.8, 188.8)))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 0, 6, 0)
         layout.setSpacing(1)
@@ -78,8 +78,7 @@ class PlayBar(QWidget):
         layout.addWidget(self._speed)
         layout.addSpacing(10)
         layout.addWidget(self._position)
-        layout.addStretch()
-        layout.addWidget(self._rate)
+        layout.addWidget(self._rate, 1)
         self.set_shortcuts({})
         self.set_speed(1.0)
         self.set_frame_count(0)
