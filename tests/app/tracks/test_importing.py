@@ -210,6 +210,12 @@ def test_of_several_runs_in_one_file_the_one_of_this_name_is_taken(pictures, tmp
     assert preview.parts == ("P10_C1/cine#.png", "P1_C1/cine#.png", "P1_C2/cine#.png")
 
 
+def test_of_two_runs_in_one_file_the_one_of_this_name_is_taken(pictures, tmp_path):
+    names = [f"{run}/cine{n}.png" for run in ("P1_C2", "P1_C1") for n in (9, 10)]
+    preview = preview_import(coco(tmp_path / "c.json", names), pictures, [])
+    assert placed(preview) == {2: 1, 3: 2}
+
+
 def test_of_several_runs_none_is_taken_by_itself_where_no_name_tells(pictures, tmp_path):
     names = [f"{run}/cine{n}.png" for run in ("a", "b") for n in (9, 100)]
     file = coco(tmp_path / "c.json", names)
@@ -253,7 +259,7 @@ def test_pictures_of_a_run_in_one_file_are_matched_by_number(run, tmp_path, form
     names = [form.format(number) for number in numbers]
     preview = preview_import(coco(tmp_path / "c.json", names), run, [])
     assert placed(preview) == {n: number - first for n, number in enumerate(numbers)}
-    assert preview.questions == ()
+    assert preview.questions == preview.parts == ()
     assert preview.first_number is None
 
 

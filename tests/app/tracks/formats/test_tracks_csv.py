@@ -93,7 +93,11 @@ def test_the_table_is_plain_to_other_programs(labels, tmp_path):
     path = tmp_path / "t.csv"
     write(path, labels)
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        table = csv.DictReader(file)
+        rows = list(table)
+    assert ",".join(table.fieldnames) == (
+        "track,kind,frame,time_ms,x,y,state,source,confidence,confirmed,weights,track_id"
+    )
     assert len(rows) == 8  # the emptied frame is not written
     tracked, absent = rows[1], rows[3]
     assert (tracked["track"], tracked["kind"], tracked["frame"]) == ("tip", "catheter tip", "3")
