@@ -22,10 +22,10 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the labels of a run to a file."""
     with opened(options.path, options.output) as review:
-        from app.tracks.formats import FORMATS, LabelFile, run_facts
+        from app.tracks.formats import FORMATS, label_file
 
         if not review.labels.tracks:
             raise UserError(tr("There are no labels of this run; make some in the window first."))
-        labels = LabelFile(run_facts(review.run), review.labels.tracks)
+        labels = label_file(review.run, review.labels.tracks)
         FORMATS[options.format].write(options.output, labels)
     return 0

@@ -61,14 +61,14 @@ def run(options: argparse.Namespace) -> int:
         options.refuse_usage(tr("--tip needs --frame"))
     with opened(options.path, options.output) as review:
         _check_start(options, review)
-        from app.tracks.formats import FORMATS, LabelFile, run_facts
+        from app.tracks.formats import FORMATS, label_file
         from inference.tracking.tracker import load_tracker
 
         _share_freed_memory()
         tracker = load_tracker(options.device, warn=say)
         labels = _tracked(review, options, tracker)
         kind = options.output.suffix.lower().removeprefix(".")
-        FORMATS[kind].write(options.output, LabelFile(run_facts(review.run), labels.tracks))
+        FORMATS[kind].write(options.output, label_file(review.run, labels.tracks))
     say(tr("Tracked with the weights {weights}.").format(weights=tracker.weights))
     return 0
 

@@ -7,7 +7,7 @@ import re
 import struct
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from gettext import gettext as tr
 from pathlib import Path
 
@@ -277,7 +277,8 @@ def _run_of_pictures(path: Path, paths: Sequence[Path]) -> Run:
     if any(header.pages > 1 for header in headers):
         notes.append(tr("Of pictures with several pages the first is shown; open them one by one."))
     frames = ImageFolderFrames(paths, shape)
-    return undescribed_run(path, frames, len(paths), bits=bits, notes=notes)
+    run = undescribed_run(path, frames, len(paths), bits=bits, notes=notes)
+    return replace(run, frame_files=tuple(picture.name for picture in paths))
 
 
 def _header_of(path: Path) -> PictureHeader:

@@ -205,6 +205,8 @@ class Run:
         The file, or the folder of frames, that was opened. Never written to.
     frames : FrameSource
         Decodes stored pixel values on demand.
+    frame_files : tuple of str
+        Names of the pictures that hold one frame each; empty where one file holds all.
     frame_times_ms : ndarray, shape (frame_count,)
         Time of each frame, from 0, strictly increasing.
     pixel_aspect_ratio : float
@@ -225,6 +227,7 @@ class Run:
     rows: int
     columns: int
     frame_times_ms: NDArray[np.float64]
+    frame_files: tuple[str, ...] = ()
     timing_source: TimingSource = TimingSource.ASSUMED
     grey: GreyScale = field(default_factory=GreyScale)
     nominal_range: tuple[float, float] = (0.0, 255.0)

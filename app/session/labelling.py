@@ -313,9 +313,9 @@ class Labelling(QObject):
         """Do the last undone gesture again."""
         self._walk_history(lambda review: review.labels.redo(), tr("There is nothing to redo."))
 
-    def apply(self, edit: Edit) -> None:
-        """Apply an edit made elsewhere, such as an import."""
-        self._apply(lambda: edit)
+    def apply(self, edit: Edit) -> int | None:
+        """Apply an edit made elsewhere, such as an import; None where it is refused, and said."""
+        return self._apply(lambda: edit)
 
     # inside
 

@@ -30,7 +30,7 @@ COMMANDS: tuple[Command, ...] = (
         Command("next_run", "Next run in the list", "PgDown", NOTHING,
                 lambda h: h.runs.open_neighbour(1)),
         Command("import_labels", "Import labels…", "Ctrl+I", RUN,
-                lambda h: h.exporting.import_labels(), separated=True),
+                lambda h: h.importing.import_labels(), separated=True),
         Command("export_labels", "Export labels…", "Ctrl+E", TRACK,
                 lambda h: h.exporting.export_labels(), icon="export-variant"),
         Command("export_picture", "Save picture (PNG)…", "Ctrl+Shift+P", RUN,

@@ -1,9 +1,8 @@
-"""Labels out and in, the picture as PNG, and the movie of what is on the screen."""
+"""Labels out, the picture as PNG, and the movie of what is on the screen."""
 
 from __future__ import annotations
 
 import errno
-from functools import partial
 from gettext import gettext as tr
 from pathlib import Path
 
@@ -11,18 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QImage, QImageWriter
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QProgressDialog, QWidget
+from PySide6.QtWidgets import QFileDialog, QProgressDialog, QWidget
 
 from app.errors import UserError, sentence
 from app.outputs import check_output, whole_file
 from app.session.look import LookKeeper
 from app.session.movie_writer import MovieWriter
-from app.session.open_run import OpenRun
 from app.session.playback import Playback
 from app.session.session import Session
-from app.tracks.formats import FORMATS, read_labels, run_facts
-from app.tracks.formats.label_file import LabelFile
-from app.tracks.importing import ImportPreview, OnConflict, import_tracks
+from app.tracks.formats import FORMATS, label_file
 from app.window.picture import Picture
 from widgets.picture.cine_view import CineView
 
@@ -30,7 +26,7 @@ LONGEST_MOVIE_SIDE = 1920
 
 
 class Exporting:
-    """Asks where to, and does it; each ``save_...`` and ``load_...`` also runs without asking."""
+    """Asks where to, and does it; each ``save_...`` also runs without asking."""
 
     def __init__(self, parent: QWidget, session: Session, view: CineView, picture: Picture) -> None:
         self._parent = parent
@@ -62,7 +58,7 @@ class Exporting:
         review = self._session.opened
         assert review is not None
         fmt = FORMATS[format_name]
-        labels = LabelFile(run_facts(review.run), review.labels.tracks)
+        labels = label_file(review.run, review.labels.tracks)
         if not path.suffix:
             path = path.with_suffix(fmt.suffix)
 
@@ -75,80 +71,6 @@ class Exporting:
             lambda _: self._session.said.emit(tr("The labels are in {path}.").format(path=path)),
             self._session.failed.emit,
         )
-
-    def import_labels(self) -> None:
-        """Ask for a label file and take its tracks over."""
-        if self._session.opened is None:
-            self._session.said.emit(tr("Open the run first, then import its labels."))
-            return
-        name, _ = QFileDialog.getOpenFileName(
-            self._parent, tr("Import labels"), "", "Label files (*.json *.csv)"
-        )
-        if name:
-            self.load_labels(Path(name))
-
-    def load_labels(self, path: Path) -> None:
-        """Take the tracks of a label file over; where points differ, ask whose shall stay."""
-        asked_for = self._session.opened
-
-        def look(file: LabelFile) -> None:
-            if self._session.opened is not asked_for:
-                self._session.warned.emit(
-                    tr("Another run is open by now, so nothing was imported.")
-                )
-                return
-            preview = self._preview(file, OnConflict.KEEP)
-            if preview is None:
-                return
-            if preview.notes or preview.conflicts:
-                self._ask(file, preview)
-            else:
-                self._take(preview)
-
-        self._session.background.start(lambda _: read_labels(path), look, self._session.failed.emit)
-
-    def _preview(self, file: LabelFile, on_conflict: OnConflict) -> ImportPreview | None:
-        review = self._session.opened
-        if review is None:
-            return None
-        return import_tracks(
-            review.labels.tracks,
-            file,
-            review.run.frame_count,
-            on_conflict,
-            review.run.sop_instance_uid,
-        )
-
-    def _ask(self, file: LabelFile, preview: ImportPreview) -> None:
-        """Ask before labels are taken that differ from what is there, or may not belong here."""
-        question = QMessageBox(self._parent)
-        question.setWindowTitle(tr("Import labels"))
-        said = list(preview.notes)
-        if preview.conflicts:
-            differ = tr("{count} points of the file differ from yours.")
-            said.append(differ.format(count=preview.conflicts))
-        question.setText("\n".join(said))
-        question.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        asked_for = self._session.opened
-        for choice in OnConflict if preview.conflicts else (OnConflict.KEEP,):
-            text = str(choice).capitalize() if preview.conflicts else tr("Import all the same")
-            button = question.addButton(text, QMessageBox.ButtonRole.AcceptRole)
-            button.clicked.connect(partial(self._take_as, asked_for, file, choice))
-        question.addButton(QMessageBox.StandardButton.Cancel)
-        question.open()
-
-    def _take_as(
-        self, asked_for: OpenRun | None, file: LabelFile, choice: OnConflict, _: bool = False
-    ) -> None:
-        preview = self._preview(file, choice)
-        if preview is not None and self._session.opened is asked_for:
-            self._take(preview)
-
-    def _take(self, preview: ImportPreview) -> None:
-        self._session.labelling.apply(preview.edit)
-        names = ", ".join((*preview.new_tracks, *preview.merged_tracks))
-        said = tr("{count} points imported ({names}).")
-        self._session.said.emit(said.format(count=preview.points, names=names))
 
     def export_picture(self) -> None:
         """Ask for a file and save what is on the screen."""

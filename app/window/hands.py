@@ -8,6 +8,7 @@ from app.session.session import Session
 from app.window.dialogs import Dialogs
 from app.window.exporting import Exporting
 from app.window.frame import WindowFrame
+from app.window.importing import Importing
 from app.window.picture import Picture
 from app.window.run_list_view import RunListView
 from widgets.picture.cine_view import CineView
@@ -23,4 +24,5 @@ class Hands:
     frame: WindowFrame
     runs: RunListView
     exporting: Exporting
+    importing: Importing
     dialogs: Dialogs

@@ -34,6 +34,7 @@ from app.window.dialogs import Dialogs
 from app.window.exporting import Exporting
 from app.window.frame import WindowFrame
 from app.window.hands import Hands
+from app.window.importing import Importing
 from app.window.label_views import LabelViews
 from app.window.picture import Picture
 from app.window.progress import Progress
@@ -129,6 +130,7 @@ class MainWindow(QMainWindow):
             frame=WindowFrame(self, self.tool_bar, self.panels, settings),
             runs=RunListView(self.run_list, session),
             exporting=Exporting(self, session, self.view, self.picture),
+            importing=Importing(self, session),
             dialogs=Dialogs(self, session, shortcut_rows()),
         )
         self.commander = Commander(self, self.hands)

@@ -6,15 +6,36 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.runs.files import shown_name
 from app.tracks.formats import coco, fluorotrace_json, tracks_csv
-from app.tracks.formats.label_file import FormatError, LabelFile, RunFacts, run_facts
+from app.tracks.formats.label_file import (
+    FormatError,
+    LabelFile,
+    NamedPicture,
+    RunFacts,
+    label_file,
+    read_json,
+    run_facts,
+)
 
-__all__ = ["FORMATS", "Format", "FormatError", "LabelFile", "RunFacts", "read_labels", "run_facts"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "FormatError",
+    "LabelFile",
+    "NamedPicture",
+    "RunFacts",
+    "label_file",
+    "read_labels",
+    "run_facts",
+]
+
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One kind of label file, both ways."""
+    """One kind of label file, both ways; ``title`` is translated where it is shown."""
 
     title: str
     suffix: str
@@ -34,17 +55,11 @@ def read_labels(path: Path) -> LabelFile:
 
     Raises
     ------
-    FormatError
-        If no format can read it.
-    OSError
-        If the file cannot be got at.
+    UserError
+        If the file cannot be got at, or no format can read it.
     """
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in TABLE_SUFFIXES:
         return tracks_csv.read(path)
-    try:
-        return fluorotrace_json.read(path)
-    except FormatError as error:
-        try:
-            return coco.read(path)
-        except FormatError:
-            raise error from None
+    document = read_json(path)
+    is_coco = isinstance(document, dict) and "annotations" in document
+    return (coco if is_coco else fluorotrace_json).parse(document, shown_name(path))

@@ -1,26 +1,28 @@
-"""Fluorotrace tracks, version 1 (schema: resources/schemas/fluorotrace-tracks-1.schema.json)."""
+"""Fluorotrace tracks, version 2 (schema: resources/schemas/fluorotrace-tracks-2.schema.json)."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
+from gettext import gettext as tr
 from pathlib import Path
 from typing import Any
 
+from app.runs.files import shown_name
 from app.tracks.formats.label_file import (
+    WRONG_VALUES,
     FormatError,
     LabelFile,
-    RunFacts,
+    json_document,
     make_point,
+    make_run,
     make_track,
-    points_in_order,
-    read_text,
+    read_json,
     write_whole,
 )
-from app.tracks.track import TrackPoint
+from app.tracks.track import Track
 
 FORMAT = "fluorotrace-tracks"
-VERSION = 1
+VERSION = 2
 
 
 def write(path: Path, labels: LabelFile) -> None:
@@ -29,34 +31,35 @@ def write(path: Path, labels: LabelFile) -> None:
         "format": FORMAT,
         "version": VERSION,
         "run": None if labels.run is None else asdict(labels.run),
-        "tracks": [
-            {
-                "name": track.name,
-                "kind": track.kind.value,
-                "points": [_point(point) for point in points_in_order(track)],
-            }
-            for track in labels.tracks
-        ],
+        "tracks": [_track(track) for track in labels.tracks],
     }
-    write_whole(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    write_whole(path, json_document(document))
 
 
 def read(path: Path) -> LabelFile:
-    """Read tracks.
+    """Read tracks of this version or version 1.
 
     Raises
     ------
     FormatError
-        If the file is not of this format and version.
+        If the file is not of this format, is damaged, or of a newer version.
     """
-    try:
-        document = json.loads(read_text(path))
-    except ValueError as error:
-        raise FormatError(f"{path.name} is not a JSON file.") from error
+    return parse(read_json(path), shown_name(path))
+
+
+def parse(document: Any, name: str) -> LabelFile:
+    """Read what the JSON file ``name`` holds, see `read`."""
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise FormatError(f"{path.name} is not a Fluorotrace tracks file.")
-    if document.get("version") != VERSION:
-        raise FormatError(f"{path.name} is of a newer version; update Fluorotrace to read it.")
+        raise FormatError(tr("{name} is not a Fluorotrace tracks file.").format(name=name))
+    version = document.get("version")
+    if type(version) is int and version > VERSION:
+        raise FormatError(
+            tr("{name} is of a newer version; update Fluorotrace to read it.").format(name=name)
+        )
+    damaged = FormatError(tr("{name} is damaged; export the labels again.").format(name=name))
+    if type(version) is not int or version < 1:
+        raise damaged
+    run = document.get("run")
     try:
         tracks = tuple(
             make_track(
@@ -64,36 +67,30 @@ def read(path: Path) -> LabelFile:
                 str(track["kind"]),
                 [make_point(point) for point in track["points"]],
                 order,
+                str(track.get("weights", "")),
             )
             for order, track in enumerate(document["tracks"])
         )
-        return LabelFile(_run(document.get("run")), tracks)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FormatError(f"{path.name} is damaged: {error!r} is missing or wrong.") from error
+        return LabelFile(None if run is None else make_run(run), tracks)
+    except WRONG_VALUES as error:
+        raise damaged from error
 
 
-def _point(point: TrackPoint) -> dict[str, Any]:
+def _track(track: Track) -> dict[str, Any]:
     return {
-        "frame": point.frame,
-        "x": point.x,
-        "y": point.y,
-        "state": point.state.value,
-        "source": point.source.value,
-        "confidence": point.confidence,
+        "name": track.name,
+        "kind": track.kind.value,
+        "weights": track.weights,
+        "points": [
+            {
+                "frame": point.frame,
+                "x": point.x,
+                "y": point.y,
+                "state": point.state,
+                "source": point.source,
+                "confidence": point.confidence,
+                "confirmed": point.confirmed,
+            }
+            for point in track.marked_points
+        ],
     }
-
-
-def _run(run: dict[str, Any] | None) -> RunFacts | None:
-    if run is None:
-        return None
-    spacing = run["spacing_mm"]
-    return RunFacts(
-        path=str(run["path"]),
-        sop_instance_uid=run["sop_instance_uid"],
-        frames=int(run["frames"]),
-        rows=int(run["rows"]),
-        columns=int(run["columns"]),
-        frame_times_ms=tuple(float(t) for t in run["frame_times_ms"]),
-        spacing_mm=None if spacing is None else (float(spacing[0]), float(spacing[1])),
-        spacing_source=run["spacing_source"],
-    )

@@ -268,11 +268,11 @@ def test_labels_are_not_imported_into_another_run(
     other.mkdir()
     copy = Path(shutil.copy(run_file, other / "run.dcm"))
     go_on = threading.Event()
-    from app.window import exporting
+    from app.window import importing
 
-    read = exporting.read_labels
-    monkeypatch.setattr(exporting, "read_labels", lambda path: go_on.wait(5) and read(path))
-    window.hands.exporting.load_labels(out)
+    read = importing.read_labels
+    monkeypatch.setattr(importing, "read_labels", lambda path: go_on.wait(5) and read(path))
+    window.hands.importing.load_labels(out)
     window.session.library.open_run(copy)
     qtbot.waitUntil(
         lambda: window.session.opened is not None and window.session.opened.run.path == copy
@@ -434,7 +434,10 @@ def test_labels_go_out_and_come_back(qtbot, make_window, run_file, engines, tmp_
     exported = json.loads(out.read_text())
     assert len(exported["tracks"][0]["points"]) == 20
     window.commander.do("delete_track")
-    window.hands.exporting.load_labels(out)
+    window.hands.importing.load_labels(out)
+    qtbot.waitUntil(lambda: window.hands.importing.dialog is not None)
+    assert window.session.opened.labels.tracks == ()
+    window.hands.importing.dialog.accept()
     qtbot.waitUntil(lambda: len(window.session.opened.labels.tracks) == 1)
     assert sorted(window.session.opened.labels.tracks[0].points) == list(range(20))
 

@@ -1,64 +1,43 @@
 from __future__ import annotations
 
 import json
-import random
+import tempfile
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
-import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from app.runs.run import Patient, Run, Spacing, SpacingSource
-from app.tracks.edits import add_track, new_track, place_point
-from app.tracks.formats import FORMATS, FormatError, LabelFile, read_labels, run_facts
-from app.tracks.importing import OnConflict, import_tracks
+from app.errors import UserError
+from app.tracks.formats import FORMATS, FormatError, LabelFile, label_file, read_labels
+from app.tracks.formats.label_file import make_track
+from app.tracks.importing import ImportChoices, preview_import
 from app.tracks.labels import Labels
-from app.tracks.track import PointSource, PointState, Track, TrackKind, TrackPoint
+from app.tracks.track import PointSource, TrackKind, TrackPoint
 from resources import resource_path
 
-FRAMES = 30
+from .conftest import a_run, content, tracks, two_tracks
+
+V1_POINT = {
+    "frame": 3,
+    "x": 1.5,
+    "y": 2.5,
+    "state": "visible",
+    "source": "tracked",
+    "confidence": 0.4,
+}
+
+V2 = TrackPoint(2, 1.5, 2.5, source=PointSource.TRACKED, confidence=0.4)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Run(
-        path=tmp_path / "DOE^JANE" / "run 1.dcm",
-        frames=None,
-        frame_count=FRAMES,
-        rows=512,
-        columns=640,
-        frame_times_ms=np.arange(FRAMES) * 100 / 3,
-        spacing=Spacing(0.2, 0.21, SpacingSource.MAGNIFICATION),
-        patient=Patient("DOE^JANE", "4711", "19500102", "F"),
-        sop_instance_uid="1.2.840.1",
-    )
-
-
-@pytest.fixture
-def labels(run: Run) -> LabelFile:
-    rng = random.Random(3)
-    tracks: list[Track] = []
-    for kind in TrackKind:
-        points = {}
-        for frame in sorted(rng.sample(range(FRAMES), 20)):
-            state = rng.choice(list(PointState))
-            source = rng.choice(list(PointSource))
-            away = state is PointState.ABSENT
-            points[frame] = TrackPoint(
-                frame,
-                None if away else rng.uniform(0, 639),
-                None if away else rng.uniform(0, 511),
-                state,
-                source,
-                rng.random() if source is PointSource.TRACKED else None,
-            )
-        tracks.append(replace(new_track(tracks, f'tip, "{kind}"', kind), points=points))
-    return LabelFile(run_facts(run), tuple(tracks))
-
-
-def content(tracks) -> list:
-    return [(t.name, t.kind, t.order, t.color, dict(t.points)) for t in tracks]
+def schema(version: int) -> dict:
+    name = f"fluorotrace-tracks-{version}.schema.json"
+    found = json.loads(resource_path("schemas", name).read_text())
+    jsonschema.Draft202012Validator.check_schema(found)
+    return found
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -71,87 +50,135 @@ def test_every_format_gives_back_what_it_got(labels, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_no_format_names_the_patient(labels, run, tmp_path, name):
+@settings(max_examples=60, deadline=None)
+@given(drawn=tracks())
+def test_any_tracks_come_back_from_every_format(name, drawn):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"labels{FORMATS[name].suffix}"
+        FORMATS[name].write(path, label_file(a_run(Path(folder) / "run.dcm"), drawn))
+        read = read_labels(path)
+    assert Counter(map(repr, content(read.tracks))) == Counter(map(repr, content(drawn)))
+    assert content(read.tracks) == content(drawn)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_format_names_the_patient(labels, tmp_path, name):
     path = tmp_path / "labels"
     FORMATS[name].write(path, labels)
     text = path.read_text().lower()
     assert not any(word in text for word in ("doe", "jane", "4711", "1950"))
 
 
+@pytest.mark.parametrize("name", ["json", "coco"])
+def test_the_run_comes_back(labels, tmp_path, name):
+    path = tmp_path / "labels.json"
+    FORMATS[name].write(path, labels)
+    run = read_labels(path).run
+    assert run == labels.run
+    assert (run.path, run.frames, run.rows, run.columns) == ("run 1.dcm", 30, 512, 640)
+    assert run.spacing_mm == (0.2, 0.21)
+
+
 def test_json_is_what_the_schema_says(labels, tmp_path):
     path = tmp_path / "labels.json"
     FORMATS["json"].write(path, labels)
     document = json.loads(path.read_text())
-    schema = json.loads(resource_path("schemas", "fluorotrace-tracks-1.schema.json").read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(document, schema)
-    assert document["run"]["path"] == "run 1.dcm"
-    assert document["run"]["spacing_mm"] == [0.2, 0.21]
-    assert FORMATS["json"].read(path).run == labels.run
+    jsonschema.validate(document, schema(2))
+    assert document["version"] == 2
+    catheter, wire = document["tracks"]
+    assert (catheter["weights"], wire["weights"]) == ("FIMAE 2", "")
+    confirmed = {p["frame"]: p["confirmed"] for p in catheter["points"]}
+    assert confirmed == {2: True, 3: False, 4: True, 5: False, 7: False, 8: True}
     for wrong in (
         {"state": "floating"},
         {"x": None},
         {"confidence": 1.5},
         {"frame": -1},
         {"state": "absent"},
+        {"confirmed": "yes"},
+        {"moved": True},
     ):
         spoiled = json.loads(path.read_text())
-        point = next(p for p in spoiled["tracks"][0]["points"] if p["state"] == "visible")
-        point.update(wrong)
+        spoiled["tracks"][0]["points"][0].update(wrong)
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(spoiled, schema)
+            jsonschema.validate(spoiled, schema(2))
 
 
-def test_coco_loads_in_pycocotools(labels, tmp_path):
-    from pycocotools.coco import COCO
-
-    path = tmp_path / "coco.json"
-    FORMATS["coco"].write(path, labels)
-    coco = COCO(str(path))
-    assert len(coco.getImgIds()) == FRAMES
-    assert [c["name"] for c in coco.loadCats(coco.getCatIds())] == [k.value for k in TrackKind]
-    for number, track in enumerate(labels.tracks, start=1):
-        found = coco.loadAnns(coco.getAnnIds(catIds=[number]))
-        assert len(found) == len(track.points)
-        for annotation in found:
-            frame = coco.loadImgs(annotation["image_id"])[0]["frame"]
-            point = track.points[frame]
-            x, y, visibility = annotation["keypoints"]
-            assert visibility == {"visible": 2, "occluded": 1, "absent": 0}[point.state]
-            assert (x, y) == ((point.x, point.y) if visibility else (0, 0))
-            assert annotation["num_keypoints"] == (visibility > 0)
-
-
-def test_coco_of_another_program(tmp_path):
-    path = tmp_path / "other.json"
-    path.write_text(
-        json.dumps(
+def test_version_1_is_still_read(tmp_path):
+    document = {
+        "format": "fluorotrace-tracks",
+        "version": 1,
+        "run": {
+            "path": "run.dcm",
+            "sop_instance_uid": None,
+            "frames": 9,
+            "rows": 8,
+            "columns": 7,
+            "frame_times_ms": [0.0, 1.0],
+            "spacing_mm": None,
+            "spacing_source": None,
+        },
+        "tracks": [
             {
-                "images": [
-                    {"id": 7, "file_name": "b.png", "width": 9, "height": 9},
-                    {"id": 3, "file_name": "a.png", "width": 9, "height": 9},
-                ],
-                "categories": [{"id": 5, "name": "wire", "keypoints": ["tip", "tail"]}],
-                "annotations": [
-                    {"id": 1, "image_id": 7, "category_id": 5, "keypoints": [1, 2, 2, 3, 4, 1]},
-                    {"id": 2, "image_id": 3, "category_id": 5, "keypoints": [5, 6, 2, 0, 0, 0]},
+                "name": "a",
+                "kind": "balloon marker",
+                "points": [
+                    V1_POINT,
+                    V1_POINT | {"frame": 4, "source": "clicked", "confidence": None},
+                    V1_POINT | {"frame": 5, "source": "imported", "confidence": None},
+                    V1_POINT | {"frame": 6, "source": "interpolated", "confidence": None},
                 ],
             }
+        ],
+    }
+    jsonschema.validate(document, schema(1))
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(document))
+    file = read_labels(path)
+    (track,) = file.tracks
+    assert (track.name, track.kind, track.weights) == ("a", TrackKind.BALLOON_MARKER, "")
+    assert track.points[3] == TrackPoint(3, 1.5, 2.5, source=PointSource.TRACKED, confidence=0.4)
+    assert [p.confirmed for p in track.marked_points] == [False, True, True, False]
+    assert (file.run.frames, file.run.rows, file.run.columns) == (9, 8, 7)
+
+
+def test_a_newer_version_is_said_to_be_newer(tmp_path):
+    path = tmp_path / "new.json"
+    path.write_text('{"format": "fluorotrace-tracks", "version": 3, "tracks": {"not": "ours"}}')
+    with pytest.raises(FormatError, match="newer version; update"):
+        read_labels(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("tip \ud83d", "tip"),
+        ("\udcff\ud800", "other"),
+        ("a\0b\x1b[31m\nc", "a b [31m c"),
+        ("x" * 100_000, "x" * 200),
+        ("  \u2028 ", "other"),
+        ("Führungsdraht ⌀", "Führungsdraht ⌀"),
+    ],
+)
+@pytest.mark.parametrize("form", ["json", "coco"])
+def test_names_that_nothing_can_hold_are_mended(tmp_path, name, kept, form):
+    path = tmp_path / "labels.json"
+    if form == "json":
+        tracks = [{"name": name, "kind": "other", "points": [V1_POINT]}]
+        text = json.dumps({"format": "fluorotrace-tracks", "version": 1, "tracks": tracks})
+    else:
+        text = json.dumps(
+            {
+                "images": [{"id": 1, "file_name": "a_1.png"}],
+                "categories": [{"id": 1, "name": "other", "keypoints": [name]}],
+                "annotations": [{"image_id": 1, "category_id": 1, "keypoints": [1, 2, 2]}],
+            }
         )
-    )
-    tip, tail = read_labels(path).tracks
-    assert (tip.name, tail.name, tip.kind) == ("tip", "tail", TrackKind.OTHER)
-    assert [(p.frame, p.x, p.y) for p in tip.points.values()] == [(0, 5, 6), (1, 1, 2)]
-    assert tail.points == {1: TrackPoint(1, 3, 4, PointState.OCCLUDED, PointSource.IMPORTED)}
-
-
-def test_a_table_with_the_least_columns(tmp_path):
-    path = tmp_path / "table.csv"
-    path.write_text("\ufeffframe;track;x;y\n4;left;1.5;2\n2;left;1;2\n")
+    path.write_text(text, "utf-8")
     (track,) = read_labels(path).tracks
-    assert track.kind is TrackKind.OTHER
-    assert track.points[4] == TrackPoint(4, 1.5, 2.0, source=PointSource.IMPORTED)
-    assert list(track.points) == [2, 4]
+    assert track.name == kept
+    assert len(track.points) == 1
+    track.name.encode()
 
 
 @pytest.mark.parametrize(
@@ -163,18 +190,29 @@ def test_a_table_with_the_least_columns(tmp_path):
         ("a.csv", "track,frame,x,y\nleft,1,,\n"),
         ("a.csv", "track,frame,x,y\nleft,1,nan,2\n"),
         ("a.csv", "track,frame,x,y\nleft,-1,1,2\n"),
+        ("a.csv", "track,frame,x,y\nleft,1.5,1,2\n"),
         ("a.csv", "track,frame,x,y\nleft,1,1,2\nleft,1,3,2\n"),
         ("a.csv", "track,frame,x,y,state\nleft,1,1,2,floating\n"),
+        ("a.csv", "track,frame,x,y,confirmed\nleft,1,1,2,perhaps\n"),
+        ("a.csv", 'track,frame,x,y\nleft,1,"1.234,5",2\n'),
         ("a.csv", "track,frame,x,y\nleft,1\n"),
+        ("a.csv", "track,frame,x,y\n" + "x" * 200_000 + ",1,1,2\n"),
         ("a.csv", ""),
         ("a.json", ""),
         ("a.json", "[1, 2]"),
         ("a.json", "{}"),
-        ("a.json", '{"format": "fluorotrace-tracks", "version": 2}'),
+        ("a.json", "[" * 100_000),
+        ("a.json", '{"format": "fluorotrace-tracks", "version": ' + "9" * 5000 + "}"),
+        ("a.json", '{"format": "fluorotrace-tracks", "version": true, "tracks": []}'),
+        ("a.json", '{"format": "fluorotrace-tracks", "version": 0, "tracks": []}'),
         ("a.json", '{"format": "fluorotrace-tracks", "version": 1, "tracks": 5}'),
         ("a.json", '{"format": "fluorotrace-tracks", "version": 1, "tracks": [{"name": "a"}]}'),
+        ("a.json", '{"format": "fluorotrace-tracks", "version": 2, "tracks": [], "run": 5}'),
+        ("a.json", '{"format": "fluorotrace-tracks", "version": 2, "tracks": [], "run": {}}'),
         ("a.json", '{"images": [], "categories": [], "annotations": [{"image_id": 1}]}'),
         ("a.json", '{"images": 3, "categories": [], "annotations": []}'),
+        ("a.json", '{"images": [], "categories": [], "annotations": {"a": 1}}'),
+        ("a.json", '{"images": [{"id": [1]}], "categories": [], "annotations": []}'),
     ],
 )
 def test_what_cannot_be_read_is_one_sentence(tmp_path, name, text):
@@ -182,15 +220,76 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path, name, text):
     path.write_text(text)
     with pytest.raises(FormatError) as caught:
         read_labels(path)
-    assert "\n" not in str(caught.value)
-    assert str(caught.value).endswith(".")
+    said = str(caught.value)
+    assert "\n" not in said
+    assert said.endswith(".")
+    assert not any(word in said for word in ("Error", "NoneType", "'", "0x"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"x": "1e400"},
+        {"x": 10**400},
+        {"x": float("nan")},
+        {"x": True},
+        {"x": [1]},
+        {"frame": None},
+        {"frame": 1e400},
+        {"frame": "x"},
+        {"confidence": -0.1},
+        {"confidence": "sure"},
+        {"state": 5},
+        {"source": {"a": 1}},
+        {"confirmed": 7},
+    ],
+)
+def test_a_wrong_value_is_one_sentence(tmp_path, wrong):
+    path = tmp_path / "a.json"
+    tracks = [{"name": "a", "kind": "other", "points": [V1_POINT | wrong]}]
+    text = json.dumps({"format": "fluorotrace-tracks", "version": 2, "run": None, "tracks": tracks})
+    path.write_text(text)
+    with pytest.raises(FormatError, match=r"^A point .*\.$"):
+        read_labels(path)
 
 
 def test_bytes_are_no_labels(tmp_path):
+    for name in ("a.json", "a.csv"):
+        path = tmp_path / name
+        path.write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x81")
+        with pytest.raises(FormatError, match="not a text file"):
+            read_labels(path)
+
+
+def test_what_is_too_large_is_not_read(tmp_path):
     path = tmp_path / "a.json"
-    path.write_bytes(b"\xff\xd8\xff\xe0 JFIF")
-    with pytest.raises(FormatError, match="not a text file"):
+    with path.open("wb") as file:
+        file.truncate(10**9)
+    with pytest.raises(FormatError, match="too large"):
         read_labels(path)
+
+
+def test_a_folder_or_a_missing_file_is_one_sentence(tmp_path):
+    for path in (tmp_path, tmp_path / "none.json"):
+        with pytest.raises(UserError):
+            read_labels(path)
+
+
+def test_a_file_of_an_odd_name_is_named_as_well_as_one_can(tmp_path):
+    path = tmp_path / "caf\udce9.json"
+    path.write_text("[]")
+    with pytest.raises(FormatError) as caught:
+        read_labels(path)
+    str(caught.value).encode()
+
+
+def test_a_run_of_an_odd_name_is_written(tmp_path):
+    run = a_run(tmp_path / "caf\udce9.dcm")
+    for name, fmt in FORMATS.items():
+        path = tmp_path / f"{name}{fmt.suffix}"
+        fmt.write(path, label_file(run, two_tracks()))
+        path.read_text("utf-8")
+        assert "\\ud" not in path.read_text("utf-8")
 
 
 def test_a_failed_export_leaves_the_old_file(labels, tmp_path):
@@ -204,53 +303,61 @@ def test_a_failed_export_leaves_the_old_file(labels, tmp_path):
         FORMATS["coco"].write(path, LabelFile(None, labels.tracks))
 
 
-@pytest.fixture
-def mine() -> Labels:
-    """A track "left" clicked on frames 1 and 2."""
-    mine = Labels(10)
-    mine.apply(add_track(new_track((), "left")))
-    for frame in (1, 2):
-        mine.apply(place_point(mine.tracks[0], frame, frame, 0))
-    return mine
+def test_the_attackers_name_is_mended(shared_data):
+    path = shared_data / "field_cases" / "attacks" / "surrogate_name.json"
+    (track,) = read_labels(path).tracks
+    assert track.name == "tip"
 
 
-@pytest.fixture
-def theirs() -> LabelFile:
-    """The same name on frames 2 (elsewhere), 3 and 12, and a track "right"."""
-    left = replace(new_track((), "left"), points={f: TrackPoint(f, 9.0, 9.0) for f in (2, 3, 12)})
-    right = replace(new_track((), "right"), points={0: TrackPoint(0, 5.0, 5.0)})
-    return LabelFile(None, (left, right))
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
 
 
-def test_an_import_is_looked_at_and_then_applied_and_undone(mine, theirs):
-    before = mine.tracks
-    preview = import_tracks(mine.tracks, theirs, 10)
-    assert mine.tracks == before
-    assert (preview.new_tracks, preview.merged_tracks) == (("right",), ("left",))
-    assert (preview.points, preview.conflicts, preview.beyond_run) == (2, 1, 1)
-    assert "after the last frame" in preview.notes[0]
-    mine.apply(preview.edit)
-    left, right = mine.tracks
-    assert [(f, p.x) for f, p in sorted(left.points.items())] == [(1, 1.0), (2, 2.0), (3, 9.0)]
-    assert right.points[0].x == 5.0
-    mine.undo()
-    assert mine.tracks == before
+def places(value: object, at: tuple = ()) -> list[tuple]:
+    """Return the way to every value within a JSON document."""
+    inside = value.items() if isinstance(value, dict) else ()
+    inside = enumerate(value) if isinstance(value, list) else inside
+    return [at, *(place for key, each in inside for place in places(each, (*at, key)))]
 
 
-def test_an_import_may_take_the_files_points(mine, theirs):
-    mine.apply(import_tracks(mine.tracks, theirs, 10, OnConflict.REPLACE).edit)
-    assert mine.tracks[0].points[2].x == 9.0
-    assert mine.tracks[0].points[1].x == 1.0
+@pytest.mark.parametrize("name", ["json", "coco"])
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_a_spoiled_file_is_read_or_refused_in_a_sentence(name, data):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.json"
+        run = a_run(Path(folder) / "run.dcm", frame_count=3)
+        FORMATS[name].write(path, label_file(run, (make_track("a", "other", [V2], 0),)))
+        document = json.loads(path.read_text())
+        *way, last = data.draw(st.sampled_from(places(document)[1:]))
+        within = document
+        for key in way:
+            within = within[key]
+        within[last] = data.draw(ANYTHING)
+        path.write_text(json.dumps(document))
+        try:
+            read = read_labels(path)
+        except FormatError as error:
+            assert str(error).endswith(".")
+            return
+        for choices in (ImportChoices(), ImportChoices(first_number=1)):
+            Labels(3).apply(preview_import(read, run, (), choices).edit)
+        FORMATS["csv"].write(Path(folder) / "again.csv", read)
 
 
-def test_an_import_may_add_new_tracks(mine, theirs):
-    mine.apply(import_tracks(mine.tracks, theirs, 10, OnConflict.NEW_TRACKS).edit)
-    assert [t.name for t in mine.tracks] == ["left", "left 2", "right"]
-    assert len({t.color for t in mine.tracks}) == 3
-    assert mine.tracks[0].points[2].x == 2.0
-
-
-def test_labels_of_another_run_are_told(mine, labels):
-    preview = import_tracks(mine.tracks, labels, 10, sop_instance_uid="9.9")
-    assert "another run" in preview.notes[0]
-    assert "30 frames" in preview.notes[1]
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from('a1,;\t\n"-.é\0'), max_size=40), st.sampled_from(",;\t"))
+def test_any_table_is_read_or_refused_in_a_sentence(rows, delimiter):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "labels.csv"
+        heading = delimiter.join(("track", "frame", "x", "y", "confirmed"))
+        path.write_text(f"{heading}\n{rows}", newline="")
+        try:
+            read_labels(path)
+        except FormatError as error:
+            assert str(error).endswith(".")
