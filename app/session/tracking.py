@@ -160,7 +160,7 @@ class Tracking(QObject):
         except UserError as error:
             self.refused.emit(str(error))
 
-    def _take_end(self, key: str, step: int, cancelled: bool) -> None:
+    def _take_end(self, key: str, step: int, _: bool) -> None:
         review, track_id = self._run_of(key), _track_of(key)
         if review is None:
             self._progress.pop(key, None)
@@ -169,7 +169,7 @@ class Tracking(QObject):
         if waiting is not None and waiting.step_id != step:
             return  # a newer request took its place
         self._progress.pop(key, None)
-        if waiting is not None and not cancelled:
+        if waiting is not None:
             try:
                 review.labels.set_pending(track_id, None)
             except UserError as error:

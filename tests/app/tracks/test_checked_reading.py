@@ -160,3 +160,11 @@ def test_the_files_of_the_attack_are_not_believed(shared_data, tmp_path, name):
     shutil.copy(shared_data / "field_cases" / "attacks" / name, tmp_path / name)
     with pytest.raises(Damaged):
         database.read(tmp_path / name)
+
+
+@pytest.mark.parametrize(("frame", "read_only"), [(3, False), (4, True)])
+def test_a_label_on_the_frame_after_the_last_is_after_the_run(reopen, make_run, frame, read_only):
+    opened = reopen()
+    label(opened.labels, frame)
+    opened.close()
+    assert reopen(make_run(frame_count=4)).read_only is read_only

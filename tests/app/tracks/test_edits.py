@@ -170,6 +170,13 @@ def test_what_tracking_moves_by_more_than_a_pixel_is_marked(labels):
     assert labels.moved_frames(only(labels).id) == ()
 
 
+def test_what_is_marked_stays_so_until_it_is_seen(labels):
+    here = only(labels).points[12]
+    for step in (5.0, 5.5):
+        labels.apply(put_tracked(only(labels), [answer(12, here.x + step, here.y)]))
+    assert labels.moved_frames(only(labels).id) == (12,)
+
+
 def test_answers_name_the_weights_of_the_track(labels):
     labels.apply(put_tracked(only(labels), [answer(35, 5.0, 5.0)], weights="tiny 6"))
     assert only(labels).weights == "tiny 6"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
@@ -269,3 +270,19 @@ def test_seen_frames_are_told_and_no_step(labels):
     assert [dict(change.frames) for change in heard] == [{name: {moved[0]}}]
     assert labels.moved_frames(name) == moved[1:]
     assert labels.undo_label == before
+
+
+def test_two_small_moves_of_one_step_are_one_large_move(labels):
+    def answered(x):
+        here = SimpleNamespace(frame=8, x=x, y=5.0, state="visible", confidence=0.9)
+        return put_tracked(tip(labels), [here]).changes
+
+    name = tip(labels).id
+    labels.extend(labels.await_step("Track"), answered(10.0))
+    step = labels.await_step("Track again")
+    labels.extend(step, answered(10.7))
+    assert labels.moved_frames(name) == ()
+    labels.extend(step, answered(11.4))
+    assert labels.moved_frames(name) == (8,)
+    labels.extend(step, answered(10.1))  # and back again
+    assert labels.moved_frames(name) == ()
