@@ -341,7 +341,7 @@ def test_track_fills_the_run_both_ways_from_the_click(folder, tmp_path, capsys):
     assert cli.main([*command, "--output", str(output)]) == 0
     assert capsys.readouterr().out == ""
     document = json.loads(output.read_text())
-    schema = json.loads(resource_path("schemas", "fluorotrace-tracks-1.schema.json").read_text())
+    schema = json.loads(resource_path("schemas", "fluorotrace-tracks-2.schema.json").read_text())
     jsonschema.validate(document, schema)
     (track,) = document["tracks"]
     assert track["name"] == "left"
