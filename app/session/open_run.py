@@ -15,6 +15,7 @@ from app.runs.run import Run, RunError, TimingSource
 from app.session.settings import Settings
 from app.tracks.labels import Labels
 from app.tracks.store import Store, open_store
+from app.tracks.writer import PATIENCE_S
 
 _numbers = itertools.count(1)
 
@@ -55,7 +56,7 @@ class OpenRun:
         run = self.run
         return 1000.0 * run.frame_count / run.duration_ms if run.duration_ms else None
 
-    def close(self) -> None:
+    def close(self, timeout_s: float = PATIENCE_S) -> None:
         """Save the labels, end the decoding threads, release the file.
 
         Raises
@@ -64,7 +65,7 @@ class OpenRun:
             If the last changes could not be saved. The run stays open: try again, or call
             `save_elsewhere` or `discard`.
         """
-        self.store.close()
+        self.store.close(timeout_s)
         self._release()
 
     def save_elsewhere(self, path: Path) -> None:

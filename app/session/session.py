@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from gettext import gettext as tr
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.errors import UserError
 from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.denoising import Denoising
 from app.session.labelling import Labelling
+from app.session.leaving import AT_ONCE_S, Leaving
 from app.session.library import Library
 from app.session.look import Comparison, Look, LookKeeper, view_of
 from app.session.open_run import OpenRun
@@ -22,6 +23,9 @@ from app.session.playback import Playback
 from app.session.settings import Settings, SettingsKeeper
 from app.session.subtraction import Subtraction
 from app.session.worker import InferenceWorker
+
+CLOSING_S = 1.0
+"""How long a closing window may wait for the disk before it says what it waits for."""
 
 
 class Session(QObject):
@@ -31,7 +35,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, labelling, denoising, subtraction, adapting, library
+    settings, worker, background, playback, labelling, denoising, subtraction, adapting, library,
+    leaving
         What each is for stands in its own file.
 
     Signals
@@ -73,8 +78,9 @@ class Session(QObject):
         self.adapting.warned.connect(self.warned)
         self.library.refused.connect(self.failed)
         self.library.opened.connect(self.open)
-        self.labelling.tracking.left_unsaved.connect(lambda _, why: self.failed.emit(why))
-        self.library.take_back = self.labelling.tracking.take_back
+        self.leaving = Leaving(self.background)
+        self.labelling.tracking.left_done.connect(self.leaving.close)
+        self.library.take_back = self._take_back
         worker.failed.connect(lambda _, text: self.failed.emit(text))
         worker.notice.connect(self.warned)
         self._trouble.connect(self._tell_trouble)
@@ -104,8 +110,8 @@ class Session(QObject):
         for note in opened.run.notes:
             self.said.emit(note)
 
-    def leave(self) -> None:
-        """Save and close the open run."""
+    def leave(self, wait_s: float = AT_ONCE_S) -> None:
+        """Save and close the open run, within ``wait_s`` or on a thread."""
         opened = self._opened
         if opened is None:
             return
@@ -118,14 +124,10 @@ class Session(QObject):
         self.adapting.set_run(None)
         self.run_left.emit(opened)
         if not self.labelling.tracking.leave(opened):
-            self._close(opened)
+            self.leaving.close(opened, wait_s)
 
-    def _close(self, opened: OpenRun) -> None:
-        try:
-            opened.close()
-        except UserError as error:
-            self.failed.emit(str(error))
-            opened.discard()
+    def _take_back(self, path: Path) -> OpenRun | None:
+        return self.labelling.tracking.take_back(path) or self.leaving.take_back(path)
 
     def _tell_trouble(self, why: str) -> None:
         """Say that labels are not saved, or that they are again."""
@@ -155,14 +157,26 @@ class Session(QObject):
             if state != store.state:
                 store.save_state(state)
 
-    def close(self) -> None:
-        """Save everything and end the threads."""
+    def close(self) -> bool:
+        """Save everything and end the threads.
+
+        Returns
+        -------
+        bool
+            False where something cannot be saved at once: `leaving` tells when that is done, or
+            asks. The session goes on, without a run.
+        """
         self.adapting.cancel()
-        self.leave()
+        self.leave(CLOSING_S)
+        self.run_changed.emit(None)
         for left in self.labelling.tracking.stop():
-            self._close(left)
+            self.leaving.close(left, CLOSING_S)
+        if not self.leaving.done:
+            self.leaving.try_again()
+            return False
         self.worker.close()
         self.background.close()
+        return True
 
     def _apply_settings(self, settings: Settings) -> None:
         """Take over what has changed; what was switched on the screen since stays as it is."""

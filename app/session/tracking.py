@@ -29,13 +29,12 @@ class Tracking(QObject):
     -------
     progress_changed(int, int) : frames done and asked of the run that is shown; equal when none.
     refused(str) : one sentence, why an answer could not be taken.
-    left_unsaved(object, str) : an `OpenRun` that was left, is tracked, and cannot be saved; it
-        stays among `left`.
+    left_done(object) : an `OpenRun` that was left is tracked; the receiver closes it.
     """
 
     progress_changed = Signal(int, int)
     refused = Signal(str)
-    left_unsaved = Signal(object, str)
+    left_done = Signal(object)
 
     def __init__(self, worker: InferenceWorker) -> None:
         super().__init__()
@@ -59,7 +58,7 @@ class Tracking(QObject):
         self._tell()
 
     def leave(self, review: OpenRun) -> bool:
-        """Keep a run that is no longer shown until it is tracked, and close it then.
+        """Keep a run that is no longer shown until it is tracked.
 
         Returns
         -------
@@ -175,17 +174,9 @@ class Tracking(QObject):
             except UserError as error:
                 self.refused.emit(str(error))
         self._tell()
-        self._close_where_done(review)
-
-    def _close_where_done(self, review: OpenRun) -> None:
-        if review.key not in self._left or self._jobs_of(review):
-            return
-        try:
-            review.close()
-        except UserError as error:
-            self.left_unsaved.emit(review, str(error))
-            return
-        del self._left[review.key]
+        if review.key in self._left and not self._jobs_of(review):
+            del self._left[review.key]
+            self.left_done.emit(review)
 
     def _tell_progress(self, key: str, done: int, asked: int) -> None:
         if key in self._progress:

@@ -39,6 +39,7 @@ from app.window.label_views import LabelViews
 from app.window.picture import Picture
 from app.window.progress import Progress
 from app.window.run_list_view import RunListView
+from app.window.unsaved import UnsavedDialogs
 from resources import resource_path
 from widgets.panels.denoise_panel import DenoisePanel
 from widgets.panels.notice_bar import Notice, NoticeBar, Severity
@@ -104,6 +105,7 @@ class MainWindow(QMainWindow):
         now = settings.now
         self._shown: Settings | None = None
         self._demo: Demo | None = None
+        self._closing = False  # as soon as all labels are saved
         self.setWindowTitle("Fluorotrace")
         self.setAcceptDrops(True)
         self.session = session = Session(
@@ -141,6 +143,7 @@ class MainWindow(QMainWindow):
         self._show_run(None)
         self._show_look(session.look.now, session.look.now)
         self.commander.refresh()
+        UnsavedDialogs(self, session.leaving)
         DenoiserViews(self.denoise_panel.denoiser, session.adapting)
 
     # making
@@ -211,6 +214,7 @@ class MainWindow(QMainWindow):
         session.warned.connect(lambda text: self._notice(text, Severity.WARNING))
         session.failed.connect(lambda text: self._notice(text, Severity.ERROR))
         session.look.changed.connect(self._show_look)
+        session.leaving.finished.connect(self._close_when_saved)
         session.worker.device_changed.connect(
             lambda device: self.denoise_panel.set_device(tr(DEVICE_WORDS[device]))
         )
@@ -396,6 +400,13 @@ class MainWindow(QMainWindow):
         self.stop_demo()
         self.hands.exporting.close()
         self.hands.dialogs.close()
-        self.session.close()
-        self.label_views.stop()
-        event.accept()
+        self._closing = True
+        if self.session.close():
+            self.label_views.stop()
+            event.accept()
+        else:
+            event.ignore()
+
+    def _close_when_saved(self) -> None:
+        if self._closing:
+            self.close()

@@ -132,3 +132,4 @@ def make_window(qtbot, tmp_path, monkeypatch, engines, loaded_weights):
     engines[0].gate.set()
     for window in windows:
         window.close()
+        qtbot.waitUntil(lambda window=window: not window.isVisible(), timeout=20000)
