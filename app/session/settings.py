@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,13 @@ from PySide6.QtCore import QObject, Signal
 log = logging.getLogger(__name__)
 
 RECENT_RUNS = 12
+RANGES: Mapping[str, tuple[float, float]] = {
+    "frame_memory_mb": (1, 1 << 20),
+    "denoised_memory_mb": (1, 1 << 20),
+    "trail_frames": (0, 10_000),
+    "assumed_frame_rate_hz": (0.01, 10_000.0),
+}
+"""What the program can work with; a number beyond it stands in a damaged file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +100,12 @@ def settings_path() -> Path:
 
 
 def load_settings() -> Settings:
-    """Read the settings; a missing or damaged file gives the defaults."""
+    """Read the settings; a missing or damaged file, or value, gives the defaults."""
     try:
         stored = json.loads(settings_path().read_text("utf-8"))
     except FileNotFoundError:
         return Settings()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         log.warning("settings file unreadable, using defaults", exc_info=True)
         return Settings()
     if not isinstance(stored, dict):
@@ -106,12 +114,31 @@ def load_settings() -> Settings:
     for field in fields(Settings):
         value = stored.get(field.name)
         if isinstance(value, list):
-            value = tuple(str(item) for item in value)
-        if isinstance(value, int) and isinstance(field.default, float):
+            value = tuple(item for item in value if _is_text(item))[:RECENT_RUNS]
+        if (
+            type(value) is int
+            and isinstance(field.default, float)
+            and _is_usable(field.name, value)
+        ):
             value = float(value)
-        if type(value) is type(field.default):
+        if type(value) is type(field.default) and _is_usable(field.name, value):
             known[field.name] = value
     return replace(Settings(), **known)
+
+
+def _is_usable(name: str, value: Any) -> bool:
+    if name in RANGES:
+        low, high = RANGES[name]
+        return low <= value <= high
+    return not isinstance(value, str) or _is_text(value)
+
+
+def _is_text(value: Any) -> bool:
+    """Tell whether a value is a text that can name a file, also one that is not UTF-8."""
+    try:
+        return isinstance(value, str) and b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
 
 
 def save_settings(settings: Settings) -> None:

@@ -168,11 +168,6 @@ def make_point(values: Mapping[str, Any]) -> TrackPoint:
         frame = whole(values["frame"])
     except WRONG_VALUES as error:
         raise FormatError(tr("A point in this file is on no frame; correct the file.")) from error
-    wrong = FormatError(
-        tr("A point on frame {frame} of this file is not what it should be.").format(
-            frame=min(frame, 10**9)
-        )
-    )
     try:
         state = PointState(_word(values.get("state")) or PointState.VISIBLE)
         source = PointSource(_word(values.get("source")) or PointSource.IMPORTED)
@@ -180,9 +175,9 @@ def make_point(values: Mapping[str, Any]) -> TrackPoint:
         x, y = number(values.get("x")), number(values.get("y"))
         confirmed = _truth(values.get("confirmed"))
     except WRONG_VALUES as error:
-        raise wrong from error
+        raise _wrong_point(frame) from error
     if frame < 0 or (confidence is not None and not 0 <= confidence <= 1):
-        raise wrong
+        raise _wrong_point(frame)
     if state is PointState.ABSENT:
         x = y = None
     elif x is None or y is None:
@@ -194,6 +189,14 @@ def make_point(values: Mapping[str, Any]) -> TrackPoint:
     if confirmed is None:
         confirmed = source in (PointSource.CLICKED, PointSource.IMPORTED)
     return TrackPoint(frame, x, y, state, source, confidence, confirmed)
+
+
+def _wrong_point(frame: int) -> FormatError:
+    return FormatError(
+        tr("A point on frame {frame} of this file is not what it should be.").format(
+            frame=min(frame, 10**9)
+        )
+    )
 
 
 def make_track(

@@ -105,7 +105,8 @@ def _rows(text: str, name: str) -> Iterator[Row]:
                 name=name, columns=", ".join(sorted(missing))
             )
         )
-    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # strict: a quote that never ends would swallow all rows behind it
+    table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     next(table)
     for cells in table:
         filled = [cell.strip() for cell in cells]

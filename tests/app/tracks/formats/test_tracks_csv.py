@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from app.tracks.formats import label_file, read_labels
+from app.tracks.formats import FormatError, label_file, read_labels
 from app.tracks.formats.label_file import make_track
 from app.tracks.formats.tracks_csv import write
 from app.tracks.track import PointSource, PointState, TrackKind, TrackPoint
@@ -106,3 +106,22 @@ def test_the_table_is_plain_to_other_programs(labels, tmp_path):
     assert (tracked["confirmed"], tracked["weights"]) == ("false", "FIMAE 2")
     assert (absent["state"], absent["x"], absent["y"]) == ("absent", "", "")
     assert [row["track_id"] for row in rows] == ["1"] * 6 + ["2"] * 2
+
+
+@pytest.mark.parametrize("rows", ['"a,1,2,3\na,2,3,4\n', 'a,1,2,3\n"b,2,3,4\na,3,4,5\n'])
+def test_a_quote_that_never_ends_swallows_no_rows(tmp_path, rows):
+    path = tmp_path / "table.csv"
+    path.write_text("track,frame,x,y\n" + rows)
+    with pytest.raises(FormatError, match="not a table with labels"):
+        read_labels(path)
+
+
+def test_a_good_point_asks_for_no_sentence(tmp_path, monkeypatch):
+    """Looking up a translation takes longer than all else that a point needs."""
+    path = tmp_path / "table.csv"
+    path.write_text("track,frame,x,y\n" + "".join(f"a,{k},1,2\n" for k in range(50)))
+    asked = []
+    monkeypatch.setattr(label_file, "tr", asked.append)
+    (track,) = read_labels(path).tracks
+    assert len(track.points) == 50
+    assert asked == []
