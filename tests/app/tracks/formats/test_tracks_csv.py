@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+from importlib import import_module
 
 import pytest
 
@@ -121,7 +122,7 @@ def test_a_good_point_asks_for_no_sentence(tmp_path, monkeypatch):
     path = tmp_path / "table.csv"
     path.write_text("track,frame,x,y\n" + "".join(f"a,{k},1,2\n" for k in range(50)))
     asked = []
-    monkeypatch.setattr(label_file, "tr", asked.append)
+    monkeypatch.setattr(import_module("app.tracks.formats.label_file"), "tr", asked.append)
     (track,) = read_labels(path).tracks
     assert len(track.points) == 50
     assert asked == []
