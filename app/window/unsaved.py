@@ -6,12 +6,12 @@ from gettext import gettext as tr
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.session.leaving import Leaving
 from app.session.open_run import OpenRun
-
-SUFFIX = ".fluorotrace.sqlite"
+from app.tracks.identity import SUFFIX
+from app.window.save_dialog import ask_where
 
 
 class UnsavedDialogs(QObject):
@@ -42,11 +42,11 @@ class UnsavedDialogs(QObject):
         question.open()
 
     def _save_elsewhere(self, opened: OpenRun, why: str) -> None:
-        name = f"{opened.run.path.name}{SUFFIX}"
-        chosen, _ = QFileDialog.getSaveFileName(
-            self._parent, tr("Save labels"), str(Path.home() / name), f"*{SUFFIX}"
+        ask_where(
+            self._parent,
+            tr("Save labels"),
+            Path.home() / f"{opened.run.path.name}{SUFFIX}",
+            {tr("Labels with their history"): SUFFIX},
+            lambda path, _: self._leaving.save_elsewhere(opened, path),
+            lambda: self.ask(opened, why),
         )
-        if chosen:
-            self._leaving.save_elsewhere(opened, Path(chosen))
-        else:
-            self.ask(opened, why)
