@@ -29,6 +29,8 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.runs.open_neighbour(-1), separated=True),
         Command("next_run", "Next run in the list", "PgDown", NOTHING,
                 lambda h: h.runs.open_neighbour(1)),
+        Command("filter_runs", "Filter the runs", "Ctrl+F", NOTHING,
+                lambda h: h.runs.focus_filter()),
         Command("import_labels", "Import labels…", "Ctrl+I", RUN,
                 lambda h: h.importing.import_labels(), separated=True),
         Command("export_labels", "Export labels…", "Ctrl+E", TRACK,

@@ -1,5 +1,7 @@
 """The picture on the screen is that of its frame, as it was asked for; so is the movie."""
 
+import threading
+
 import av
 import numpy as np
 import pytest
@@ -54,3 +56,14 @@ def test_a_movie_shows_every_frame_once_in_order(qtbot, make_window, grey_run, t
     run = window.session.opened.run
     times_s = [time for time, _ in shown]
     np.testing.assert_allclose(times_s, run.frame_times_ms / 2000.0, atol=0.002)
+
+
+def test_the_share_that_is_denoised_is_said_while_it_plays(qtbot, make_window, grey_run, engines):
+    held = threading.Event()
+    engines[1].before_frame = held.wait  # nothing is denoised yet
+    window = make_window(grey_run)
+    window.session.look.change(comparison=Comparison.DENOISED)
+    window.session.playback.play()
+    qtbot.waitUntil(lambda: "0% denoised" in window.play_bar._rate.text())
+    window.session.playback.pause()
+    held.set()
