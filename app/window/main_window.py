@@ -238,6 +238,7 @@ class MainWindow(QMainWindow):
         self.motion_plot.frame_requested.connect(playback.seek)
         self.view.wheel_stepped.connect(playback.step)
         self.view.full_screen_toggled.connect(self.hands.frame.toggle_full_screen)
+        self.view.invitation_clicked.connect(lambda: self.commander.do("open_files"))
         self.picture.frame_shown.connect(self.progress.count_frame)
         self.progress.rested.connect(self.session.remember_place)
 
@@ -283,7 +284,8 @@ class MainWindow(QMainWindow):
             self.view.set_message(
                 tr("Drop an X-ray run here"),
                 tr(
-                    "or open one with Ctrl+O; File, Open the built-in sample shows what can be done"
+                    "or click here to choose one; File, Open the built-in sample shows what can be"
+                    " done"
                 ),
             )
             self.timeline.set_frames(np.zeros(0))

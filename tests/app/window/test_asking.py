@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app.session.settings import Settings
@@ -110,3 +111,13 @@ def test_dialogs_that_open_files_begin_where_the_user_is(tmp_path, monkeypatch):
     assert folder_to_look_in(Settings(last_folder=str(tmp_path / "gone"))) == str(tmp_path)
     (tmp_path / "runs").mkdir()
     assert folder_to_look_in(Settings(last_folder=str(tmp_path / "runs"))) == str(tmp_path / "runs")
+
+
+def test_a_click_on_the_empty_window_asks_for_a_run(qtbot, make_window, run_file, monkeypatch):
+    monkeypatch.setattr(
+        QFileDialog, "getOpenFileNames", staticmethod(lambda *_: ([str(run_file)], ""))
+    )
+    window = make_window()
+    qtbot.mouseClick(window.view.viewport(), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.session.opened is not None)
+    assert window.session.opened.run.path == run_file
