@@ -218,16 +218,20 @@ class Labelling(QObject):
         self.span_changed.emit()
 
     def start_span(self) -> None:
-        """Let the span start on this frame."""
-        frame = self._playback.frame
-        last = self._span[1] if self._span else frame
-        self.set_span(frame, max(last, frame))
+        """Let the span start on this frame; after its end a new one starts."""
+        self._mark_span_end(keep=1)
 
     def end_span(self) -> None:
-        """Let the span end on this frame."""
+        """Let the span end on this frame; before its start a new one ends."""
+        self._mark_span_end(keep=0)
+
+    def _mark_span_end(self, keep: int) -> None:
+        """Move one end of the span here; where only one frame is marked, it is the other end."""
         frame = self._playback.frame
-        first = self._span[0] if self._span else frame
-        self.set_span(min(first, frame), frame)
+        span = self._span or (frame, frame)
+        kept = span[keep]
+        in_order = frame <= kept if keep else kept <= frame
+        self.set_span(frame, kept if in_order or span[0] == span[1] else frame)
 
     def drop_span(self) -> None:
         """Forget the span; no label changes."""

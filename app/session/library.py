@@ -64,6 +64,7 @@ class Library(QObject):
         for task in self._scanning:
             task.cancel()
         self._scanning.clear()
+        paths = [path.absolute() for path in paths]  # they are remembered for other starts
         if len(paths) == 1 and paths[0].is_file():
             self.open_run(paths[0])
             self._scan(paths, open_first=False)

@@ -19,8 +19,8 @@ from app.session.movie_writer import MovieWriter
 from app.session.playback import Playback
 from app.session.session import Session
 from app.tracks.formats import FORMATS, label_file
+from app.window.asking import ask_file
 from app.window.picture import Picture
-from app.window.save_dialog import ask_where
 from widgets.picture.cine_view import CineView
 
 LONGEST_MOVIE_SIDE = 1920
@@ -44,14 +44,15 @@ class Exporting:
                 tr("There are no labels yet: click the catheter tip on the picture.")
             )
             return
-        formats = {tr(each.title): name for name, each in FORMATS.items()}
-        ask_where(
+        run_path = review.run.path
+        asked = ask_file(
             self._parent,
             tr("Export labels"),
-            review.run.path.with_name(f"{review.run.path.stem}.tracks.json"),
-            {title: FORMATS[name].suffix for title, name in formats.items()},
-            lambda path, title: self.save_labels(path, formats[title]),
+            run_path.with_name(f"{run_path.stem}.tracks.json"),
+            {name: (tr(fmt.title), fmt.suffix) for name, fmt in FORMATS.items()},
         )
+        if asked is not None:
+            self.save_labels(*asked)
 
     def save_labels(self, path: Path, format_name: str) -> None:
         """Write the labels in one of `FORMATS`."""
@@ -77,13 +78,15 @@ class Exporting:
             self._session.said.emit(tr("Open a run first."))
             return
         frame = self._session.playback.frame + 1
-        ask_where(
+        run_path = review.run.path
+        asked = ask_file(
             self._parent,
             tr("Save picture"),
-            review.run.path.with_name(f"{review.run.path.stem}-frame{frame}.png"),
-            {"PNG": ".png"},
-            lambda path, _: self.save_picture(path),
+            run_path.with_name(f"{run_path.stem}-frame{frame}.png"),
+            {"png": ("PNG", ".png")},
         )
+        if asked is not None:
+            self.save_picture(asked[0])
 
     def save_picture(self, path: Path) -> None:
         """Save the picture with all that is drawn on it."""
@@ -105,13 +108,15 @@ class Exporting:
         if review is None or review.run.frame_count < 2:
             self._session.said.emit(tr("Open a run with several frames first."))
             return
-        ask_where(
+        run_path = review.run.path
+        asked = ask_file(
             self._parent,
             tr("Save movie"),
-            review.run.path.with_name(f"{review.run.path.stem}-movie.mp4"),
-            {"MP4": ".mp4"},
-            lambda path, _: self.save_movie(path),
+            run_path.with_name(f"{run_path.stem}-movie.mp4"),
+            {"mp4": ("MP4", ".mp4")},
         )
+        if asked is not None:
+            self.save_movie(asked[0])
 
     def save_movie(self, path: Path) -> MovieRecorder | None:
         """Record the whole run as it is shown, at its true speed."""

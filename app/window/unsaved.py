@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 from app.session.leaving import Leaving
 from app.session.open_run import OpenRun
 from app.tracks.identity import SUFFIX
-from app.window.save_dialog import ask_where
+from app.window.asking import ask_file
 
 
 class UnsavedDialogs(QObject):
@@ -42,11 +42,14 @@ class UnsavedDialogs(QObject):
         question.open()
 
     def _save_elsewhere(self, opened: OpenRun, why: str) -> None:
-        ask_where(
+        name = f"{opened.run.path.name}{SUFFIX}"
+        asked = ask_file(
             self._parent,
             tr("Save labels"),
-            Path.home() / f"{opened.run.path.name}{SUFFIX}",
-            {tr("Labels with their history"): SUFFIX},
-            lambda path, _: self._leaving.save_elsewhere(opened, path),
-            lambda: self.ask(opened, why),
+            Path.home() / name,
+            {"labels": (tr("Labels"), SUFFIX)},
         )
+        if asked is None:
+            self.ask(opened, why)
+        else:
+            self._leaving.save_elsewhere(opened, asked[0])

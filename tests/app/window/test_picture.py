@@ -5,9 +5,11 @@ import threading
 import av
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 
 from app.runs.run import Window
 from app.session.look import Comparison
+from widgets.picture.corner_text import Corner
 
 GREYS = np.arange(12, dtype=np.uint8) * 20
 """Of the frames of a run in which each frame has one grey of its own."""
@@ -67,3 +69,28 @@ def test_the_share_that_is_denoised_is_said_while_it_plays(qtbot, make_window, g
     qtbot.waitUntil(lambda: "0% denoised" in window.play_bar._rate.text())
     window.session.playback.pause()
     held.set()
+
+
+def test_tracks_that_are_hidden_are_told_and_a_click_shows_them(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    viewport = window.view.viewport()
+
+    def corner():
+        return window.view._corners[Corner.BOTTOM_RIGHT]
+
+    def click(x, y):
+        place = window.view.mouse_position(x, y).toPoint()
+        qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)
+
+    window.commander.do("toggle_tracks")
+    assert "Tracks hidden" not in corner()  # there are none
+    click(60.0, 50.0)
+    assert window.session.look.now.tracks
+    window.commander.do("toggle_tracks")
+    assert "Tracks hidden" in corner()
+    track = window.session.labelling.selected
+    window.session.look.show_track(track.id, False)
+    click(70.0, 50.0)
+    assert window.session.look.now.tracks
+    assert not window.session.look.now.hidden_tracks
+    assert "Tracks hidden" not in corner()

@@ -68,7 +68,7 @@ def test_labels_are_saved_elsewhere_when_the_run_is_changed(
     qtbot, labelled, other_run_file, run_file, tmp_path, monkeypatch
 ):
     path = tmp_path / "rescued.fluorotrace.sqlite"
-    monkeypatch.setattr(unsaved, "ask_where", lambda *args: args[4](path, ""))
+    monkeypatch.setattr(unsaved, "ask_file", lambda *_: (path, "labels"))
     labelled.session.library.open_run(other_run_file)
     qtbot.waitUntil(lambda: labelled.session.opened.run.path == other_run_file)
     answer(qtbot, labelled, "Save elsewhere…")
