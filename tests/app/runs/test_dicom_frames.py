@@ -338,3 +338,10 @@ def test_a_stream_that_declares_more_than_it_holds_is_not_decoded(
 def test_a_lie_found_in_the_field_costs_nothing(shared_data):
     with pytest.raises(RunError, match="declares 192 MB but stores only"):
         open_run(shared_data / "field_cases" / "attacks" / "jpeg_lie_8192.dcm")
+
+
+def test_rle_that_cannot_be_so_large_is_refused_before_it_is_decoded():
+    from app.runs.codestreams import CodestreamError, decode_rle
+
+    with pytest.raises(CodestreamError, match="too short for the declared size"):
+        decode_rle(bytes(100), 1, 64 * 100 + 1, 1, np.dtype(np.uint8))

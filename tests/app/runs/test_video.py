@@ -111,6 +111,24 @@ def test_where_jumps_mislead_the_video_is_decoded_from_its_beginning(tmp_path, m
         assert_frames(run)
 
 
+def test_jumps_that_land_beside_their_frame_are_noticed(tmp_path, monkeypatch):
+    from app.runs.video_frames import Decoder
+
+    run = open_run(write(tmp_path / "a.avi", "libx264", {"bf": "3", "crf": "4"}))
+
+    def one_beside(decoder, _):
+        former = None
+        for frame in decoder.frames():
+            if former is not None:
+                former.pts = frame.pts
+                yield former
+            former = frame
+
+    monkeypatch.setattr(Decoder, "seek", one_beside)
+    with closing(run.frames):
+        assert_frames(run)
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "note"),
     [
