@@ -103,6 +103,7 @@ def series_part(path: Path, header: OpenedHeader) -> SeriesPart | None:
         path=path,
         kind=(
             series,
+            header.transfer_syntax,  # one picture packed in several ways is no cine
             *(text(dataset, keyword) for keyword in _SAME_IN_ALL),
         ),
         instance_uid=text(dataset, "SOPInstanceUID"),
