@@ -14,7 +14,7 @@ from app.session.tracking import Tracking, anchors_of, is_interpolated
 from app.session.worker import InferenceWorker
 from app.tracks import edits
 from app.tracks.edits import Edit
-from app.tracks.labels import LabelsChange
+from app.tracks.labels import Labels, LabelsChange
 from app.tracks.track import PointState, Track, TrackKind
 
 SEEN_MS = 300
@@ -296,13 +296,26 @@ class Labelling(QObject):
 
     def go_to_doubtful(self, *, backward: bool = False) -> None:
         """Go to the next frame where the network was not sure."""
+        self._go(
+            lambda labels, track, frame: labels.next_doubtful(track, frame, backward=backward),
+            tr("No frame of “{name}” is in doubt."),
+        )
+
+    def go_to_moved(self, *, backward: bool = False) -> None:
+        """Go to the next frame that a new tracking moved and nobody has seen since."""
+        self._go(
+            lambda labels, track, frame: labels.next_to_see(track, frame, backward=backward),
+            tr("No frame of “{name}” was moved since you saw it."),
+        )
+
+    def _go(self, find: Callable[[Labels, str, int], int | None], nothing: str) -> None:
         track = self.selected
         if self._review is None or track is None:
             self._refuse_without_track()
             return
-        frame = self._review.labels.next_doubtful(track.id, self._playback.frame, backward=backward)
+        frame = find(self._review.labels, track.id, self._playback.frame)
         if frame is None:
-            self.refused.emit(tr("No frame of “{name}” is in doubt.").format(name=track.name))
+            self.refused.emit(nothing.format(name=track.name))
         else:
             self._playback.pause()
             self._playback.seek(frame)

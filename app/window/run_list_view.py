@@ -50,6 +50,10 @@ class RunListView(QObject):
         if 0 <= at < len(keys):
             self._library.open_run(Path(keys[at]))
 
+    def focus_filter(self) -> None:
+        """Let the user type a filter."""
+        self._list.focus_filter()
+
     def show_label_state(self, opened: OpenRun) -> None:
         """Show how far a run is labelled."""
         self._list.set_label_state(

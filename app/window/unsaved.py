@@ -10,9 +10,8 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.session.leaving import Leaving
 from app.session.open_run import OpenRun
+from app.tracks.identity import SUFFIX
 from app.window.asking import ask_file
-
-SUFFIX = ".fluorotrace.sqlite"
 
 
 class UnsavedDialogs(QObject):

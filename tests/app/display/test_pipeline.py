@@ -181,18 +181,18 @@ def test_auto_window_leaves_out_the_outermost_values():
 
 
 def test_shutter_covers_outside_all_its_shapes():
-    bright = np.full((40, 40), 200, np.uint8)
+    bright = np.full((40, 40), 201, np.uint8)
     shutter = Shutter(rectangle=(5, 10, 34, 29), circle=(20, 20, 12))
     run = make_run(bright, shutter=shutter)
     picture = render(run)
-    assert picture[20, 20] == 200
-    assert picture[10, 20] == 200
+    assert picture[20, 20] == 201
+    assert picture[10, 20] == 201
     assert picture[9, 20] == 0  # above the rectangle
     assert picture[20, 33] == 0  # in the rectangle, outside the circle
-    assert render(run, DisplaySettings(shutter=False)).min() == 200
+    assert render(run, DisplaySettings(shutter=False)).min() == 201
     triangle = Shutter(polygon=((0, 0), (39, 0), (0, 39)))
     picture = render(make_run(bright, shutter=triangle))
-    assert (picture[5, 5], picture[35, 35]) == (200, 0)
+    assert (picture[5, 5], picture[35, 35]) == (201, 0)
 
 
 def test_rubo_0015_is_dark_outside_its_shutters(shared_data):

@@ -111,6 +111,24 @@ def test_where_jumps_mislead_the_video_is_decoded_from_its_beginning(tmp_path, m
         assert_frames(run)
 
 
+def test_jumps_that_land_beside_their_frame_are_noticed(tmp_path, monkeypatch):
+    from app.runs.video_frames import Decoder
+
+    run = open_run(write(tmp_path / "a.avi", "libx264", {"bf": "3", "crf": "4"}))
+
+    def one_beside(decoder, _):
+        former = None
+        for frame in decoder.frames():
+            if former is not None:
+                former.pts = frame.pts
+                yield former
+            former = frame
+
+    monkeypatch.setattr(Decoder, "seek", one_beside)
+    with closing(run.frames):
+        assert_frames(run)
+
+
 @pytest.mark.parametrize(
     ("name", "codec", "note"),
     [
@@ -134,3 +152,31 @@ def test_what_is_no_video_is_a_sentence(tmp_path, name):
     (tmp_path / name).write_bytes(b"nothing of the kind " * 100)
     with pytest.raises(RunError, match=r"^a\.\w+ (cannot be read as a video|holds no)"):
         open_run(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mov", "png"), ("a.mp4", "libx264"), ("a.mkv", "ffv1")]
+)
+def test_pictures_that_are_lost_within_a_video_are_told(tmp_path, name, codec):
+    path = write(tmp_path / name, codec, pix_fmt="gray" if codec != "libx264" else "yuv420p")
+    with closing(open_run(path).frames), av.open(str(path)) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+        places = [(p.pos, p.size) for p in packets[14:17]]
+    with path.open("r+b") as file:
+        for position, size in places:
+            file.seek(position)
+            file.write(b"\xff" * size)
+    run = open_run(path)
+    with closing(run.frames):
+        assert run.frame_count < COUNT
+        assert any(re.search(r"left out|leave out|missing", note) for note in run.notes)
+
+
+def test_a_whole_video_of_any_rhythm_has_no_notes(tmp_path):
+    even = write(tmp_path / "even.mkv", "libx264")
+    slower = [40 * k + 7 * k * k for k in range(COUNT)]
+    uneven = write(tmp_path / "uneven.mkv", "libx264", stamps=slower)
+    for path in (even, uneven):
+        run = open_run(path)
+        run.frames.close()
+        assert run.notes == ()

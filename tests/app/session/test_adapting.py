@@ -151,3 +151,17 @@ def test_the_real_process_adapts_to_a_noisy_run(qtbot, make_window, tmp_path, mo
     assert 0 < made.error_after < 1
     assert "Demo" not in (denoisers.denoisers_folder() / f"{made.name}.json").read_text()
     assert load_denoiser("cpu", name=made.weights).device_name == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "Adapting, 3 min left"),
+        (0.25, "Adapting, 2 min left"),
+        (0.5, "Adapting, 90 s left"),
+        (0.75, "Adapting, 45 s left"),
+        (1.0, "Scoring…"),
+    ],
+)
+def test_the_time_that_is_left_is_told(share, text):
+    assert adapting.progress_text(share) == text

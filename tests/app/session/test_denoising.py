@@ -158,3 +158,25 @@ def test_the_share_shown_is_told(qtbot, denoising, review, engine):
     assert denoising.share_shown == 0.5
     denoising.set_wanted(False)
     assert denoising.share_shown == 0.0
+
+
+def test_another_run_shows_only_frames_of_its_own(qtbot, denoising, review, engine, tmp_path):
+    path = tmp_path / "other.npy"
+    np.save(path, np.full((20, 128, 128), 40, np.uint8))
+    denoising.set_wanted(True)
+    qtbot.waitUntil(lambda: all_ready(denoising))
+    assert denoising.frame(3).mean() != 20.0
+    former, engine.open = denoising._key, False
+    other = open_labelled(path, Settings(project_folder=str(tmp_path)))
+    denoising.set_review(other)
+    assert not denoising.ready().any()
+    assert denoising.frame(3) is None
+    late = DenoisedFrame(3, np.full((128, 128), 7.0, np.float32), True)
+    denoising._worker.frame_denoised.emit(former, late)
+    qtbot.wait(20)
+    assert denoising.frame(3) is None
+    engine.open = True
+    qtbot.waitUntil(lambda: all_ready(denoising))
+    assert denoising.frame(3).mean() == 20.0
+    denoising.set_review(None)
+    other.close()

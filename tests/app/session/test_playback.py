@@ -107,3 +107,34 @@ def test_a_still_does_not_play(qtbot):
     player.set_run(make_run(count=1))
     player.play()
     assert not player.playing
+
+
+def test_speed_and_repeat_hold_for_the_next_run(player, clock):
+    player.set_speed(2.0)
+    player.set_repeat(Repeat.ONCE)
+    player.set_run(make_run(), 3)
+    assert player.frame == 3
+    player.play()
+    clock["now"] = 50.0
+    player._tick()
+    assert player.frame == 4
+    clock["now"] = 5000.0
+    player._tick()
+    assert player.frame == 9
+    assert not player.playing
+
+
+def test_a_speed_is_taken_over_while_playing(player, clock):
+    player.play()
+    player.set_speed(0.5)
+    clock["now"] = 150.0
+    player._tick()
+    assert player.frame == 0
+    clock["now"] = 200.0
+    player._tick()
+    assert player.frame == 1
+
+
+def test_the_end_is_the_last_frame(player):
+    player.seek_end()
+    assert player.frame == 9

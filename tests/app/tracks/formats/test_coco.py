@@ -117,6 +117,8 @@ def test_it_loads_in_pycocotools(labels, tmp_path):
                 left, top, width, height = annotation["bbox"]
                 assert (left + width / 2, top + height / 2) == (x, y)
                 assert annotation["area"] == width * height
+            else:
+                assert (annotation["bbox"], annotation["area"]) == ([0, 0, 0, 0], 0)
 
 
 @pytest.fixture

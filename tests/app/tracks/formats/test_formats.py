@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app.errors import UserError
 from app.tracks.formats import FORMATS, FormatError, LabelFile, label_file, read_labels
-from app.tracks.formats.label_file import make_track
+from app.tracks.formats.label_file import make_point, make_track
 from app.tracks.importing import ImportChoices, preview_import
 from app.tracks.labels import Labels
 from app.tracks.track import PointSource, TrackKind, TrackPoint
@@ -361,3 +361,9 @@ def test_any_table_is_read_or_refused_in_a_sentence(rows, delimiter):
             read_labels(path)
         except FormatError as error:
             assert str(error).endswith(".")
+
+
+def test_a_frame_number_without_end_makes_no_sentence_without_end():
+    values = {"frame": 10**40, "x": 1.0, "y": "left"}
+    with pytest.raises(FormatError, match="frame 1000000000 of this file"):
+        make_point(values)
