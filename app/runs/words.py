@@ -47,12 +47,17 @@ def study_lines(run: Run, *, described: bool = True) -> tuple[str, ...]:
     return tuple(
         line
         for line in (
-            run.study_description if described else "",
-            run.series_description if described else "",
+            _described(tr("Study {number}"), run.study_description) if described else "",
+            _described(tr("Series {number}"), run.series_description) if described else "",
             f"{when} {time}".strip(),
         )
         if line
     )
+
+
+def _described(numbered: str, description: str) -> str:
+    """Return a description; a bare number says what it numbers."""
+    return numbered.format(number=description) if description.isdecimal() else description
 
 
 def _clock_time(dicom_time: str) -> str:

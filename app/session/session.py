@@ -59,6 +59,7 @@ class Session(QObject):
         super().__init__()
         now = settings.now
         self._opened: OpenRun | None = None
+        self._place_told = False  # where the labels lie
         self._applied = now
         self.settings = settings
         self.worker = worker
@@ -74,6 +75,7 @@ class Session(QObject):
         settings.changed.connect(self._apply_settings)
         self.look.changed.connect(self._follow_look)
         self.labelling.refused.connect(self.said)
+        self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
         self.adapting.said.connect(self.said)
         self.adapting.warned.connect(self.warned)
@@ -100,6 +102,7 @@ class Session(QObject):
             self.run_changed.emit(None)
             return
         opened.store.on_trouble = self._trouble.emit
+        self._place_told = opened.store.path is not None
         self.look.set_run(opened)
         self.labelling.set_review(opened)
         self.denoising.set_review(opened)
@@ -140,6 +143,16 @@ class Session(QObject):
             self.failed.emit(why)
         else:
             self.said.emit(tr("All labels are saved."))
+
+    def _tell_place(self) -> None:
+        """Say where new labels are saved, if they do not lie where one looks for them."""
+        if self._opened is None or self._place_told:
+            return
+        store = self._opened.store
+        self._place_told = store.path is not None
+        if store.path is not None and store.displaced:
+            told = tr("The run's folder cannot be written to: its labels are saved in {folder}.")
+            self.said.emit(told.format(folder=store.path.parent))
 
     @property
     def reviewed(self) -> bool:

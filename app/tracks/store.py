@@ -94,6 +94,11 @@ class Store:
         return self._path
 
     @property
+    def displaced(self) -> bool:
+        """True where the labels lie elsewhere than they should, which could not be written to."""
+        return self._path is not None and self._path.parent != self._folders[0]
+
+    @property
     def unsaved(self) -> int:
         """How many gestures are not on the disk yet."""
         return 0 if self._writer is None else self._writer.unsaved
@@ -433,7 +438,8 @@ def _claim(path: Path) -> tuple[FileLock | None, str]:
         lock.acquire()
     except Timeout:
         return None, tr(
-            "These labels are open in another window, so here they can only be looked at."
+            "These labels are open in another window, so here they can only be looked at; close "
+            "them there, then open the run again."
         )
     except OSError:
         log.info("labels cannot be locked", exc_info=True)

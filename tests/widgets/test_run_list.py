@@ -152,3 +152,10 @@ def test_dropped_files_and_folders_are_told(runs, qtbot, tmp_path):
         runs.dropEvent(drop)
     assert got.args == [[str(tmp_path / "a.dcm"), str(tmp_path)]]
     assert runs.grab().toImage() == before
+
+
+def test_headings_that_are_bare_numbers_say_what_they_number(runs):
+    runs.put_row(row("a", study="5", series="01"))
+    assert shown_titles(runs)[:2] == ["Study 5", "Series 01"]
+    runs.put_row(row("b", study="LCA 5", series="5 f/s"))
+    assert shown_titles(runs)[-3:-1] == ["LCA 5", "5 f/s"]

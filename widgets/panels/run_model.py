@@ -69,9 +69,17 @@ class RunRow:
     @property
     def study_heading(self) -> str:
         """What the run stands under, also where its study has no name."""
+        if self.study.isdecimal():
+            return tr("Study {number}").format(number=self.study)
         if self.study or not self.study_id:
             return self.study or tr("Without a study")
         return tr("Study of {date}").format(date=self.date) if self.date else tr("Unnamed study")
+
+    @property
+    def series_heading(self) -> str:
+        """What the run stands under below its study."""
+        number = self.series.isdecimal()
+        return tr("Series {number}").format(number=self.series) if number else self.series
 
     @property
     def facts(self) -> str:
@@ -143,7 +151,7 @@ class RunModel(QAbstractItemModel):
             return
         parent = self._heading(self._root, row.study_heading, row.study_id)
         if row.series:
-            parent = self._heading(parent, row.series, "")
+            parent = self._heading(parent, row.series_heading, "")
         self._runs[row.key] = self._append(parent, _Node(run=row, parent=parent))
 
     def set_thumbnail(self, key: str, thumbnail: NDArray[np.uint8]) -> None:

@@ -62,6 +62,8 @@ def test_study_lines_without_what_people_typed():
         acquisition_time="093015.5",
     )
     assert words.study_lines(run) == ("CORO of Jane Doe", "LCA", "2024-02-29 09:30:15")
+    numbered = replace(run, study_description="5", series_description="12")
+    assert words.study_lines(numbered)[:2] == ("Study 5", "Series 12")
     assert words.study_lines(run, described=False) == ("2024-02-29 09:30:15",)
 
 
