@@ -113,3 +113,15 @@ def test_a_run_that_is_reviewed_is_so_after_a_restart(make_session, run_file):
     again.toggle_reviewed()
     again.close()
     assert not make_session(run_file).reviewed
+
+
+def test_a_folder_without_a_run_says_so_and_the_open_run_stays(
+    qtbot, make_session, run_file, tmp_path
+):
+    session = make_session(run_file)
+    empty = tmp_path / "nothing here"
+    empty.mkdir()
+    with qtbot.waitSignal(session.failed) as told:
+        session.library.open_paths([empty])
+    assert told.args == ["No X-ray run was found there; choose another file or folder."]
+    assert session.opened.run.path == run_file
