@@ -17,13 +17,12 @@ from uuid import uuid4
 import psutil
 
 from app.errors import UserError
+from app.runs.kinds import Kind, kind_of
+from app.runs.run import RunError
+from app.runs.volume_headers import read_volume_header
 
-HEADERS = (".mhd", ".nhdr")
-"""Text files that name the files with the pixels."""
-HEADER_BYTES = 1 << 16
 PAIRS = ({".hdr", ".img"}, {".hdr", ".img.gz"})
 """Volumes that are two files of one name."""
-DICOM_MARK = slice(128, 132)
 DRAFT = re.compile(r"\.fluorotrace-([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part")
 
 
@@ -142,20 +141,19 @@ def _is_same(path: Path, source: Path) -> bool:
 def _belongs_to(target: Path, source: Path) -> bool:
     """Tell whether ``target`` holds the pixels of the volume whose header is ``source``."""
     source = _target(source)
-    if not target.exists() or not _is_same(target.parent, source.parent):
+    if not target.exists():
         return False
     if any({target.suffix.lower(), source.suffix.lower()} == pair for pair in PAIRS):
-        return target.stem == source.stem
-    if source.suffix.lower() not in HEADERS:
-        return False
-    with suppress(OSError), source.open("rb") as file:
-        return os.fsencode(target.name) in file.read(HEADER_BYTES)
+        return target.stem == source.stem and _is_same(target.parent, source.parent)
+    with suppress(RunError):
+        if kind_of(source) is Kind.VOLUME:
+            return any(_is_same(target, file) for _, file in read_volume_header(source).data_files)
     return False
 
 
 def _holds_dicom(path: Path) -> bool:
-    with suppress(OSError), path.open("rb") as file:
-        return file.read(DICOM_MARK.stop)[DICOM_MARK] == b"DICM"
+    with suppress(RunError):
+        return kind_of(path) is Kind.DICOM
     return False
 
 

@@ -30,11 +30,12 @@ class CodestreamError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CodestreamSize:
-    """What a codestream declares about itself."""
+    """What a codestream declares about itself; ``bits`` are those of a sample."""
 
     rows: int
     columns: int
     samples: int
+    bits: int
     jpeg_ls: bool = False
 
 
@@ -110,8 +111,8 @@ def _jpeg_size(data: bytes) -> CodestreamSize:
             continue
         (length,) = struct.unpack_from(">H", data, position)
         if marker in _START_OF_FRAME:
-            _, rows, columns, samples = struct.unpack_from(">BHHB", data, position + 2)
-            return CodestreamSize(rows, columns, samples, jpeg_ls=marker == 0xF7)
+            bits, rows, columns, samples = struct.unpack_from(">BHHB", data, position + 2)
+            return CodestreamSize(rows, columns, samples, bits, jpeg_ls=marker == 0xF7)
         if marker == _START_OF_SCAN or length < 2:
             raise CodestreamError(tr("its header declares no size"))
         position += length
@@ -119,8 +120,8 @@ def _jpeg_size(data: bytes) -> CodestreamSize:
 
 def _jpeg2000_size(data: bytes, position: int) -> CodestreamSize:
     right, bottom, left, top = struct.unpack_from(">4I", data, position + 4)
-    (samples,) = struct.unpack_from(">H", data, position + 36)
-    return CodestreamSize(bottom - top, right - left, samples)
+    samples, depth = struct.unpack_from(">HB", data, position + 36)
+    return CodestreamSize(bottom - top, right - left, samples, (depth & 0x7F) + 1)
 
 
 def decode_jpeg(data: bytes, *, stored_as_rgb: bool = False) -> NDArray[np.generic]:

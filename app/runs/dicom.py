@@ -82,8 +82,8 @@ def stored_frames(header: OpenedHeader, name: str) -> StoredFrames:
     shared = SharedFile(header.file, header.size, shown_name(name))
     index = index_frames(dataset, layout, shared, pixels)
     if pixels.encapsulated and is_video(layout.transfer_syntax):
-        video, count, layout = open_stream(shared, layout, index.frames[0])
-        notes = count_notes(count, declared_frames(dataset), cut=False)
+        video, count, layout, damage = open_stream(shared, layout, index.frames[0])
+        notes = count_notes(count, declared_frames(dataset), cut=False) + damage
         return StoredFrames(video, count, layout, None, notes)
     palette = grey_palette(dataset)
     source = DicomFrames(shared, layout, index.frames, palette[0] if palette else None)

@@ -29,14 +29,15 @@ from app.runs.dicom_values import day, items, text, words
 from app.runs.files import SharedFile, shown_name
 from app.runs.run import RunError
 
-_VERSION = re.compile(r"\.?(;\d+)?$")
-"""What ISO 9660 puts behind a name."""
+_ADDED = re.compile(r"(\.(dcm|dic|ima)?)?(;\d+)?$", re.IGNORECASE)
+"""What ISO 9660 and copying programs put behind a name, which has no dot of its own."""
 
 
 def directory_files(path: Path) -> list[Path]:
     """Return the files below its folder that a DICOMDIR names (PS3.3 annex F).
 
-    Media show names in capitals, small letters or with a version, by how they were mounted.
+    Media show names in capitals, small letters or with a version, by how they were mounted; who
+    copies them may give the files an ending.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def _names(folder: Path, listed: dict[Path, dict[str, Path]]) -> dict[str, Path]
 
 
 def _plain(name: str) -> str:
-    return _VERSION.sub("", name).casefold()
+    return _ADDED.sub("", name).casefold()
 
 
 def dicom_entry(path: Path, *, listed_by_user: bool) -> CatalogEntry | None:

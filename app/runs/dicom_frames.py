@@ -9,7 +9,6 @@ from typing import overload
 
 import numpy as np
 from pydicom import Dataset
-from pydicom.uid import RLELossless
 
 from app.runs.allowance import MAX_FRAMES, check_frame_count
 from app.runs.codestreams import CodestreamError, begins_image, begins_rle, codestream_size
@@ -83,7 +82,7 @@ def index_frames(
     if pixels.encapsulated and is_video(layout.transfer_syntax):
         return _video(file, pixels.offset)
     if pixels.encapsulated:
-        index = _encapsulated(dataset, layout, file, pixels.offset, declared)
+        index = _encapsulated(dataset, file, pixels.offset, declared)
     else:
         index = _native(layout, file, pixels, declared)
     check_frame_count(len(index.frames), file.name)
@@ -133,7 +132,7 @@ def _video(file: SharedFile, offset: int) -> FrameIndex:
 
 
 def _encapsulated(
-    dataset: Dataset, layout: PixelFormat, file: SharedFile, offset: int, declared: int | None
+    dataset: Dataset, file: SharedFile, offset: int, declared: int | None
 ) -> FrameIndex:
     """Join fragments (PS3.5 annex A.4) to frames.
 
@@ -143,7 +142,7 @@ def _encapsulated(
     table, fragments, cut = _fragments(file, offset)
     if not any(length for _, length in fragments):
         raise RunError(tr("The file ends before its first complete frame; copy it again."))
-    begins = [_begins_frame(layout, file, part) for part in fragments]
+    begins = _begin_frames(file, fragments)
     heads = _heads_by_table(dataset, table, fragments)
     if heads is None or any(b and i not in heads for i, b in enumerate(begins)):
         heads = _heads_by_content(fragments, begins, declared)
@@ -160,10 +159,14 @@ def _encapsulated(
     return FrameIndex(frames, notes)
 
 
-def _begins_frame(layout: PixelFormat, file: SharedFile, part: Part) -> bool:
-    start, length = part
-    head = file.read_at(start, min(length, 8))
-    return begins_rle(head) if layout.transfer_syntax == RLELossless else begins_image(head)
+def _begin_frames(file: SharedFile, fragments: Sequence[Part]) -> list[bool]:
+    """Tell which fragments begin a frame, by what the first full one is; the syntax may be wrong.
+
+    A later fragment of RLE may happen to begin with the two bytes that begin a JPEG image.
+    """
+    heads = [file.read_at(start, min(length, 8)) for start, length in fragments]
+    rle = begins_rle(next(filter(None, heads)))
+    return [begins_rle(head) if rle else begins_image(head) for head in heads]
 
 
 def _heads_by_table(dataset: Dataset, table: bytes, fragments: Sequence[Part]) -> set[int] | None:

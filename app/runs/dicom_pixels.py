@@ -239,7 +239,9 @@ class DicomFrames:
         if layout.bytes_swapped:
             return self._uncompressed(self._unswapped(index, *parts[0]))
         data = b"".join(self._file.read_at(*part) for part in parts)
-        return self._decompressed(data, index) if layout.encapsulated else self._uncompressed(data)
+        if layout.encapsulated:
+            return self._decompressed(data, index)
+        return self._lowered(self._uncompressed(data))
 
     def _unswapped(self, index: int, start: int, length: int) -> bytes:
         """Read whole words around a frame, which may begin and end in the middle of one."""
@@ -271,7 +273,7 @@ class DicomFrames:
         """Decode by what the stream says about itself; the transfer syntax may be wrong."""
         layout = self._format
         if not begins_image(data):
-            return self._decompressed_plain(data)
+            return self._lowered(self._decompressed_plain(data))
         size = codestream_size(data)
         if (size.rows, size.columns) != (layout.rows, layout.columns):
             raise CodestreamError(
@@ -284,13 +286,18 @@ class DicomFrames:
         sample_bytes = _J2K_SAMPLE_BYTES if is_jpeg_2000(data) else layout.bits_allocated // 8
         needed = size.rows * size.columns * size.samples * sample_bytes
         check_allowance(needed, len(data), tr("Frame {number}").format(number=index + 1))
+        grey = self._decoded_image(data)
+        if size.bits > layout.high_bit:  # the stream holds whole pixel cells
+            grey = self._lowered(grey)
+        return self._clipped(grey) if is_jpeg_2000(data) and not is_reversible(data) else grey
+
+    def _decoded_image(self, data: bytes) -> NDArray[Any]:
         if is_jpeg_2000(data):
             pixels = decode_jpeg_2000(data)
-            grey = to_grey(pixels) if mixes_colours(data) else self._luminance(pixels)
-            return grey if is_reversible(data) else self._clipped(grey)
+            return to_grey(pixels) if mixes_colours(data) else self._luminance(pixels)
         if is_jpeg_ls(data):
             return self._luminance(decode_jpeg_ls(data))
-        return to_grey(decode_jpeg(data, stored_as_rgb=layout.photometric == "RGB"))
+        return to_grey(decode_jpeg(data, stored_as_rgb=self._format.photometric == "RGB"))
 
     def _decompressed_plain(self, data: bytes) -> NDArray[Any]:
         """Decode what is no picture format of its own: RLE, deflated frames, plain pixels."""
@@ -326,6 +333,11 @@ class DicomFrames:
         spread = (luminance.astype(np.float32) - 16.0 * unit) * np.float32(255.0 / 219.0)
         return np.clip(np.rint(spread), 0, 256 * unit - 1).astype(luminance.dtype)
 
+    def _lowered(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Drop the bits of a pixel cell that lie below the stored ones."""
+        below: int = self._format.high_bit - self._format.bits_stored + 1
+        return pixels >> below
+
     def _clipped(self, pixels: NDArray[Any]) -> NDArray[np.generic]:
         """Keep values within the stored bits: lossy codecs overshoot, and wrapping is wrong."""
         layout = self._format
@@ -345,8 +357,6 @@ class DicomFrames:
         if pixels.dtype.itemsize * 8 < layout.bits_stored:  # a stream of fewer bits than declared
             pixels = pixels.astype(np.uint16)
         bits = pixels.dtype.itemsize * 8
-        if not layout.encapsulated and (shift := layout.high_bit - layout.bits_stored + 1):
-            pixels = pixels >> shift
         if layout.signed:
             spare = bits - layout.bits_stored
             extended: NDArray[Any] = (pixels << spare).view(np.int8 if bits == 8 else np.int16)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from gettext import gettext as tr
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,6 @@ def series_part(path: Path, header: OpenedHeader) -> SeriesPart | None:
         path=path,
         kind=(
             series,
-            header.transfer_syntax,
             *(text(dataset, keyword) for keyword in _SAME_IN_ALL),
         ),
         instance_uid=text(dataset, "SOPInstanceUID"),
@@ -321,6 +321,7 @@ def _open_series(parts: Sequence[SeriesPart]) -> Run:
         timing = read_timing(header.dataset, count)
         times, source = timing.times_ms, timing.source
         notes = (*notes, *timing.notes)
+    notes += _gap_notes([part.instance_number for part in parts])
     return replace(
         first,
         frames=frames,
@@ -337,6 +338,24 @@ def _open_series(parts: Sequence[SeriesPart]) -> Run:
         frame_of_interest=(),
         notes=(*first.notes, *notes),
     )
+
+
+def _gap_notes(numbers: Sequence[float | None]) -> tuple[str, ...]:
+    """Name the Instance Numbers that are left out, unless more are than there are pictures.
+
+    Two planes may count by twos, and a new acquisition begin at another hundred.
+    """
+    told = sorted({int(number) for number in numbers if number is not None})
+    if len(told) < len(numbers):
+        return ()
+    there = set(told)
+    numbered = range(told[0], told[-1], int(min(np.diff(told))))
+    left_out = (str(number) for number in numbered if number not in there)
+    missing = list(islice(left_out, len(told) + 1))
+    if not 0 < len(missing) <= len(told):
+        return ()
+    note = tr("Pictures of this series may be missing; these numbers are left out: {numbers}.")
+    return (note.format(numbers=", ".join(missing[:10]) + (" ..." if missing[10:] else "")),)
 
 
 def _grey_of_all(grey: GreyScale, parts: Sequence[SeriesPart]) -> GreyScale:

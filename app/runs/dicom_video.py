@@ -12,6 +12,7 @@ from app.runs.run import RunError
 from app.runs.video_frames import (
     Decoder,
     VideoFrames,
+    damage_notes,
     display_matrix,
     frame_bits,
     grey_frame,
@@ -22,12 +23,12 @@ from app.runs.video_frames import (
 
 def open_stream(
     file: SharedFile, layout: PixelFormat, fragments: Sequence[tuple[int, int]]
-) -> tuple[VideoFrames, int, PixelFormat]:
+) -> tuple[VideoFrames, int, PixelFormat, tuple[str, ...]]:
     """Read the stream that lies in one or more fragments; the file is not needed any more.
 
     Returns
     -------
-    VideoFrames, their number, and the layout with the bits that the stream has
+    VideoFrames, their number, the layout with the bits that the stream has, and notes on damage
 
     Raises
     ------
@@ -60,4 +61,4 @@ def open_stream(
     layout = replace(
         layout, bits_stored=bits, high_bit=bits - 1, bits_allocated=8 if bits == 8 else 16
     )
-    return VideoFrames(source, index, matrix), index.frame_count, layout
+    return VideoFrames(source, index, matrix), index.frame_count, layout, damage_notes(index)

@@ -110,22 +110,7 @@ def _declared(data: bytes) -> PictureHeader:
         columns, rows = struct.unpack_from("<ii", data, 18)
         return PictureHeader(abs(rows), columns, 4, 8)
     size = codestream_size(data)
-    return PictureHeader(size.rows, size.columns, size.samples, _codestream_bits(data))
-
-
-def _codestream_bits(data: bytes) -> int:
-    """Return the bits of a sample of JPEG, JPEG-LS or JPEG 2000, at least 8."""
-    siz = data.find(b"\xff\x4f\xff\x51")
-    if not data.startswith(_JPEG) and siz >= 0:
-        return max((data[siz + 42] & 0x7F) + 1, 8)
-    position = 2
-    while True:
-        while data[position + 1] == 0xFF:
-            position += 1
-        marker = data[position + 1]
-        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
-            return max(data[position + 4], 8)
-        position += 2 + int(struct.unpack_from(">H", data, position + 2)[0])
+    return PictureHeader(size.rows, size.columns, size.samples, max(size.bits, 8))
 
 
 def read_image(path: Path) -> NDArray[np.generic]:

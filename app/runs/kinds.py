@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from enum import Enum
 from gettext import gettext as tr
 from pathlib import Path
@@ -76,5 +77,5 @@ def _is_video(head: bytes) -> bool:
 
 def _is_bare_dicom(head: bytes) -> bool:
     """Recognise old DICOM files without a preamble: they begin with group 0002 or 0008."""
-    group, element = int.from_bytes(head[:2], "little"), int.from_bytes(head[2:4], "little")
-    return group in (0x0002, 0x0008) and element <= 0x0060 and len(head) > 16
+    tags = [struct.unpack(f"{order}HH", head[:4]) for order in "<>"] if len(head) > 16 else []
+    return any(group in (0x0002, 0x0008) and element <= 0x0060 for group, element in tags)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import struct
 from gettext import gettext as tr
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,8 @@ class TiffFrames:
         if len(self._pages) != 1:
             return None, ()
         page, series = self._pages[0], self._file.series[0]
-        if series.ndim < 3 or page.samplesperpixel != 1 or series.shape[-2:] != page.shape[-2:]:
+        picture = page.shape
+        if series.ndim <= len(picture) or series.shape[-len(picture) :] != picture:
             return None, ()
         declared = series.size // max(page.size, 1)
         start = page.dataoffsets[0] if series.dataoffset is None else series.dataoffset
@@ -170,7 +172,7 @@ class TiffFrames:
             return None, ()
         count = min(frames, declared)
         check_frame_count(count, self._name)
-        stack = _Stack(start, (count, *page.shape[-2:]), series.dtype, self._file)
+        stack = _Stack(start, (count, *picture), series.dtype, self._file)
         return stack, count_notes(count, declared, cut=True)
 
     def _check(self, page: Any, index: int) -> None:
@@ -198,7 +200,7 @@ class _Stack:
     """Frames that lie behind each other in a file, from ``offset`` on."""
 
     def __init__(
-        self, offset: int, shape: tuple[int, int, int], dtype: np.dtype[np.generic], file: Any
+        self, offset: int, shape: tuple[int, ...], dtype: np.dtype[np.generic], file: Any
     ) -> None:
         self.shape = shape
         self._offset = offset
@@ -206,7 +208,7 @@ class _Stack:
         self._file = file.filehandle
 
     def read(self, index: int) -> NDArray[np.generic]:
-        length = self.shape[1] * self.shape[2] * self._dtype.itemsize
+        length = prod(self.shape[1:]) * self._dtype.itemsize
         self._file.seek(self._offset + index * length)
         data = np.frombuffer(self._file.read(length), self._dtype)
         return data.reshape(self.shape[1:])

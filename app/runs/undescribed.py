@@ -165,7 +165,7 @@ def _extent(frames: FrameSource, frame_count: int, *, first_tells: bool) -> Exte
         dtype = np.promote_types(dtype, frame.dtype)
         usable = frame
         if frame.dtype.kind == "f":
-            usable = frame[np.isfinite(frame) & (abs(frame) <= _LARGEST)]
+            usable = frame[abs(frame.astype(np.float64)) <= _LARGEST]  # NaN is not, either
         if usable.size:
             lows.append(float(usable.min()))
             highs.append(float(usable.max()))

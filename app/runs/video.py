@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from gettext import gettext as tr
+from gettext import ngettext
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from app.runs.video_frames import (
     Decoder,
     VideoFrames,
     VideoIndex,
+    damage_notes,
     display_matrix,
     file_source,
     frame_bits,
@@ -24,6 +26,11 @@ from app.runs.video_frames import (
 )
 
 _LONGEST_MS = 1e9  # eleven days
+_FEWEST_FOR_RHYTHM = 10
+_RARE = 0.1
+"""Share of intervals that may differ in a video of even rhythm."""
+_STAMP_STEP_MS = 1.1
+"""Containers round times to a millisecond."""
 
 
 def open_video(path: Path) -> Run:
@@ -51,7 +58,7 @@ def open_video(path: Path) -> Run:
         index = index_video(source, matrix, shape)
         stream = decoder.stream
         times, timing, notes = _times(index, stream.time_base, stream.average_rate)
-        notes += _cut_notes(decoder, index, times)
+        notes += _cut_notes(decoder, index, times) + damage_notes(index) + _gap_notes(times)
         wide = float(stream.sample_aspect_ratio or 1)  # width over height; None where unknown
     except (av.FFmpegError, ValueError, ArithmeticError) as error:
         raise RunError(
@@ -120,3 +127,21 @@ def _cut_notes(
         return ()
     told = tr("The video is cut off: {seconds} s at its end are missing.")
     return (told.format(seconds=f"{missing_ms / 1000.0:.3g}"),)
+
+
+def _gap_notes(times_ms: NDArray[np.float64]) -> tuple[str, ...]:
+    """Say where an even rhythm leaves frames out: of damaged containers whole packets are lost."""
+    if len(times_ms) < _FEWEST_FOR_RHYTHM:
+        return ()
+    intervals_ms = np.diff(times_ms)
+    usual_ms = float(np.median(intervals_ms))
+    uneven = np.abs(intervals_ms - usual_ms) > max(0.1 * usual_ms, _STAMP_STEP_MS)
+    left_out = int(np.rint(intervals_ms[uneven] / usual_ms - 1.0).sum())
+    if not uneven.any() or uneven.mean() > _RARE or left_out < 1:
+        return ()
+    told = ngettext(
+        "The times of the video leave out {count} frame; it may be damaged.",
+        "The times of the video leave out {count} frames; it may be damaged.",
+        left_out,
+    )
+    return (told.format(count=left_out),)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from gettext import gettext as tr
+from gettext import ngettext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -76,6 +77,8 @@ class Decoder:
         import av
 
         self.name = source.name
+        self.failed_count = 0
+        """Packets that could not be decoded so far."""
         self.file = source.open()
         size = self.file.seek(0, io.SEEK_END)
         self.file.seek(0)
@@ -131,6 +134,7 @@ class Decoder:
             try:
                 yield from packet.decode()
             except (av.FFmpegError, ValueError) as error:
+                self.failed_count += 1
                 logger.info("video packet not decoded: %s", type(error).__name__)
 
     def seek(self, stamp: int) -> Iterator[Any]:
@@ -158,6 +162,8 @@ class VideoIndex:
         A check sum of each frame's pixels; empty where the frames have not been decoded.
     hidden_count, packet_count : int
         Packets that an edit list hides, and all of them.
+    failed_count : int
+        Packets that could not be decoded; their frames are left out.
     """
 
     frame_count: int
@@ -166,6 +172,7 @@ class VideoIndex:
     checks: tuple[int, ...]
     hidden_count: int
     packet_count: int
+    failed_count: int = 0
 
 
 class VideoFrames:
@@ -341,6 +348,19 @@ def index_video(source: VideoSource, matrix: tuple[int, ...], shape: tuple[int, 
     return _decoded_index(source, matrix, *found)
 
 
+def damage_notes(index: VideoIndex) -> tuple[str, ...]:
+    """Return a sentence on pictures that are left out because they cannot be decoded."""
+    count = index.failed_count
+    if not count:
+        return ()
+    told = ngettext(
+        "{count} picture of the video is damaged and left out; later frames move up.",
+        "{count} pictures of the video are damaged and left out; later frames move up.",
+        count,
+    )
+    return (told.format(count=count),)
+
+
 @dataclass(frozen=True, slots=True)
 class _Packet:
     stamp: int | None
@@ -381,4 +401,5 @@ def _decoded_index(
     told = [stamp for stamp in stamps if stamp is not None]
     increasing = all(a < b for a, b in itertools.pairwise(told))
     usable = tuple(told) if len(told) == len(stamps) and increasing else ()
-    return VideoIndex(len(stamps), usable, tuple(keys), tuple(checks), hidden_count, packet_count)
+    found = hidden_count, packet_count, decoder.failed_count
+    return VideoIndex(len(stamps), usable, tuple(keys), tuple(checks), *found)

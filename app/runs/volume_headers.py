@@ -26,13 +26,15 @@ _META_BYTES = {
     "CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 8, "ULONG": 8,
     "LONG_LONG": 8, "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8,
 }  # fmt: skip
+_META_TEXT = ("utf-8", "surrogateescape")
 _NRRD_BYTES = (
     (r"(u|unsigned |signed )?(char|int8(_t)?)", 1),
     (r"(u|unsigned |signed )?(short|short int|int16(_t)?)", 2),
     (r"(u|unsigned |signed )?(longlong|long long|long long int|int64(_t)?)|double", 8),
     (r"(u|unsigned |signed )?(int|int32(_t)?)|float", 4),
 )
-_NIFTI_RGB = frozenset({128, 2304})
+_NIFTI_SAMPLES = {128: 3, 2304: 4}
+MOST_COLOURS = 4
 GZIP = b"\x1f\x8b"
 
 
@@ -48,21 +50,32 @@ class VolumeHeader:
         By which that reader knows it.
     sizes : tuple of int
         The fastest axis (columns) first.
-    colour : bool
-        Each pixel has several samples of a colour, which are none of the ``sizes``.
+    samples : int
+        Values of each pixel, which are none of the ``sizes``.
+    time_axis : int or None
+        Which of the ``sizes`` is time, where the file says so.
     data_files : tuple of (name in the header, file)
         Empty where the data follow the header.
     data_offset : int
-        Where the data of a NIfTI file begin, unpacked.
+        Where the data of a NIfTI file begin, unpacked; of a deflated MetaImage, as they are.
+    deflated : bool
+        The data of a MetaImage are one zlib stream.
     """
 
     reader: str
     suffix: str
     sizes: tuple[int, ...]
     pixel_bytes: int
-    colour: bool
+    samples: int
     data_files: tuple[tuple[str, Path], ...]
     data_offset: int = 0
+    time_axis: int | None = None
+    deflated: bool = False
+
+    @property
+    def colour(self) -> bool:
+        """True where the values of a pixel are a colour; more of them are pictures."""
+        return 1 < self.samples <= MOST_COLOURS
 
     @property
     def nbytes(self) -> int:
@@ -118,7 +131,7 @@ def _checked_sizes(sizes: list[int]) -> tuple[int, ...]:
 
 def _meta(path: Path, head: bytes) -> VolumeHeader:
     fields: dict[str, str] = {}
-    lines = head.decode("utf-8", "surrogateescape").split("\n")
+    lines = head.decode(*_META_TEXT).split("\n")
     rest: list[str] = []
     for number, line in enumerate(lines):
         found = re.match(r"\s*(\w+)\s*[=:]\s*(.*?)\s*$", line)
@@ -139,9 +152,14 @@ def _meta(path: Path, head: bytes) -> VolumeHeader:
         names = _listed(rest) if named.upper().startswith("LIST") else _numbered(named)
     suffix = ".mhd" if names else ".mha"
     files = _data_files(path, names)
+    deflated = fields.get("compresseddata", "").lower() in ("true", "t", "1")
+    if deflated and int(fields["compresseddatasize"]) < 1:  # without it ITK shows other pixels
+        raise ValueError("no size of the packed data")
+    data_offset = 0 if names else len("\n".join(lines[: number + 1]).encode(*_META_TEXT)) + 1
     return VolumeHeader(
-        "MetaImageIO", suffix, sizes, _META_BYTES[kind] * samples, samples > 1, files
-    )
+        "MetaImageIO", suffix, sizes, _META_BYTES[kind] * samples, samples, files,
+        data_offset, deflated=deflated,
+    )  # fmt: skip
 
 
 def _nrrd(path: Path, head: bytes) -> VolumeHeader:
@@ -164,12 +182,13 @@ def _nrrd(path: Path, head: bytes) -> VolumeHeader:
     bytes_ = next(n for pattern, n in _NRRD_BYTES if re.fullmatch(pattern, kind))
     sizes = _checked_sizes([int(n) for n in fields["sizes"].split()])
     kinds = fields.get("kinds", "").lower().split()
-    colour = bool(kinds) and ("color" in kinds[0] or kinds[0] in ("vector", "list", "3-gradient"))
-    if colour:
-        bytes_, sizes = bytes_ * sizes[0], sizes[1:]
+    samples = 1
+    if kinds and ("color" in kinds[0] or kinds[0] in ("vector", "list", "3-gradient")):
+        samples, sizes, kinds = sizes[0], sizes[1:], kinds[1:]
     return VolumeHeader(
-        "NrrdImageIO", ".nhdr" if names else ".nrrd", sizes, bytes_, colour,
+        "NrrdImageIO", ".nhdr" if names else ".nrrd", sizes, bytes_ * samples, samples,
         _data_files(path, names),
+        time_axis=kinds.index("time") if kinds.count("time") == 1 else None,
     )  # fmt: skip
 
 
@@ -200,7 +219,7 @@ def _nifti(path: Path, head: bytes, suffix: str) -> VolumeHeader:
     if bits % 8 or not 0 < bits <= 256:
         raise ValueError("no pixels of whole bytes")
     return VolumeHeader(
-        "NiftiImageIO", suffix, sizes, bits // 8, kind in _NIFTI_RGB, files, max(offset, 0)
+        "NiftiImageIO", suffix, sizes, bits // 8, _NIFTI_SAMPLES.get(kind, 1), files, max(offset, 0)
     )
 
 

@@ -9,9 +9,10 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from gettext import gettext as tr
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -43,16 +44,25 @@ def open_volume(path: Path) -> Run:
 
     stack = SimpleITK.GetArrayFromImage(image)
     samples = image.GetNumberOfComponentsPerPixel()
-    colour = header.colour and 1 < samples <= 4
-    if samples > 1 and not colour:  # NIfTI's fifth axis: pictures, not colours
+    colour = header.colour and samples > 1
+    if header.time_axis is not None:
+        stack = np.moveaxis(stack, len(header.sizes) - 1 - header.time_axis, 0)
+    if samples > 1 and not colour:  # NIfTI's fifth axis, or a list: pictures, not colours
         stack = np.moveaxis(stack, -1, 0)
-    return run_of_stack(path, stack, _spacing(image), colour=colour)
+    return run_of_stack(path, stack, _spacing(image, header.time_axis), colour=colour)
 
 
 def volume_frame_count(path: Path) -> int:
     """Return how many frames a volume declares."""
     header = _checked_header(path)
-    shape = tuple(reversed(header.sizes)) + ((3,) if header.colour else ())
+    sizes = list(header.sizes)
+    if header.time_axis is not None:
+        sizes.append(sizes.pop(header.time_axis))
+    shape = tuple(reversed(sizes))
+    if header.colour:
+        shape = (*shape, header.samples)
+    elif header.samples > 1:
+        shape = (header.samples, *shape)
     return stack_shape(shape, shown_name(path), colour=header.colour)[0]
 
 
@@ -67,17 +77,27 @@ def _checked_header(path: Path) -> VolumeHeader:
 
 
 def _check_whole(path: Path, header: VolumeHeader) -> None:
-    """Refuse a NIfTI file that is cut off: its reader fills what is missing with black."""
-    if header.reader != "NiftiImageIO":
-        return
+    """Refuse a file that is cut off, or whose packed data are damaged.
+
+    Its reader fills what is missing with black (NIfTI), or with what lies in memory (MetaImage).
+    """
     file = header.data_files[0][1] if header.data_files else path
-    stored, needed = 0, header.data_offset + header.nbytes
+    stored, needed = 0, header.nbytes
     with open_regular(file) as raw:
-        packed = raw.read(2) == GZIP
-        raw.seek(0)
-        data = gzip.GzipFile(fileobj=raw) if packed else raw
+        data: Iterator[bytes]
+        if header.reader == "NiftiImageIO":
+            needed += header.data_offset
+            packed = raw.read(2) == GZIP
+            raw.seek(0)
+            unpacked = gzip.GzipFile(fileobj=raw) if packed else raw
+            data = iter(partial(unpacked.read, _BLOCK_BYTES), b"")
+        elif header.deflated and len(header.data_files) < 2:
+            raw.seek(header.data_offset)
+            data = _inflated(raw)
+        else:
+            return
         try:
-            while stored < needed and (block := data.read(_BLOCK_BYTES)):
+            while stored < needed and (block := next(data, b"")):
                 stored += len(block)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             logger.info("volume not whole: %s", type(error).__name__)
@@ -85,6 +105,12 @@ def _check_whole(path: Path, header: VolumeHeader) -> None:
         raise RunError(
             tr("{name} ends before its last frame; copy it again.").format(name=shown_name(path))
         )
+
+
+def _inflated(file: IO[bytes]) -> Iterator[bytes]:
+    inflate = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    while not inflate.eof and (packed := inflate.unconsumed_tail or file.read(_BLOCK_BYTES)):
+        yield inflate.decompress(packed, _BLOCK_BYTES)
 
 
 def _read(path: Path, plain: Path, header: VolumeHeader) -> Any:
@@ -123,9 +149,10 @@ def _by_plain_name(path: Path, header: VolumeHeader) -> Iterator[Path]:
         yield plain
 
 
-def _spacing(image: Any) -> Spacing | None:
+def _spacing(image: Any, time_axis: int | None) -> Spacing | None:
     """Return the spacing of the picture's axes, those longer than 1 pixel."""
-    longer = [s for s, n in zip(image.GetSpacing(), image.GetSize(), strict=True) if n != 1]
+    axes = enumerate(zip(image.GetSpacing(), image.GetSize(), strict=True))
+    longer = [s for axis, (s, n) in axes if n != 1 and axis != time_axis]
     column_mm, row_mm = longer[:2] if len(longer) >= 2 else image.GetSpacing()[:2]
     valid = np.isfinite([row_mm, column_mm]).all() and min(row_mm, column_mm) > 0
     if not valid or (column_mm, row_mm) == (1.0, 1.0):  # not told

@@ -14,7 +14,7 @@ from app.session.tracking import Tracking, anchors_of, is_interpolated
 from app.session.worker import InferenceWorker
 from app.tracks import edits
 from app.tracks.edits import Edit
-from app.tracks.labels import LabelsChange
+from app.tracks.labels import Labels, LabelsChange
 from app.tracks.track import PointState, Track, TrackKind
 
 SEEN_MS = 300
@@ -218,16 +218,20 @@ class Labelling(QObject):
         self.span_changed.emit()
 
     def start_span(self) -> None:
-        """Let the span start on this frame."""
-        frame = self._playback.frame
-        last = self._span[1] if self._span else frame
-        self.set_span(frame, max(last, frame))
+        """Let the span start on this frame; after its end a new one starts."""
+        self._mark_span_end(keep=1)
 
     def end_span(self) -> None:
-        """Let the span end on this frame."""
+        """Let the span end on this frame; before its start a new one ends."""
+        self._mark_span_end(keep=0)
+
+    def _mark_span_end(self, keep: int) -> None:
+        """Move one end of the span here; where only one frame is marked, it is the other end."""
         frame = self._playback.frame
-        first = self._span[0] if self._span else frame
-        self.set_span(min(first, frame), frame)
+        span = self._span or (frame, frame)
+        kept = span[keep]
+        in_order = frame <= kept if keep else kept <= frame
+        self.set_span(frame, kept if in_order or span[0] == span[1] else frame)
 
     def drop_span(self) -> None:
         """Forget the span; no label changes."""
@@ -292,13 +296,26 @@ class Labelling(QObject):
 
     def go_to_doubtful(self, *, backward: bool = False) -> None:
         """Go to the next frame where the network was not sure."""
+        self._go(
+            lambda labels, track, frame: labels.next_doubtful(track, frame, backward=backward),
+            tr("No frame of “{name}” is in doubt."),
+        )
+
+    def go_to_moved(self, *, backward: bool = False) -> None:
+        """Go to the next frame that a new tracking moved and nobody has seen since."""
+        self._go(
+            lambda labels, track, frame: labels.next_to_see(track, frame, backward=backward),
+            tr("No frame of “{name}” was moved since you saw it."),
+        )
+
+    def _go(self, find: Callable[[Labels, str, int], int | None], nothing: str) -> None:
         track = self.selected
         if self._review is None or track is None:
             self._refuse_without_track()
             return
-        frame = self._review.labels.next_doubtful(track.id, self._playback.frame, backward=backward)
+        frame = find(self._review.labels, track.id, self._playback.frame)
         if frame is None:
-            self.refused.emit(tr("No frame of “{name}” is in doubt.").format(name=track.name))
+            self.refused.emit(nothing.format(name=track.name))
         else:
             self._playback.pause()
             self._playback.seek(frame)

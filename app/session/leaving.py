@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,7 +34,7 @@ class Leaving(QObject):
     def __init__(self, background: Background) -> None:
         super().__init__()
         self._background = background
-        self._closing: list[OpenRun] = []
+        self._closing: dict[OpenRun, threading.Event] = {}  # set once it is closed, or cannot be
         self._unsaved: list[OpenRun] = []
 
     @property
@@ -63,6 +64,13 @@ class Leaving(QObject):
         self._unsaved.remove(opened)
         self._tell_end()
 
+    def wait_for(self, path: Path) -> None:
+        """Wait, on any thread but the window's, until a run is no longer being closed."""
+        real = path.resolve()
+        for opened, ended in tuple(self._closing.items()):
+            if opened.run.path.resolve() == real:
+                ended.wait()
+
     def take_back(self, path: Path) -> OpenRun | None:
         """Give a run whose labels could not be saved, to be shown again; None where not kept."""
         real = path.resolve()
@@ -75,17 +83,24 @@ class Leaving(QObject):
     def _start(self, opened: OpenRun, work: Callable[[], None]) -> None:
         if opened in self._unsaved:
             self._unsaved.remove(opened)
-        self._closing.append(opened)
+        ended = self._closing[opened] = threading.Event()
+
+        def close(_: object) -> None:
+            try:
+                work()
+            finally:
+                ended.set()
+
         self._background.start(
-            lambda _: work(), lambda _: self._forget(opened), lambda why: self._keep(opened, why)
+            close, lambda _: self._forget(opened), lambda why: self._keep(opened, why)
         )
 
     def _forget(self, opened: OpenRun) -> None:
-        self._closing.remove(opened)
+        del self._closing[opened]
         self._tell_end()
 
     def _keep(self, opened: OpenRun, why: str) -> None:
-        self._closing.remove(opened)
+        del self._closing[opened]
         self._unsaved.append(opened)
         self.unsaved.emit(opened, why)
 

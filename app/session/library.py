@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from app.display.thumbnail import thumbnail
 from app.runs.catalog import CatalogEntry, scan
 from app.session.background import Background, Task
+from app.session.leaving import Leaving
 from app.session.open_run import OpenRun, open_labelled
 from app.session.settings import SettingsKeeper
 from app.tracks.content import LabelSummary
@@ -37,15 +38,17 @@ class Library(QObject):
     opened = Signal(object)
     refused = Signal(str)
 
-    def __init__(self, background: Background, settings: SettingsKeeper) -> None:
+    def __init__(self, background: Background, settings: SettingsKeeper, leaving: Leaving) -> None:
         super().__init__()
+        self._leaving = leaving
         self._background = background
         self._settings = settings
         self._asked_for: Path | None = None
-        self._asked = 0  # openings so far; the last one counts
+        self._under_way: set[tuple[Path, Path | None]] = set()  # openings; the last asked counts
+        self._asked: tuple[Path, Path | None] | None = None
         self._scanning: list[Task] = []
         self.take_back: Callable[[Path], OpenRun | None] = lambda path: None
-        """Gives a run that was left and is still tracked, see `Tracking.take_back`."""
+        """Gives a run that is open already: on the screen, still tracked, or not to be saved."""
 
     @property
     def asked_for(self) -> Path | None:
@@ -61,6 +64,7 @@ class Library(QObject):
         for task in self._scanning:
             task.cancel()
         self._scanning.clear()
+        paths = [path.absolute() for path in paths]  # they are remembered for other starts
         if len(paths) == 1 and paths[0].is_file():
             self.open_run(paths[0])
             self._scan(paths, open_first=False)
@@ -72,17 +76,22 @@ class Library(QObject):
 
         With ``labels_folder`` its labels lie there, and the run is not remembered.
         """
-        self._asked += 1
         self._asked_for = path
-        number, settings = self._asked, self._settings.now
+        this, settings = (path.resolve(), labels_folder), self._settings.now
+        self._asked = this
         kept = self.take_back(path)
         if kept is not None:
             self.opened.emit(kept)
             return
+        self.opening.emit(path)
+        if this in self._under_way:  # twice at once, they would lock each other out
+            return
+        self._under_way.add(this)
 
         def deliver(opened: OpenRun) -> None:
-            if number != self._asked:  # another run was asked for meanwhile
-                self._background.start(lambda _: opened.close(), lambda _: None, self.refused.emit)
+            self._under_way.discard(this)
+            if this != self._asked:  # another run was asked for meanwhile
+                self._leaving.close(opened)
                 return
             if labels_folder is None:
                 self._settings.remember_run(path)
@@ -90,14 +99,16 @@ class Library(QObject):
             self.opened.emit(opened)
 
         def refuse(text: str) -> None:
-            if number == self._asked:
+            self._under_way.discard(this)
+            if this == self._asked:
                 self.opening.emit(None)
                 self.refused.emit(text)
 
-        self.opening.emit(path)
-        self._background.start(
-            lambda _: open_labelled(path, settings, labels_folder), deliver, refuse
-        )
+        def work(_: Task) -> OpenRun:
+            self._leaving.wait_for(path)  # else its labels would be open in another window
+            return open_labelled(path, settings, labels_folder)
+
+        self._background.start(work, deliver, refuse)
 
     def _scan(self, paths: Sequence[Path], *, open_first: bool) -> None:
         if not paths:

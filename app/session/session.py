@@ -69,7 +69,8 @@ class Session(QObject):
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
-        self.library = Library(self.background, settings)
+        self.leaving = Leaving(self.background)
+        self.library = Library(self.background, settings, self.leaving)
         settings.changed.connect(self._apply_settings)
         self.look.changed.connect(self._follow_look)
         self.labelling.refused.connect(self.said)
@@ -78,7 +79,6 @@ class Session(QObject):
         self.adapting.warned.connect(self.warned)
         self.library.refused.connect(self.failed)
         self.library.opened.connect(self.open)
-        self.leaving = Leaving(self.background)
         self.labelling.tracking.left_done.connect(self.leaving.close)
         self.library.take_back = self._take_back
         worker.failed.connect(lambda _, text: self.failed.emit(text))
@@ -92,6 +92,8 @@ class Session(QObject):
 
     def open(self, opened: OpenRun | None) -> None:
         """Go on with another run; the former one is saved and closed."""
+        if opened is not None and opened is self._opened:
+            return
         self.leave()
         self._opened = opened
         if opened is None:
@@ -127,6 +129,9 @@ class Session(QObject):
             self.leaving.close(opened, wait_s)
 
     def _take_back(self, path: Path) -> OpenRun | None:
+        here = self._opened
+        if here is not None and here.run.path.resolve() == path.resolve():
+            return here
         return self.labelling.tracking.take_back(path) or self.leaving.take_back(path)
 
     def _tell_trouble(self, why: str) -> None:

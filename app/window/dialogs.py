@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
 from app.session.session import Session
 from app.window.about import about_dialog
+from app.window.asking import folder_to_look_in
 from resources import resource_path
 from widgets.dialogs.settings_dialog import DeviceChoice, SettingsDialog, SettingsValues
 from widgets.dialogs.shortcuts_page import ShortcutRow, ShortcutsPage
@@ -40,7 +41,7 @@ class Dialogs:
         """Ask for files and open them."""
         filters = f"{tr('X-ray runs')} ({RUN_PATTERNS});;{tr('All files')} (*)"
         chosen, _ = QFileDialog.getOpenFileNames(
-            self._parent, tr("Open run"), self._session.settings.now.last_folder, filters
+            self._parent, tr("Open run"), folder_to_look_in(self._session.settings.now), filters
         )
         if chosen:
             self._session.library.open_paths([Path(name) for name in chosen])
@@ -48,7 +49,7 @@ class Dialogs:
     def open_folder(self) -> None:
         """Ask for a folder and open what is in it."""
         chosen = QFileDialog.getExistingDirectory(
-            self._parent, tr("Open folder"), self._session.settings.now.last_folder
+            self._parent, tr("Open folder"), folder_to_look_in(self._session.settings.now)
         )
         if chosen:
             self._session.library.open_paths([Path(chosen)])

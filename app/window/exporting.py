@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer
 from PySide6.QtGui import QImage, QImageWriter
-from PySide6.QtWidgets import QFileDialog, QProgressDialog, QWidget
+from PySide6.QtWidgets import QProgressDialog, QWidget
 
 from app.errors import UserError, sentence
 from app.outputs import check_output, whole_file
@@ -19,6 +19,7 @@ from app.session.movie_writer import MovieWriter
 from app.session.playback import Playback
 from app.session.session import Session
 from app.tracks.formats import FORMATS, label_file
+from app.window.asking import ask_file
 from app.window.picture import Picture
 from widgets.picture.cine_view import CineView
 
@@ -43,15 +44,15 @@ class Exporting:
                 tr("There are no labels yet: click the catheter tip on the picture.")
             )
             return
-        filters = ";;".join(f"{f.title} (*{f.suffix})" for f in FORMATS.values())
-        start = str(review.run.path.with_name(f"{review.run.path.stem}.tracks.json"))
-        name, chosen = QFileDialog.getSaveFileName(
-            self._parent, tr("Export labels"), start, filters
+        run_path = review.run.path
+        asked = ask_file(
+            self._parent,
+            tr("Export labels"),
+            run_path.with_name(f"{run_path.stem}.tracks.json"),
+            {name: (tr(fmt.title), fmt.suffix) for name, fmt in FORMATS.items()},
         )
-        if name:
-            self.save_labels(
-                Path(name), next(k for k, f in FORMATS.items() if chosen.startswith(f.title))
-            )
+        if asked is not None:
+            self.save_labels(*asked)
 
     def save_labels(self, path: Path, format_name: str) -> None:
         """Write the labels in one of `FORMATS`."""
@@ -59,8 +60,6 @@ class Exporting:
         assert review is not None
         fmt = FORMATS[format_name]
         labels = label_file(review.run, review.labels.tracks)
-        if not path.suffix:
-            path = path.with_suffix(fmt.suffix)
 
         def write(_: object) -> None:
             check_output(path, review.files)
@@ -79,16 +78,18 @@ class Exporting:
             self._session.said.emit(tr("Open a run first."))
             return
         frame = self._session.playback.frame + 1
-        start = str(review.run.path.with_name(f"{review.run.path.stem}-frame{frame}.png"))
-        name, _ = QFileDialog.getSaveFileName(
-            self._parent, tr("Save picture"), start, "PNG (*.png)"
+        run_path = review.run.path
+        asked = ask_file(
+            self._parent,
+            tr("Save picture"),
+            run_path.with_name(f"{run_path.stem}-frame{frame}.png"),
+            {"png": ("PNG", ".png")},
         )
-        if name:
-            self.save_picture(Path(name))
+        if asked is not None:
+            self.save_picture(asked[0])
 
     def save_picture(self, path: Path) -> None:
         """Save the picture with all that is drawn on it."""
-        path = path if path.suffix.lower() == ".png" else path.with_name(f"{path.name}.png")
         review = self._session.opened
         picture = self._view.grab_picture()
         try:
@@ -107,10 +108,15 @@ class Exporting:
         if review is None or review.run.frame_count < 2:
             self._session.said.emit(tr("Open a run with several frames first."))
             return
-        start = str(review.run.path.with_name(f"{review.run.path.stem}-movie.mp4"))
-        name, _ = QFileDialog.getSaveFileName(self._parent, tr("Save movie"), start, "MP4 (*.mp4)")
-        if name:
-            self.save_movie(Path(name))
+        run_path = review.run.path
+        asked = ask_file(
+            self._parent,
+            tr("Save movie"),
+            run_path.with_name(f"{run_path.stem}-movie.mp4"),
+            {"mp4": ("MP4", ".mp4")},
+        )
+        if asked is not None:
+            self.save_movie(asked[0])
 
     def save_movie(self, path: Path) -> MovieRecorder | None:
         """Record the whole run as it is shown, at its true speed."""

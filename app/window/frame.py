@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QByteArray, QObject, Signal
+from PySide6.QtCore import QByteArray, QEvent, QObject, QTimer, Signal
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar
 
 from app.session.settings import SettingsKeeper
@@ -33,6 +33,9 @@ class WindowFrame(QObject):
         self._panels = panels
         self._settings = settings
         self._was_maximized = False  # before full screen
+        self._size_before = window.size()
+        self._layout_before: QByteArray | None = None  # of the panels, until they have it again
+        window.installEventFilter(self)
         self.full_screen = False
         """True while the picture has the whole screen."""
         self.panels_shown = True
@@ -59,6 +62,8 @@ class WindowFrame(QObject):
         self.full_screen = not self.full_screen
         if self.full_screen:
             self._was_maximized = window.isMaximized()
+            if self._layout_before is None:
+                self._size_before, self._layout_before = window.size(), window.saveState()
         for bar in (window.menuBar(), self._tool_bar):
             bar.setVisible(not self.full_screen)
         self._show_panels()
@@ -66,7 +71,25 @@ class WindowFrame(QObject):
             window.showFullScreen()
         else:
             (window.showMaximized if self._was_maximized else window.showNormal)()
+            self._restore_layout()
         self.changed.emit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Lay the panels out as before full screen: the window gets its size back some time later.
+
+        Qt squeezes panels that come back into a window of another size, for good.
+        """
+        if event.type() is QEvent.Type.Resize and self._layout_before is not None:
+            QTimer.singleShot(0, self, self._restore_layout)
+        return super().eventFilter(watched, event)
+
+    def _restore_layout(self) -> None:
+        if self._layout_before is None or self.full_screen:
+            return
+        self._window.restoreState(self._layout_before)
+        self._show_panels()
+        if self._window.size() == self._size_before:
+            self._layout_before = None
 
     def restore(self) -> bool:
         """Take the size and the panels that it was left with; False where none are known."""

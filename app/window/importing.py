@@ -13,6 +13,7 @@ from app.session.session import Session
 from app.tracks.formats import LabelFile, read_labels
 from app.tracks.importing import ImportChoices, ImportPreview, OnConflict, preview_import
 from app.tracks.pictures import MatchedBy
+from app.window.asking import folder_to_look_in
 from widgets.dialogs.import_dialog import (
     ConflictChoice,
     ImportAnswers,
@@ -47,7 +48,7 @@ class Importing:
         name, _ = QFileDialog.getOpenFileName(
             self._parent,
             tr("Import labels"),
-            self._session.settings.now.last_folder,
+            folder_to_look_in(self._session.settings.now),
             f"{tr('Label files')} ({LABEL_PATTERNS});;{tr('All files')} (*)",
         )
         if name:

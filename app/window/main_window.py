@@ -238,6 +238,7 @@ class MainWindow(QMainWindow):
         self.motion_plot.frame_requested.connect(playback.seek)
         self.view.wheel_stepped.connect(playback.step)
         self.view.full_screen_toggled.connect(self.hands.frame.toggle_full_screen)
+        self.view.invitation_clicked.connect(lambda: self.commander.do("open_files"))
         self.picture.frame_shown.connect(self.progress.count_frame)
         self.progress.rested.connect(self.session.remember_place)
 
@@ -246,7 +247,7 @@ class MainWindow(QMainWindow):
         self.timeline.span_selected.connect(labelling.set_span)
         self.timeline.span_dropped.connect(labelling.drop_span)
         self.timeline.track_picked.connect(labelling.select)
-        view.point_clicked.connect(lambda frame, x, y, _: labelling.place(x, y, frame=frame))
+        view.point_clicked.connect(self._place)
         view.blocked_click.connect(labelling.refuse_locked)
         view.point_drag_started.connect(lambda *_: self.session.playback.pause())
         view.point_dropped.connect(labelling.drop)
@@ -262,6 +263,13 @@ class MainWindow(QMainWindow):
         labelling.locked_changed.connect(
             lambda on: view.set_locked(tr("The labels are locked; K unlocks them") if on else "")
         )
+
+    def _place(self, frame: int, x: float, y: float) -> None:
+        """Put a point where the user clicked; nobody labels what is not seen."""
+        self.session.labelling.place(x, y, frame=frame)
+        self.session.look.change(tracks=True)
+        if self.session.labelling.selected is not None:
+            self.session.look.show_track(self.session.labelling.selected.id, True)
 
     def _connect_denoising(self) -> None:
         denoising, panel, look = self.session.denoising, self.denoise_panel, self.session.look
@@ -283,7 +291,8 @@ class MainWindow(QMainWindow):
             self.view.set_message(
                 tr("Drop an X-ray run here"),
                 tr(
-                    "or open one with Ctrl+O; File, Open the built-in sample shows what can be done"
+                    "or click here to choose one; File, Open the built-in sample shows what can be"
+                    " done"
                 ),
             )
             self.timeline.set_frames(np.zeros(0))

@@ -200,15 +200,17 @@ class Picture(QObject):
             tuple(t for t in (words.angles_on(run, frame), run.modality) if t),
         )
         self._view.set_corner(Corner.BOTTOM_LEFT, words.timing_lines(run, frame))
-        settings, masks = self._look.now.grey, []
+        settings, notes = self._look.now.grey, []
+        if not self._look.now.tracks and self._review.labels.tracks:
+            notes.append(tr("Tracks hidden"))
         if settings.subtracted:
-            masks = [words.mask_text(*self._review.display.mask(settings, frame))]
+            notes.append(words.mask_text(*self._review.display.mask(settings, frame)))
         self._view.set_corner(
             Corner.BOTTOM_RIGHT,
             (
-                *masks,
+                *notes,
                 words.window_text(self._voi(), inverted=settings.inverted),
-                f"Zoom {self._view.zoom_percent:.0f}%",
+                tr("Zoom {percent}%").format(percent=round(self._view.zoom_percent)),
                 words.spacing_text(run.spacing),
             ),
         )
@@ -226,7 +228,7 @@ class Picture(QObject):
     def _tell(self, error: RunError | None) -> None:
         if error is not None:
             self._view.clear_frame()
-            self._view.set_message("This frame cannot be shown", str(error), MessageKind.ERROR)
+            self._view.set_message(tr("This frame cannot be shown"), str(error), MessageKind.ERROR)
 
     def _pictures(self, review: OpenRun, stored: NDArray[np.generic], frame: int) -> FramePictures:
         display, look = review.display, self._look.now

@@ -18,7 +18,7 @@ KEPT = 0.8
 class Progress(QObject):
     """Shows five times a second how far the background's work has come while a run is open."""
 
-    rested = Signal()  # the playhead has moved and stands still: its place can be saved
+    rested = Signal()  # the playhead stands still: where and how one looks can be saved
 
     def __init__(
         self, playback: Playback, denoising: Denoising, timeline: Timeline, play_bar: PlayBar
@@ -54,8 +54,11 @@ class Progress(QObject):
         if self._playback.playing:
             shown = self._shown_frames * 1000.0 / REFRESH_MS
             self._smoothed_rate = KEPT * self._smoothed_rate + (1.0 - KEPT) * shown
-            self._play_bar.set_shown_rate(self._smoothed_rate, review.rate_hz)
-        elif self._playback.frame != review.store.state.playhead:
+            share = self._denoising.share_shown if self._denoising.wanted else 1.0
+            self._play_bar.set_shown_rate(
+                self._smoothed_rate, review.rate_hz, share if share < 1.0 else None
+            )
+        else:
             self.rested.emit()
         self._shown_frames = 0
 

@@ -38,6 +38,7 @@ class RunListView(QObject):
         session.run_changed.connect(self._show_current)
         session.run_left.connect(self.show_label_state)
         session.reviewed_changed.connect(lambda _: self._show_state_of(session.opened))
+        session.labelling.labels_changed.connect(lambda _: self._show_state_of(session.opened))
 
     def open_neighbour(self, steps: int) -> None:
         """Open the next (+1) or previous (-1) run of the list that can be opened."""
@@ -48,6 +49,10 @@ class RunListView(QObject):
         at = keys.index(current) + steps if current in keys else 0
         if 0 <= at < len(keys):
             self._library.open_run(Path(keys[at]))
+
+    def focus_filter(self) -> None:
+        """Let the user type a filter."""
+        self._list.focus_filter()
 
     def show_label_state(self, opened: OpenRun) -> None:
         """Show how far a run is labelled."""

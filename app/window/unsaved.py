@@ -6,12 +6,12 @@ from gettext import gettext as tr
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt
-from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+from PySide6.QtWidgets import QMessageBox, QWidget
 
 from app.session.leaving import Leaving
 from app.session.open_run import OpenRun
-
-SUFFIX = ".fluorotrace.sqlite"
+from app.tracks.identity import SUFFIX
+from app.window.asking import ask_file
 
 
 class UnsavedDialogs(QObject):
@@ -43,10 +43,13 @@ class UnsavedDialogs(QObject):
 
     def _save_elsewhere(self, opened: OpenRun, why: str) -> None:
         name = f"{opened.run.path.name}{SUFFIX}"
-        chosen, _ = QFileDialog.getSaveFileName(
-            self._parent, tr("Save labels"), str(Path.home() / name), f"*{SUFFIX}"
+        asked = ask_file(
+            self._parent,
+            tr("Save labels"),
+            Path.home() / name,
+            {"labels": (tr("Labels"), SUFFIX)},
         )
-        if chosen:
-            self._leaving.save_elsewhere(opened, Path(chosen))
-        else:
+        if asked is None:
             self.ask(opened, why)
+        else:
+            self._leaving.save_elsewhere(opened, asked[0])

@@ -1,6 +1,7 @@
 """Results never destroy what they are made from, and appear whole or not at all."""
 
 import os
+import struct
 import subprocess
 import sys
 
@@ -66,17 +67,46 @@ def test_nothing_is_written_into_a_run_that_is_a_folder(tmp_path, place):
     check_output(tmp_path / "a.npy", [folder])
 
 
-def test_the_files_that_a_header_names_are_part_of_the_run(tmp_path):
-    for name in ("scan.raw", "b.img", "free.raw"):
-        (tmp_path / name).write_bytes(b"pixels")
-    header = tmp_path / "scan.mhd"
-    header.write_text("NDims = 3\nElementDataFile = scan.raw\n")
-    (tmp_path / "b.hdr").write_bytes(b"header")
+META = "ObjectType = Image\nNDims = 3\nDimSize = 2 2 2\nElementType = MET_UCHAR\n"
+NRRD = "NRRD0004\ntype: uint8\nencoding: raw\ndimension: 3\nsizes: 2 2 2\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("scan.mhd", META + "ElementDataFile = p1.raw\n"),
+        ("scan.mhd", META + "ElementDataFile = p%d.raw 0 1 1\n"),
+        ("scan.mhd", META + "ElementDataFile = LIST\np0.raw\np1.raw\n"),
+        ("scan.mhd", META + "ElementDataFile = below/p1.raw\n"),
+        ("scan.nhdr", NRRD + "data file: below/p1.raw\n"),
+        ("scan.txt", NRRD + "data file: p%d.raw 0 1 1\n"),
+    ],
+)
+def test_the_files_that_a_header_names_are_part_of_the_run(tmp_path, name, header):
+    (tmp_path / "below").mkdir()
+    for pixels in ("p0.raw", "p1.raw", "free.raw", "below/p1.raw"):
+        (tmp_path / pixels).write_bytes(b"abcd")
+    (tmp_path / name).write_text(header)
     with pytest.raises(UserError, match="part of the run"):
-        check_output(tmp_path / "scan.raw", [header])
+        check_output(
+            tmp_path / ("below/p1.raw" if "below" in header else "p1.raw"), [tmp_path / name]
+        )
+    check_output(tmp_path / "free.raw", [tmp_path / name])
+
+
+def test_the_other_file_of_a_pair_is_part_of_the_run(tmp_path):
+    for name in ("b.hdr", "b.img"):
+        (tmp_path / name).write_bytes(b"header or pixels")
     with pytest.raises(UserError, match="part of the run"):
         check_output(tmp_path / "b.img", [tmp_path / "b.hdr"])
-    check_output(tmp_path / "free.raw", [header, tmp_path / "b.hdr"])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_dicom_file_without_preamble_is_not_replaced_either(tmp_path, order):
+    sibling = tmp_path / "frame2.json"
+    sibling.write_bytes(struct.pack(f"{order}HH2sH", 8, 8, b"CS", 8) + b"ORIGINAL" + bytes(100))
+    with pytest.raises(UserError, match="is a DICOM file"):
+        check_output(sibling, [tmp_path / "frame1"])
 
 
 def test_another_dicom_file_is_not_replaced_either(run):

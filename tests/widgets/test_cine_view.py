@@ -540,3 +540,26 @@ def test_much_reduced_pictures_are_averaged_so_that_thin_wires_stay(view) -> Non
 def test_halving_averages_four_pixels_and_leaves_out_an_odd_last_one() -> None:
     picture = np.array([[0, 4, 9], [8, 8, 9], [1, 1, 9]], np.uint8)
     assert halved(picture).tolist() == [[5]]
+
+
+def test_an_invitation_is_taken_up_by_a_click_and_a_double_click_does_nothing_else(view, qtbot):
+    place = QPointF(320.0, 240.0)
+    taken, full_screen = [], []
+    view.invitation_clicked.connect(lambda: taken.append(True))
+    view.full_screen_toggled.connect(lambda: full_screen.append(True))
+    click(view, place)
+    assert not taken  # a picture is shown
+    view.clear_frame()
+    view.set_message("This frame cannot be shown", "", MessageKind.ERROR)
+    click(view, place)
+    assert not taken
+    view.set_message("Drop a run here")
+    release(view, place)  # of a press elsewhere, as in a dialog that has closed
+    assert not taken
+    click(view, place)
+    assert len(taken) == 1
+    press(view, place, RIGHT)
+    release(view, place, RIGHT)
+    send(view, QEvent.Type.MouseButtonDblClick, place, LEFT, LEFT)
+    assert len(taken) == 1
+    assert not full_screen

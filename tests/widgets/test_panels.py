@@ -215,6 +215,8 @@ def test_play_bar_commands_speed_and_read_out(qtbot):
     assert told == []
     qtbot.keyClick(bar._speed, Qt.Key.Key_Up)
     assert told == [1.0]
+    bar.set_shown_rate(14.94, 15.0, 0.624)
+    assert bar._rate.text() == "14.9 fps shown · run 15 fps · 62% denoised"
     bar.set_shown_rate(14.94, 15.0)
     assert bar._rate.text() == "14.9 fps shown · run 15 fps"
 

@@ -169,7 +169,9 @@ class RunModel(QAbstractItemModel):
 
     def _change(self, key: str, **changes: Any) -> None:
         node = self._runs.get(key)
-        if node is not None and node.run is not None:
+        if node is None or node.run is None:
+            return
+        if any(getattr(node.run, name) is not value for name, value in changes.items()):
             self.put_row(replace(node.run, **changes))
 
     def _heading(self, parent: _Node, heading: str, group: str) -> _Node:

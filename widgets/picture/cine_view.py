@@ -11,6 +11,7 @@ from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QNativeGestureEve
 from PySide6.QtWidgets import QWidget
 
 from widgets.picture.compare import Tile, ViewMode
+from widgets.picture.corner_text import MessageKind
 from widgets.picture.picture_view import PictureView
 from widgets.picture.track_overlay import OverlayPoint, TrackOverlay, anchor
 from widgets.point_look import PointLook
@@ -51,6 +52,7 @@ class CineView(PictureView):
     blocked_click() : a click or drag would have changed a point, but the view is locked.
     mouse_moved(float, float), mouse_left() : the mouse over the picture, and off it.
     full_screen_toggled() : a double click beside the picture (on it, quick clicks are clicks).
+    invitation_clicked() : a click while nothing but an invitation is shown.
     """
 
     wheel_stepped = Signal(int)
@@ -66,6 +68,7 @@ class CineView(PictureView):
     mouse_moved = Signal(float, float)
     mouse_left = Signal()
     full_screen_toggled = Signal()
+    invitation_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,6 +84,7 @@ class CineView(PictureView):
         self._held: TrackOverlay | None = None
         self._held_offset = QPointF()
         self._wheel_rest = 0
+        self._invitation_pressed = False
 
     @property
     def dragging(self) -> bool:
@@ -126,6 +130,11 @@ class CineView(PictureView):
 
     # Mouse and keys
 
+    @property
+    def _invites(self) -> bool:
+        """True while nothing but an invitation is shown: a click takes it up."""
+        return self._message is not None and self._message.kind is MessageKind.INVITATION
+
     def _track_near(self, position: QPointF) -> TrackOverlay | None:
         """Return the track whose point lies under the mouse, the selected one first."""
         if not self._overlay_visible:
@@ -155,7 +164,10 @@ class CineView(PictureView):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin a click or a drag; other buttons wait until it ends."""
         event.accept()
-        if self._gesture is not None or self._pictures is None:
+        if self._gesture is not None:
+            return
+        if self._pictures is None:
+            self._invitation_pressed = self._invites and event.button() is Qt.MouseButton.LeftButton
             return
         position = event.position() + self._half_pixel()
         self._pressed_at = self._last_at = position
@@ -217,6 +229,11 @@ class CineView(PictureView):
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End a drag; what did not move was a click."""
         event.accept()
+        if self._invitation_pressed and event.button() is Qt.MouseButton.LeftButton:
+            self._invitation_pressed = False
+            if self._invites:
+                self.invitation_clicked.emit()
+            return
         if self._gesture is None or event.button() is not self._gesture_button:
             return
         position = event.position() + self._half_pixel()
@@ -236,7 +253,7 @@ class CineView(PictureView):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Toggle full screen, but never in the way of quick clicks that place points."""
         on_picture = self._inside(*self.image_point(event.position()))
-        if event.button() is Qt.MouseButton.LeftButton and not on_picture:
+        if event.button() is Qt.MouseButton.LeftButton and not on_picture and not self._invites:
             event.accept()
             self.full_screen_toggled.emit()
         else:
@@ -272,7 +289,8 @@ class CineView(PictureView):
     def _show_cursor(self, position: QPointF) -> None:
         shape = Qt.CursorShape.CrossCursor
         if self._pictures is None:
-            shape = Qt.CursorShape.ArrowCursor
+            invites = self._invites
+            shape = Qt.CursorShape.PointingHandCursor if invites else Qt.CursorShape.ArrowCursor
         elif self._gesture is Gesture.PAN:
             shape = Qt.CursorShape.ClosedHandCursor
         elif self._gesture is Gesture.POINT:

@@ -134,9 +134,21 @@ class PlayBar(QWidget):
         """Show the speed, 1 = true time."""
         self._speed.setCurrentIndex(self._speed.findText(f"{speed:g}×"))
 
-    def set_shown_rate(self, rate_hz: float | None, run_rate_hz: float | None = None) -> None:
-        """Show how many frames a second reach the screen, and the run's own rate."""
-        self._rate.setText(_rate_text(rate_hz, run_rate_hz))
+    def set_shown_rate(
+        self,
+        rate_hz: float | None,
+        run_rate_hz: float | None = None,
+        denoised_share: float | None = None,
+    ) -> None:
+        """Show how many frames a second reach the screen, and the run's own rate.
+
+        ``denoised_share`` (0 to 1) says how many of them are denoised, where not all are yet.
+        """
+        text = _rate_text(rate_hz, run_rate_hz)
+        if denoised_share is not None:
+            share = tr("{percent:.0f}% denoised").format(percent=100.0 * denoised_share)
+            text = f"{text} · {share}"
+        self._rate.setText(text)
 
 
 def _position_text(number: int, count: int, time_s: float) -> str:

@@ -106,6 +106,17 @@ def test_dicomdir(tmp_path, write_run, write_directory, ramp):
     assert [entry.title for entry in scan(disc)] == ["run 0", "run 1"]
 
 
+@pytest.mark.parametrize("on_disk", ["IM0.dcm", "im0.DCM;1", "im0.;1", "Im0.ima"])
+def test_names_of_a_dicomdir_that_copying_changed(
+    tmp_path, write_run, write_directory, ramp, on_disk
+):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    write_run(ramp).rename(folder / on_disk)
+    (entry,) = scan(write_directory(tmp_path, ["IMAGES", "IM0"]))
+    assert (entry.path.name, entry.frame_count, entry.error) == (on_disk, 10, None)
+
+
 def test_dicomdir_does_not_lead_outside_its_folder(tmp_path, write_run, write_directory, ramp):
     write_run(ramp, name="secret.dcm")
     (tmp_path / "disc").mkdir()

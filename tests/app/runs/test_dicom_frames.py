@@ -5,7 +5,7 @@ from __future__ import annotations
 import imagecodecs
 import numpy as np
 import pytest
-from pydicom.encaps import encapsulate, encapsulate_extended
+from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -175,6 +175,25 @@ def test_streams_are_decoded_by_what_they_are(write_items, syntax, codec):
         ),
     }[codec]
     assert_frames(write_items([encode(frame) for frame in PIXELS], syntax=syntax), range(6))
+
+
+@pytest.mark.parametrize(
+    ("real", "said"), [(RLELossless, JPEG2000Lossless), (JPEG2000Lossless, RLELossless)]
+)
+def test_frames_of_several_items_by_a_wrong_name(tmp_path, make_dataset, real, said):
+    dataset = make_dataset(PIXELS)
+    if real == RLELossless:
+        dataset.compress(RLELossless)
+        streams = list(generate_frames(dataset.PixelData, number_of_frames=6))
+    else:
+        streams = [
+            bytes(imagecodecs.jpeg2k_encode(f, reversible=True, codecformat="J2K")) for f in PIXELS
+        ]
+    dataset.file_meta.TransferSyntaxUID = real
+    dataset.PixelData = encapsulate(streams, fragments_per_frame=2, has_bot=False)
+    dataset["PixelData"].VR = "OB"
+    dataset.save_as(tmp_path / "run.dcm", enforce_file_format=True)
+    assert_frames(relabel(tmp_path / "run.dcm", said), range(6))
 
 
 def relabel(path, syntax):

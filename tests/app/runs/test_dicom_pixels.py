@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.encaps import encapsulate, encapsulate_extended
+from pydicom.pixels.encoders import RLELosslessEncoder
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -90,6 +91,34 @@ def test_multiframe_lossless(write_compressed, syntax, encode):
     pixels = rng.integers(0, 4096, (4, 32, 40), dtype=np.uint16)
     streams = [bytes(encode(frame)) for frame in pixels]
     path = write_compressed(streams, pixels, syntax, BitsStored=12, HighBit=11)
+    np.testing.assert_array_equal(read_all(path), pixels)
+
+
+def rle(frame):
+    return RLELosslessEncoder.encode(
+        frame.tobytes(), rows=frame.shape[0], columns=frame.shape[1], samples_per_pixel=1,
+        bits_allocated=16, bits_stored=16, pixel_representation=0, number_of_frames=1,
+        photometric_interpretation="MONOCHROME2",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("high_bit", [15, 13])
+@pytest.mark.parametrize(
+    ("syntax", "encode"),
+    [
+        (RLELossless, rle),
+        (JPEGLosslessSV1, imagecodecs.ljpeg_encode),
+        (JPEGLSLossless, imagecodecs.jpegls_encode),
+        (
+            JPEG2000Lossless,
+            lambda f: imagecodecs.jpeg2k_encode(f, reversible=True, codecformat="J2K"),
+        ),
+    ],
+)
+def test_stored_bits_that_lie_high_in_their_cell(write_compressed, syntax, encode, high_bit):
+    pixels = np.random.default_rng(3).integers(0, 4096, (2, 32, 40), dtype=np.uint16)
+    streams = [bytes(encode(frame << (high_bit - 11))) for frame in pixels]
+    path = write_compressed(streams, pixels, syntax, BitsStored=12, HighBit=high_bit)
     np.testing.assert_array_equal(read_all(path), pixels)
 
 

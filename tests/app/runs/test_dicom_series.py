@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.uid import RLELossless
 
 from app.display.pipeline import DisplayPipeline, DisplaySettings
 from app.runs.catalog import scan
@@ -118,6 +120,38 @@ def test_several_series_in_a_folder_are_a_run_each(write_series):
     assert starts(open_run(second[2])) == [100, 101, 102, 103]
     with pytest.raises(RunError, match="no single run"):
         open_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "left_out"),
+    [
+        ([1, 2, 5, 6], "3, 4"),
+        ([1, 3, 7], "5"),
+        ([1, 3, 5], None),
+        ([101, 102, 103, 201, 202, 203], None),
+        ([1, 2, 2_000_000_000], None),
+    ],
+)
+def test_numbers_that_are_left_out_are_named(write_series, numbers, left_out):
+    folder, _ = write_series([{"InstanceNumber": str(n)} for n in numbers])
+    run = open_run(folder)
+    assert starts(run) == list(range(len(numbers)))
+    said = [note for note in run.notes if "left out" in note]
+    assert said == (
+        []
+        if left_out is None
+        else [f"Pictures of this series may be missing; these numbers are left out: {left_out}."]
+    )
+
+
+def test_a_file_that_is_packed_in_another_way_keeps_its_place(write_series):
+    folder, paths = write_series(numbered(4))
+    packed = pydicom.dcmread(paths[1])
+    packed.compress(RLELossless, generate_instance_uid=False)
+    packed.save_as(paths[1])
+    assert starts(open_run(folder)) == [0, 1, 2, 3]
+    (entry,) = scan(folder)
+    assert entry.frame_count == 4
 
 
 def test_a_copy_counts_once(write_series):

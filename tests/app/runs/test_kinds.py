@@ -1,6 +1,7 @@
 """Kinds of input that failed in the field and belong to no reader in particular, made here."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -225,3 +226,72 @@ def test_a_nifti_without_its_end_is_not_shown_black(tmp_path, opened, suffix, mi
     path.write_bytes(path.read_bytes()[: -missing if suffix == "nii" else -missing - 8])
     with pytest.raises(RunError, match="ends before its last frame"):
         open_run(path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "no size"])
+def test_packed_data_that_are_damaged_are_no_picture(tmp_path, damage):
+    import SimpleITK
+
+    path = tmp_path / "run.mha"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(noise()), str(path), True)
+    data = path.read_bytes()
+    match damage:
+        case "cut":
+            data = data[:-500]
+        case "changed":
+            data = data[:9000] + bytes(64) + data[9064:]
+        case _:
+            data = re.sub(rb"CompressedDataSize = \d+\n", b"", data)
+    path.write_bytes(data)
+    with pytest.raises(RunError, match=r"ends before its last frame|is a damaged volume"):
+        open_run(path)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_packed_data_that_are_whole_open(tmp_path, opened, beside):
+    import SimpleITK
+
+    path = tmp_path / ("run.mhd" if beside else "run.mha")
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(noise()), str(path), True)
+    np.testing.assert_array_equal(opened(path).frames.read(5), noise()[5])
+
+
+@pytest.mark.parametrize(
+    ("kinds", "axes"),
+    [
+        ("time space space", (0, 1, 2)),
+        ("space time space", (1, 0, 2)),
+        ("space space time", (2, 0, 1)),
+        ("list space space", (0, 1, 2)),
+    ],
+)
+def test_the_axis_that_a_volume_calls_time_is_time(tmp_path, opened, kinds, axes):
+    frames = np.random.default_rng(5).integers(0, 4096, (6, 20, 30), dtype=np.uint16)
+    fastest_first = np.moveaxis(frames, (0, 2, 1), axes)  # frames, columns, rows
+    sizes = " ".join(map(str, fastest_first.shape))
+    header = "NRRD0004\ntype: uint16\nencoding: raw\nendian: little\ndimension: 3\n"
+    header += f"sizes: {sizes}\nkinds: {kinds}\n\n"
+    path = tmp_path / "run.nrrd"
+    path.write_bytes(header.encode() + fastest_first.astype("<u2").tobytes(order="F"))
+    run = opened(path)
+    assert [entry.frame_count for entry in scan(path)] == [run.frame_count] == [6]
+    np.testing.assert_array_equal([run.frames.read(i) for i in range(6)], frames)
+
+
+@pytest.mark.filterwarnings("error")
+def test_halves_are_numbers(tmp_path, opened):
+    frames = np.linspace(0, 1, 3 * 20 * 30).reshape(3, 20, 30).astype(np.float16)
+    frames[1, 0, 0] = np.inf
+    np.save(tmp_path / "halves.npy", frames)
+    run = opened(tmp_path / "halves.npy")
+    shown = run.grey.file_values(run.frames.read(2))
+    np.testing.assert_allclose(shown, frames[2], atol=1e-3)
+
+
+def test_colour_frames_behind_one_page_are_all_there(tmp_path, opened):
+    frames = np.random.default_rng(6).integers(0, 256, (4, 20, 30, 3), dtype=np.uint8)
+    tifffile.imwrite(tmp_path / "stack.tif", frames, imagej=True, truncate=True)
+    run = opened(tmp_path / "stack.tif")
+    assert run.frame_count == 4
+    grey = frames[3] @ np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(run.frames.read(3), grey, atol=0.51)

@@ -153,3 +153,31 @@ def test_what_is_no_video_is_a_sentence(tmp_path, name):
     (tmp_path / name).write_bytes(b"nothing of the kind " * 100)
     with pytest.raises(RunError, match=r"^a\.\w+ (cannot be read as a video|holds no)"):
         open_run(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.mov", "png"), ("a.mp4", "libx264"), ("a.mkv", "ffv1")]
+)
+def test_pictures_that_are_lost_within_a_video_are_told(tmp_path, name, codec):
+    path = write(tmp_path / name, codec, pix_fmt="gray" if codec != "libx264" else "yuv420p")
+    with closing(open_run(path).frames), av.open(str(path)) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+        places = [(p.pos, p.size) for p in packets[14:17]]
+    with path.open("r+b") as file:
+        for position, size in places:
+            file.seek(position)
+            file.write(b"\xff" * size)
+    run = open_run(path)
+    with closing(run.frames):
+        assert run.frame_count < COUNT
+        assert any(re.search(r"left out|leave out|missing", note) for note in run.notes)
+
+
+def test_a_whole_video_of_any_rhythm_has_no_notes(tmp_path):
+    even = write(tmp_path / "even.mkv", "libx264")
+    slower = [40 * k + 7 * k * k for k in range(COUNT)]
+    uneven = write(tmp_path / "uneven.mkv", "libx264", stamps=slower)
+    for path in (even, uneven):
+        run = open_run(path)
+        run.frames.close()
+        assert run.notes == ()

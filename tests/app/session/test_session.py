@@ -1,5 +1,7 @@
 """A session works without a window, and brings a run back as it was left."""
 
+import threading
+
 import pytest
 
 from app.runs.run import Window
@@ -7,6 +9,7 @@ from app.session.look import Comparison
 from app.session.session import Session
 from app.session.settings import Settings, SettingsKeeper
 from app.session.worker import InferenceWorker
+from app.tracks import database
 
 
 @pytest.fixture
@@ -125,3 +128,46 @@ def test_a_folder_without_a_run_says_so_and_the_open_run_stays(
         session.library.open_paths([empty])
     assert told.args == ["No X-ray run was found there; choose another file or folder."]
     assert session.opened.run.path == run_file
+
+
+def test_asking_again_for_the_open_run_changes_nothing(qtbot, make_session, run_file):
+    session = make_session(run_file)
+    session.labelling.place(60.0, 50.0)
+    here = session.opened
+    session.library.open_run(run_file)
+    qtbot.wait(50)
+    assert session.opened is here
+    assert not here.store.read_only
+
+
+def test_a_run_that_is_still_being_saved_is_waited_for(
+    qtbot, make_session, run_file, other_run_file, monkeypatch
+):
+    session = make_session(run_file)
+    session.labelling.place(60.0, 50.0)
+    qtbot.waitUntil(lambda: not session.worker.tracking)
+    gate, write = threading.Event(), database.write
+    monkeypatch.setattr(database, "write", lambda *args: (gate.wait(), write(*args)))
+    session.labelling.place(61.0, 51.0)
+    qtbot.waitUntil(lambda: not session.worker.tracking)
+    opened(qtbot, session, other_run_file)
+    assert not session.leaving.done
+    session.library.open_run(run_file)
+    gate.set()
+    qtbot.waitUntil(lambda: session.opened.run.path == run_file)
+    assert not session.opened.store.read_only
+    assert session.opened.labels.tracks[0].points[0].x == 61.0
+
+
+def test_runs_that_are_asked_for_one_after_the_other_lock_nobody_out(
+    qtbot, make_session, run_file, other_run_file
+):
+    session = make_session(run_file)
+    session.labelling.place(60.0, 50.0)
+    qtbot.waitUntil(lambda: not session.worker.tracking)
+    for path in (other_run_file, run_file, other_run_file, run_file):
+        session.library.open_run(path)
+    qtbot.waitUntil(lambda: session.leaving.done and session.opened.run.path == run_file)
+    qtbot.wait(200)
+    assert session.opened.run.path == run_file
+    assert not session.opened.store.read_only

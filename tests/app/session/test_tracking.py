@@ -204,4 +204,8 @@ def test_a_frame_that_tracking_moved_is_marked_until_it_rested_on_the_screen(
     assert len(labels.moved_frames(track.id)) == len(moved) - 1
     assert len(labels.history[0]) == depth
     assert not overlays.strip(labels, labels.track(track.id)).frames.moved[9]
+    run(window, "next_moved")
+    assert window.session.playback.frame == 10
+    run(window, "previous_moved")
+    assert window.session.playback.frame == 8
     assert overlays.strip(labels, labels.track(track.id)).frames.moved[10]

@@ -446,7 +446,7 @@ def test_picture_is_saved_as_it_is_on_the_screen(make_window, run_file, tmp_path
     from PySide6.QtGui import QImage
 
     window = make_window(run_file)
-    window.hands.exporting.save_picture(tmp_path / "frame")
+    window.hands.exporting.save_picture(tmp_path / "frame.png")
     saved = QImage(str(tmp_path / "frame.png"))
     assert saved.size() == window.view.grab_picture().size()
     refused = tmp_path / "no such folder" / "frame.png"

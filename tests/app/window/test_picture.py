@@ -1,11 +1,13 @@
 """The picture on the screen is that of its frame, as it was asked for; so is the movie."""
 
+import threading
 from dataclasses import replace
 from datetime import date
 
 import av
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 
 from app.display.pipeline import DisplayPipeline
 from app.runs.run import MaskSubtraction, Patient, Spacing, SpacingSource, Window
@@ -73,6 +75,42 @@ def test_a_movie_shows_every_frame_once_in_order(
     run = window.session.opened.run
     times_s = [time for time, _ in frames]
     np.testing.assert_allclose(times_s, run.frame_times_ms / 2000.0, atol=0.002)
+
+
+def test_the_share_that_is_denoised_is_said_while_it_plays(qtbot, make_window, grey_run, engines):
+    held = threading.Event()
+    engines[1].before_frame = held.wait  # nothing is denoised yet
+    window = make_window(grey_run)
+    window.session.look.change(comparison=Comparison.DENOISED)
+    window.session.playback.play()
+    qtbot.waitUntil(lambda: "0% denoised" in window.play_bar._rate.text())
+    window.session.playback.pause()
+    held.set()
+
+
+def test_tracks_that_are_hidden_are_told_and_a_click_shows_them(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    viewport = window.view.viewport()
+
+    def corner():
+        return window.view._corners[Corner.BOTTOM_RIGHT]
+
+    def click(x, y):
+        place = window.view.mouse_position(x, y).toPoint()
+        qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)
+
+    window.commander.do("toggle_tracks")
+    assert "Tracks hidden" not in corner()  # there are none
+    click(60.0, 50.0)
+    assert window.session.look.now.tracks
+    window.commander.do("toggle_tracks")
+    assert "Tracks hidden" in corner()
+    track = window.session.labelling.selected
+    window.session.look.show_track(track.id, False)
+    click(70.0, 50.0)
+    assert window.session.look.now.tracks
+    assert not window.session.look.now.hidden_tracks
+    assert "Tracks hidden" not in corner()
 
 
 def shown_with(window, **facts):

@@ -3,9 +3,10 @@
 import errno
 
 import pytest
-from PySide6.QtWidgets import QFileDialog, QMessageBox
+from PySide6.QtWidgets import QMessageBox
 
 from app.tracks import database
+from app.window import unsaved
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_labels_are_saved_elsewhere_when_the_run_is_changed(
     qtbot, labelled, other_run_file, run_file, tmp_path, monkeypatch
 ):
     path = tmp_path / "rescued.fluorotrace.sqlite"
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(unsaved, "ask_file", lambda *_: (path, "labels"))
     labelled.session.library.open_run(other_run_file)
     qtbot.waitUntil(lambda: labelled.session.opened.run.path == other_run_file)
     answer(qtbot, labelled, "Save elsewhere…")
