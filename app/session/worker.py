@@ -77,11 +77,9 @@ class DenoiseJob:
     playhead: int = 0
     causal: bool = False
     weights: str = ""
-    total: int = field(init=False)
     order: DenoisingOrder = field(init=False)
 
     def __post_init__(self) -> None:
-        self.total = len(self.wanted)
         self.order = DenoisingOrder(self.frames.frame_count, self.playhead)
 
 
@@ -102,7 +100,6 @@ class InferenceWorker(QObject):
     tracking_progress = Signal(str, int, int)  # job key, frames done, frames asked
     tracking_finished = Signal(str, int, bool)  # job key, tag, True where cancelled
     frame_denoised = Signal(str, object)  # job key, DenoisedFrame
-    denoising_progress = Signal(str, int, int)
     denoising_finished = Signal(str)
     failed = Signal(str, str)  # job key, one plain sentence
     device_changed = Signal(str)  # cuda, mps or cpu
@@ -158,7 +155,7 @@ class InferenceWorker(QObject):
                 and running.frames is job.frames
                 and running.causal == job.causal
             ):
-                running.wanted, running.total = job.wanted, job.total
+                running.wanted = job.wanted
                 running.order.set_playhead(job.playhead)
             else:
                 self._denoising[job.key] = job
@@ -319,9 +316,7 @@ class InferenceWorker(QObject):
                     return
                 job.order.note_done(frame.frame)
                 job.wanted.discard(frame.frame)
-                done = job.total - len(job.wanted)
             self.frame_denoised.emit(job.key, frame)
-            self.denoising_progress.emit(job.key, done, job.total)
 
         def work() -> None:
             engine = self._denoiser(job.weights)

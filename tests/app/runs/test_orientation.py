@@ -82,3 +82,14 @@ def test_a_picture_whose_exif_data_end_too_early_is_shown_as_stored(tmp_path):
     path.write_bytes(imagecodecs.png_encode(STORED)[:33] + chunk + data[at + 4 + 38 + 4 :])
     with closing(open_run(path).frames) as frames:
         np.testing.assert_array_equal(frames.read(0), STORED)
+
+
+def test_a_jpeg_may_hold_fill_bytes_before_its_markers(tmp_path):
+    data = imagecodecs.jpeg8_encode(STORED, level=100)
+    at = data.index(b"\xff\xdb")
+    path = tmp_path / "filled.jpg"
+    path.write_bytes(data[:at] + b"\xff\xff" + data[at:])
+    run = open_run(path)
+    with closing(run.frames):
+        assert run.grey.bits_stored == 8
+        np.testing.assert_allclose(run.frames.read(0).astype(int), STORED, atol=3)

@@ -15,6 +15,7 @@ def test_a_run_without_times_is_played_at_the_assumed_rate(tmp_path):
     opened = open_labelled(path, settings)
     np.testing.assert_allclose(opened.run.frame_times_ms, np.arange(10) * 50.0)
     assert opened.rate_hz == 20.0
+    assert opened.run.pixel_aspect_ratio == 1.0
     opened.close()
 
 

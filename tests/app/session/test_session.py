@@ -118,6 +118,18 @@ def test_a_run_that_is_reviewed_is_so_after_a_restart(make_session, run_file):
     assert not make_session(run_file).reviewed
 
 
+def test_a_folder_without_a_run_says_so_and_the_open_run_stays(
+    qtbot, make_session, run_file, tmp_path
+):
+    session = make_session(run_file)
+    empty = tmp_path / "nothing here"
+    empty.mkdir()
+    with qtbot.waitSignal(session.failed) as told:
+        session.library.open_paths([empty])
+    assert told.args == ["No X-ray run was found there; choose another file or folder."]
+    assert session.opened.run.path == run_file
+
+
 def test_asking_again_for_the_open_run_changes_nothing(qtbot, make_session, run_file):
     session = make_session(run_file)
     session.labelling.place(60.0, 50.0)

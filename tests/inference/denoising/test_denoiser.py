@@ -17,7 +17,8 @@ from inference.benchmarks.denoising_scores import (
     edge_correlation,
     psnr,
 )
-from inference.denoising.denoiser import Denoiser, load_denoiser
+from inference.denoising.alignment import align
+from inference.denoising.denoiser import Denoiser, _Run, load_denoiser
 from inference.denoising.requests import DenoisedFrame, DenoiseRequest
 from inference.frames import FrameSequence
 from inference.simulation import Scenario, SimulatedRun, simulate_run
@@ -282,3 +283,22 @@ def test_the_cpu_path_does_not_import_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_neighbours_are_laid_over_the_frame_while_the_table_moves(causal: bool) -> None:
+    rng = np.random.default_rng(8)
+    scene = cv2.GaussianBlur(rng.normal(size=(260, 300)).astype(np.float32), (0, 0), 4.0)
+    scene = 120.0 + 40.0 * scene / scene.std()
+    panned = np.stack([scene[10 + 3 * f :, 80 - 4 * f :][:160, :192] for f in range(12)])
+    noisy = np.clip(np.rint(panned + rng.normal(0.0, 3.0, panned.shape)), 0, 255).astype(np.uint8)
+    run = _Run(sequence_of(noisy, 255.0), lambda: False)
+    frame = run.stabilised(6)
+    found = run.neighbours(6, causal, lambda: False)
+    assert sorted(n.lag for n in found) == sorted([*range(1, 7)] if causal else [*range(1, 6)] * 2)
+    for neighbour in found:
+        moved, (down, across) = align(neighbour.frame, neighbour.dx, neighbour.dy)
+        assert (abs(neighbour.dx), abs(neighbour.dy)) == (4 * neighbour.lag, 3 * neighbour.lag)
+        left = (moved - frame)[down, across][10:-10, 10:-10].std()
+        unmoved = (neighbour.frame - frame)[10:-10, 10:-10].std()
+        assert left < 2.0 < unmoved  # two frames of noise of 1 differ by 1.4
