@@ -17,9 +17,6 @@ from uuid import uuid4
 import psutil
 
 from app.errors import UserError
-from app.runs.kinds import Kind, kind_of
-from app.runs.run import RunError
-from app.runs.volume_headers import read_volume_header
 
 PAIRS = ({".hdr", ".img"}, {".hdr", ".img.gz"})
 """Volumes that are two files of one name."""
@@ -145,6 +142,10 @@ def _belongs_to(target: Path, source: Path) -> bool:
         return False
     if any({target.suffix.lower(), source.suffix.lower()} == pair for pair in PAIRS):
         return target.stem == source.stem and _is_same(target.parent, source.parent)
+    from app.runs.kinds import Kind, kind_of  # the readers take their time to import
+    from app.runs.run import RunError
+    from app.runs.volume_headers import read_volume_header
+
     with suppress(RunError):
         if kind_of(source) is Kind.VOLUME:
             return any(_is_same(target, file) for _, file in read_volume_header(source).data_files)
@@ -152,6 +153,9 @@ def _belongs_to(target: Path, source: Path) -> bool:
 
 
 def _holds_dicom(path: Path) -> bool:
+    from app.runs.kinds import Kind, kind_of
+    from app.runs.run import RunError
+
     with suppress(RunError):
         return kind_of(path) is Kind.DICOM
     return False
