@@ -9,7 +9,7 @@ from dataclasses import replace
 from gettext import gettext as tr
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.session.adapting import Adapting
 from app.session.background import Background
@@ -23,7 +23,9 @@ from app.session.playback import Playback
 from app.session.settings import Settings, SettingsKeeper
 from app.session.subtraction import Subtraction
 from app.session.worker import InferenceWorker
+from app.tracks.store import warm_up
 
+WARM_UP_AFTER_MS = 800
 CLOSING_S = 1.0
 """How long a closing window may wait for the disk before it says what it waits for."""
 
@@ -72,6 +74,10 @@ class Session(QObject):
         self.adapting = Adapting(settings, self.denoising)
         self.leaving = Leaving(self.background)
         self.library = Library(self.background, settings, self.leaving)
+        self._warm_up = QTimer(self)
+        self._warm_up.setSingleShot(True)
+        self._warm_up.setInterval(WARM_UP_AFTER_MS)
+        self._warm_up.timeout.connect(self._prepare_saving)
         settings.changed.connect(self._apply_settings)
         self.look.changed.connect(self._follow_look)
         self.labelling.refused.connect(self.said)
@@ -110,6 +116,7 @@ class Session(QObject):
         self.adapting.set_run(opened)
         self.run_changed.emit(opened)
         self.playback.set_run(opened.run, opened.store.state.playhead)
+        self._warm_up.start()
         if opened.store.notice:
             self.warned.emit(opened.store.notice)
         for note in opened.run.notes:
@@ -136,6 +143,10 @@ class Session(QObject):
         if here is not None and here.run.path.resolve() == path.resolve():
             return here
         return self.labelling.tracking.take_back(path) or self.leaving.take_back(path)
+
+    def _prepare_saving(self) -> None:
+        """Import what the first gesture needs, once the first frame is on the screen."""
+        self.background.start(lambda _: warm_up(), lambda _: None, self.failed.emit, patient=True)
 
     def _tell_trouble(self, why: str) -> None:
         """Say that labels are not saved, or that they are again."""
@@ -184,6 +195,7 @@ class Session(QObject):
             False where something cannot be saved at once: `leaving` tells when that is done, or
             asks. The session goes on, without a run.
         """
+        self._warm_up.stop()
         self.adapting.cancel()
         self.leave(CLOSING_S)
         self.run_changed.emit(None)

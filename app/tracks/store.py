@@ -246,7 +246,6 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
     StoreError
         If there are labels that cannot be got at.
     """
-    import_module("app.tracks.database")  # takes a while: here, not at the first gesture
     own = OwnIdentity(run)
     folders = _label_folders(own, project_folder)
     path, notice = _find(own, folders)
@@ -259,6 +258,11 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
         if lock is not None:
             _release(lock)
         raise
+
+
+def warm_up() -> None:
+    """Import what the first gesture in a run without labels needs, which takes a while."""
+    import_module("app.tracks.database")
 
 
 def _open_found(
