@@ -14,7 +14,8 @@ from app.session.tracking import Tracking, anchors_of, is_interpolated
 from app.session.worker import InferenceWorker
 from app.tracks import edits
 from app.tracks.edits import Edit
-from app.tracks.labels import Labels, LabelsChange
+from app.tracks.history import LabelsChange
+from app.tracks.labels import Labels
 from app.tracks.track import PointState, Track, TrackKind
 
 SEEN_MS = 300

@@ -15,7 +15,8 @@ from app.errors import UserError
 from app.session.open_run import OpenRun
 from app.session.worker import InferenceWorker, TrackJob
 from app.tracks import edits
-from app.tracks.labels import Labels, Pending
+from app.tracks.history import Pending
+from app.tracks.labels import Labels
 from app.tracks.track import PointSource, Track
 from inference.tracking.requests import Anchor, TrackedPoint, TrackRequest
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.tracks.history import Pending, Step
 from app.tracks.identity import RunIdentity
-from app.tracks.labels import Pending, Step
 from app.tracks.track import Track
 
 

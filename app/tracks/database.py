@@ -27,15 +27,8 @@ from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from app.tracks import peek, rows
 from app.tracks.content import Content, Damaged, ReviewState
 from app.tracks.edits import Change, PointChange, TrackChange
+from app.tracks.history import PendingRecord, Record, SeenRecord, Step, StepAction, StepRecord
 from app.tracks.identity import RunIdentity
-from app.tracks.labels import (
-    PendingRecord,
-    Record,
-    SeenRecord,
-    Step,
-    StepAction,
-    StepRecord,
-)
 from app.tracks.schema import (
     HEAD,
     alembic_version,

@@ -4,136 +4,25 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 from gettext import gettext as tr
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
 
 from app.tracks.edits import Change, Edit, EditError, PointChange, TrackChange, was_moved
+from app.tracks.frame_index import FrameIndex, indexed, next_of
+from app.tracks.history import (
+    Journal,
+    Key,
+    LabelsChange,
+    Pending,
+    PendingRecord,
+    SeenRecord,
+    Step,
+    StepAction,
+    StepRecord,
+)
 from app.tracks.track import Track, TrackInfo, TrackPoint
-
-Key = tuple[str, int | None]
-
-
-@dataclass(slots=True)
-class Step:
-    """One entry of the history; what the network answers to a gesture joins its step."""
-
-    id: int
-    label: str
-    changes: dict[Key, Change]
-
-
-class StepAction(StrEnum):
-    """What happened to a step."""
-
-    APPLY = "apply"  # new; all undone steps are forgotten
-    EXTEND = "extend"
-    UNDO = "undo"
-    REDO = "redo"
-
-
-@dataclass(frozen=True, slots=True)
-class StepRecord:
-    """A step that is about to happen.
-
-    Attributes
-    ----------
-    changes : tuple of Change
-        What it does to the tracks as they are.
-    kept : tuple of Change
-        What the step holds of these for undo: each from before the step's first change of it.
-    """
-
-    action: StepAction
-    step_id: int
-    label: str
-    changes: tuple[Change, ...]
-    kept: tuple[Change, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SeenRecord:
-    """A person saw what a re-tracking moved: no step, never undone."""
-
-    track_id: str
-    frame: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """Tracking that was asked for and is not done; it survives leaving the run, and a kill.
-
-    Attributes
-    ----------
-    first, last : int
-        The frames asked for, both included.
-    step_id : int
-        The step that the answers join.
-    forced : bool
-        A person asked for these frames: interpolated and emptied ones give way.
-    """
-
-    track_id: str
-    first: int
-    last: int
-    step_id: int
-    forced: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PendingRecord:
-    """What of a track waits for the tracker from now on; None where nothing does."""
-
-    track_id: str
-    pending: Pending | None
-
-
-Record = StepRecord | SeenRecord | PendingRecord
-
-
-class Journal(Protocol):
-    """Keeps the labels, see `app.tracks.store`."""
-
-    def record(self, record: Record) -> None:
-        """Write down what is about to happen; raises UserError where it must not happen."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class LabelsChange:
-    """What a subscriber hears: the frames whose points changed, and whether tracks did.
-
-    Attributes
-    ----------
-    frames : mapping of track id to frozenset of int
-        Every touched track is a key, also one that only changed its name. A frame that is no
-        longer marked as moved is among them.
-    tracks_changed : bool
-        A track came, went, or changed its name, kind, colour or weights.
-    pending_changed : bool
-        What waits for the tracker changed.
-    """
-
-    frames: MappingProxyType[str, frozenset[int]]
-    tracks_changed: bool
-    pending_changed: bool = False
-
-
-@dataclass(slots=True)
-class _Index:
-    """Sorted frames of one track, so that a frame change never scans all its points."""
-
-    held: list[int] = field(default_factory=list)  # emptied frames are not among them
-    doubtful: list[int] = field(default_factory=list)
-    moved: list[int] = field(default_factory=list)
-
-    def put(self, frame: int, point: TrackPoint | None) -> None:
-        there = point is not None and not point.emptied
-        _keep(self.held, frame, there and point is not None and point.held)
-        _keep(self.doubtful, frame, point is not None and point.doubtful)
-        _keep(self.moved, frame, point is not None and point.moved)
 
 
 class Labels:
@@ -168,7 +57,7 @@ class Labels:
         self._pending = {p.track_id: p for p in pending if p.track_id in self._tracks}
         self._journal = journal
         self._subscribers: list[Callable[[LabelsChange], None]] = []
-        self._index = {track.id: _indexed(track) for track in self._tracks.values()}
+        self._index = {track.id: indexed(track) for track in self._tracks.values()}
         known = {step.id for step in (*self._done, *self._undone)}
         for waiting in self._pending.values():
             if waiting.step_id not in known:
@@ -240,7 +129,7 @@ class Labels:
         """
         doubtful = self._index[track_id].doubtful
         if order == "frame" or not doubtful:
-            return _next_of(doubtful, frame, backward=backward)
+            return next_of(doubtful, frame, backward=backward)
         points = self._tracks[track_id].points
         worst = sorted(doubtful, key=lambda f: (points[f].confidence or 0.0, f))
         if frame not in worst:
@@ -253,7 +142,7 @@ class Labels:
 
     def next_to_see(self, track_id: str, frame: int, *, backward: bool = False) -> int | None:
         """Return the moved frame to look at after ``frame``, round and round."""
-        return _next_of(self._index[track_id].moved, frame, backward=backward)
+        return next_of(self._index[track_id].moved, frame, backward=backward)
 
     @property
     def pending(self) -> Mapping[str, Pending]:
@@ -524,7 +413,7 @@ class Labels:
             order=info.order,
             weights=info.weights,
         )
-        self._index.setdefault(track_id, _Index())
+        self._index.setdefault(track_id, FrameIndex())
 
     def _move(self, track: Track, changes: Iterable[PointChange]) -> None:
         points, index = dict(track.points), self._index[track.id]
@@ -563,29 +452,3 @@ def _joined(old: Change | None, change: Change) -> Change:
     if isinstance(old, TrackChange) and isinstance(change, TrackChange):
         return TrackChange(change.track_id, old.before, change.after)
     return change
-
-
-def _next_of(frames: Sequence[int], frame: int, *, backward: bool) -> int | None:
-    """Return which of the sorted ``frames`` comes after ``frame``, round and round."""
-    if not frames:
-        return None
-    if backward:
-        return frames[bisect_left(frames, frame) - 1]
-    return frames[bisect_right(frames, frame) % len(frames)]
-
-
-def _indexed(track: Track) -> _Index:
-    index = _Index()
-    for frame, point in sorted(track.points.items()):
-        index.put(frame, point)
-    return index
-
-
-def _keep(frames: list[int], frame: int, wanted: bool) -> None:
-    """Put ``frame`` into the sorted ``frames`` or take it out."""
-    place = bisect_left(frames, frame)
-    there = place < len(frames) and frames[place] == frame
-    if wanted and not there:
-        frames.insert(place, frame)
-    elif there and not wanted:
-        del frames[place]

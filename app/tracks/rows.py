@@ -15,7 +15,7 @@ from typing import Any
 
 from app.tracks.content import Content, Damaged, ReviewState
 from app.tracks.edits import Change, PointChange, TrackChange
-from app.tracks.labels import Key, Pending, Step
+from app.tracks.history import Key, Pending, Step
 from app.tracks.track import (
     LONGEST_NAME,
     PointSource,

@@ -28,8 +28,9 @@ from app.outputs import check_output, whole_file
 from app.runs.run import Run
 from app.tracks import peek
 from app.tracks.content import Content, Damaged, Foreign, LabelSummary, Newer, ReviewState
+from app.tracks.history import Record
 from app.tracks.identity import SUFFIX, OwnIdentity, RunIdentity, other_stores, store_paths
-from app.tracks.labels import Labels, Record
+from app.tracks.labels import Labels
 from app.tracks.writer import PATIENCE_S, Writer
 from resources import resource_path
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from app.errors import UserError
 from app.tracks.content import ReviewState
+from app.tracks.history import Record, StepAction, StepRecord
 from app.tracks.identity import RunIdentity
-from app.tracks.labels import Record, StepAction, StepRecord
 from app.tracks.peek import connect
 
 if TYPE_CHECKING:

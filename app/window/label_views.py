@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer
 from app.session.labelling import Labelling
 from app.session.look import Look, LookKeeper
 from app.session.open_run import OpenRun
-from app.tracks.labels import LabelsChange
+from app.tracks.history import LabelsChange
 from app.tracks.track import DOUBTFUL_BELOW
 from app.window import overlays
 from widgets.panels.track_panel import TrackPanel

@@ -27,7 +27,8 @@ from app.tracks.edits import (
     remove_track,
     set_state,
 )
-from app.tracks.labels import Labels, Pending
+from app.tracks.history import Pending
+from app.tracks.labels import Labels
 from app.tracks.store import Store, open_store
 from app.tracks.track import PointState, TrackKind
 

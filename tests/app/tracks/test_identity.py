@@ -7,7 +7,7 @@ import pytest
 
 from app.tracks import database, peek
 from app.tracks.edits import put_tracked
-from app.tracks.labels import Pending
+from app.tracks.history import Pending
 from app.tracks.store import label_summary
 
 from .conftest import FRAMES, GreyFrames, change, label

@@ -15,7 +15,8 @@ from app.tracks.edits import (
     put_tracked,
     remove_track,
 )
-from app.tracks.labels import Labels, Pending
+from app.tracks.history import Pending
+from app.tracks.labels import Labels
 
 from .conftest import FRAMES, network_answers, random_gesture
 
