@@ -11,12 +11,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QTimer
 
+from app.session.look import Comparison
 from app.session.settings import Settings, SettingsKeeper
 from app.window.application import make_application
 from app.window.demo import demo_click
 from app.window.main_window import MainWindow
 from resources import resource_path
-from widgets.picture.compare import ViewMode
 
 FOLDER = Path(__file__).resolve().parent.parent / "resources" / "screenshots"
 PATIENCE_MS = 120_000
@@ -51,21 +51,21 @@ def main() -> None:
         window = MainWindow(SettingsKeeper(Settings(), project_folder=folder))
         window.resize(1440, 900)
         window.show()
-        window.library.open_paths([resource_path("sample", "demo.dcm")])
-        until(lambda: window.review is not None and window.picture.complete)
+        window.session.library.open_paths([resource_path("sample", "demo.dcm")])
+        until(lambda: window.session.opened is not None and window.picture.complete)
         frame, x, y = demo_click()
-        window.playback.seek(frame)
-        window.labelling.place(x, y)
-        until(lambda: not window.worker.tracking)
-        window.picture.set_mode(ViewMode.WIPE)
+        window.session.playback.seek(frame)
+        window.session.labelling.place(x, y)
+        until(lambda: not window.session.worker.tracking)
+        window.session.look.change(comparison=Comparison.WIPE)
         window.view.set_wipe_locked(True)
         window.view.set_wipe_position(0.47)
-        window.playback.seek(20)
-        until(lambda: bool(window.denoising.ready().all()))
+        window.session.playback.seek(20)
+        until(lambda: bool(window.session.denoising.ready().all()))
         save(window, "demo.png")
-        window.picture.set_mode(ViewMode.SIDE_BY_SIDE)
-        window.run_command("toggle_theme")
-        window.playback.seek(10)
+        window.session.look.change(comparison=Comparison.SIDE_BY_SIDE)
+        window.commander.do("toggle_theme")
+        window.session.playback.seek(10)
         save(window, "light.png")
         window.close()
     app.quit()
