@@ -66,16 +66,14 @@ class Leaving(QObject):
 
     def wait_for(self, path: Path) -> None:
         """Wait, on any thread but the window's, until a run is no longer being closed."""
-        real = path.resolve()
         for opened, ended in tuple(self._closing.items()):
-            if opened.run.path.resolve() == real:
+            if opened.lies_at(path):
                 ended.wait()
 
     def take_back(self, path: Path) -> OpenRun | None:
         """Give a run whose labels could not be saved, to be shown again; None where not kept."""
-        real = path.resolve()
         for opened in self._unsaved:
-            if opened.run.path.resolve() == real:
+            if opened.lies_at(path):
                 self._unsaved.remove(opened)
                 return opened
         return None

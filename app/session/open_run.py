@@ -50,6 +50,10 @@ class OpenRun:
         labels = self.store.path
         return (self.run.path,) if labels is None else (self.run.path, labels)
 
+    def lies_at(self, path: Path) -> bool:
+        """Tell whether this is the run at ``path``, links and other spellings seen through."""
+        return self.run.path.resolve() == path.resolve()
+
     @property
     def rate_hz(self) -> float | None:
         """The run's own frames a second, None for a single frame."""

@@ -140,7 +140,7 @@ class Session(QObject):
 
     def _take_back(self, path: Path) -> OpenRun | None:
         here = self._opened
-        if here is not None and here.run.path.resolve() == path.resolve():
+        if here is not None and here.lies_at(path):
             return here
         return self.labelling.tracking.take_back(path) or self.leaving.take_back(path)
 

@@ -78,9 +78,8 @@ class Tracking(QObject):
 
     def take_back(self, path: Path) -> OpenRun | None:
         """Give a run that was left and is to be shown again; None where it is not kept."""
-        real = path.resolve()
         for key, review in self._left.items():
-            if review.run.path.resolve() == real:
+            if review.lies_at(path):
                 return self._left.pop(key)
         return None
 

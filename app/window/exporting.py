@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 from gettext import gettext as tr
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from app.errors import UserError, sentence
 from app.outputs import check_output, whole_file
 from app.session.look import LookKeeper
 from app.session.movie_writer import MovieWriter
+from app.session.open_run import OpenRun
 from app.session.playback import Playback
 from app.session.session import Session
 from app.tracks.formats import FORMATS, label_file
@@ -44,13 +46,8 @@ class Exporting:
                 tr("There are no labels yet: click the catheter tip on the picture.")
             )
             return
-        run_path = review.run.path
-        asked = ask_file(
-            self._parent,
-            tr("Export labels"),
-            run_path.with_name(f"{run_path.stem}.tracks.json"),
-            {name: (tr(fmt.title), fmt.suffix) for name, fmt in FORMATS.items()},
-        )
+        formats = {name: (tr(fmt.title), fmt.suffix) for name, fmt in FORMATS.items()}
+        asked = self._ask(tr("Export labels"), review, ".tracks.json", formats)
         if asked is not None:
             self.save_labels(*asked)
 
@@ -78,13 +75,8 @@ class Exporting:
             self._session.said.emit(tr("Open a run first."))
             return
         frame = self._session.playback.frame + 1
-        run_path = review.run.path
-        asked = ask_file(
-            self._parent,
-            tr("Save picture"),
-            run_path.with_name(f"{run_path.stem}-frame{frame}.png"),
-            {"png": ("PNG", ".png")},
-        )
+        end, formats = f"-frame{frame}.png", {"png": ("PNG", ".png")}
+        asked = self._ask(tr("Save picture"), review, end, formats)
         if asked is not None:
             self.save_picture(asked[0])
 
@@ -108,13 +100,7 @@ class Exporting:
         if review is None or review.run.frame_count < 2:
             self._session.said.emit(tr("Open a run with several frames first."))
             return
-        run_path = review.run.path
-        asked = ask_file(
-            self._parent,
-            tr("Save movie"),
-            run_path.with_name(f"{run_path.stem}-movie.mp4"),
-            {"mp4": ("MP4", ".mp4")},
-        )
+        asked = self._ask(tr("Save movie"), review, "-movie.mp4", {"mp4": ("MP4", ".mp4")})
         if asked is not None:
             self.save_movie(asked[0])
 
@@ -131,6 +117,13 @@ class Exporting:
             return None
         self._recorder.start()
         return self._recorder
+
+    def _ask(
+        self, title: str, review: OpenRun, end: str, formats: Mapping[str, tuple[str, str]]
+    ) -> tuple[Path, str] | None:
+        """Ask where to save; a name beside the run, its own with ``end``, is offered."""
+        path = review.run.path
+        return ask_file(self._parent, title, path.with_name(f"{path.stem}{end}"), formats)
 
     def close(self) -> None:
         """Give up a recording that is under way."""

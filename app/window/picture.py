@@ -270,9 +270,12 @@ class Picture(QObject):
             self.draw()
 
     def _follow_look(self, before: Look, now: Look) -> None:
-        self._view.set_mode(ViewMode(now.comparison))
-        self._view.set_overlay_visible(now.tracks)
-        self._view.set_corners_visible(now.corners)
+        if now.comparison != before.comparison:
+            self._view.set_mode(ViewMode(now.comparison))
+        if now.tracks != before.tracks:
+            self._view.set_overlay_visible(now.tracks)
+        if now.corners != before.corners:
+            self._view.set_corners_visible(now.corners)
         if replace(before, place=now.place) != now:
             self.draw()
 
