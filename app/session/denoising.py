@@ -38,7 +38,7 @@ class Denoising(QObject):
         super().__init__()
         self._worker = worker
         self._budget_bytes = budget_bytes
-        self._review: OpenRun | None = None
+        self._opened: OpenRun | None = None
         self._weights = ""
         self._kept = KeptFrames(0, 0, 0)
         self._unpacked: tuple[int, NDArray[np.float32]] | None = None
@@ -69,11 +69,11 @@ class Denoising(QObject):
         """
         return sum(self._shown) / len(self._shown) if self._shown else 0.0
 
-    def set_review(self, review: OpenRun | None) -> None:
+    def set_run(self, opened: OpenRun | None) -> None:
         """Work on another run; what was denoised of the former one is forgotten."""
-        if self._review is not None:
+        if self._opened is not None:
             self._worker.cancel_denoising(self._key)
-        self._review = review
+        self._opened = opened
         self._playhead = 0
         self.forget()
 
@@ -92,7 +92,7 @@ class Denoising(QObject):
         What the former ones made is forgotten, and not taken should it still come.
         """
         if weights != self._weights:
-            if self._review is not None:
+            if self._opened is not None:
                 self._worker.cancel_denoising(self._key)
             self._weights = weights
             self.forget()
@@ -109,7 +109,7 @@ class Denoising(QObject):
             self._wanted = wanted
             self._shown.clear()
             self._asked = None
-            if self._review is not None and not wanted:
+            if self._opened is not None and not wanted:
                 self._worker.cancel_denoising(self._key)
                 self.progress_changed.emit(0, 0)
             self._ask()
@@ -117,7 +117,7 @@ class Denoising(QObject):
     def set_playhead(self, frame: int) -> None:
         """Denoise first what will be shown next, and keep longest what is near ``frame``."""
         self._playhead = frame
-        if self._review is None or not self._wanted:
+        if self._opened is None or not self._wanted:
             return
         self._shown.append(frame in self._kept)
         self._worker.set_playhead(self._key, frame)
@@ -127,44 +127,44 @@ class Denoising(QObject):
 
     def frame(self, index: int) -> NDArray[np.float32] | None:
         """Return a denoised frame on the stored grey scale, None where it is not there (yet)."""
-        if self._review is None or index not in self._kept:
+        if self._opened is None or index not in self._kept:
             return None
         if self._unpacked is None or self._unpacked[0] != index:
-            pixels = self._review.display.from_mono2(self._kept.get(index))
+            pixels = self._opened.display.from_mono2(self._kept.get(index))
             self._unpacked = index, pixels
         return self._unpacked[1]
 
     def ready(self) -> NDArray[np.bool_]:
         """Return which frames are denoised, shape (frame_count,)."""
-        count = 0 if self._review is None else self._review.run.frame_count
+        count = 0 if self._opened is None else self._opened.run.frame_count
         done = np.zeros(count, bool)
         done[self._kept.indices()] = True
         return done
 
     @property
     def _key(self) -> str:
-        assert self._review is not None
-        return f"{self._review.key} {self._weights}"
+        assert self._opened is not None
+        return f"{self._opened.key} {self._weights}"
 
     def _make_room(self) -> None:
         """Throw away what is kept; make room for as many frames as the budget holds."""
-        if self._review is None:
+        if self._opened is None:
             self._kept = KeptFrames(0, 0, 0)
             return
-        run = self._review.run
+        run = self._opened.run
         fitting = self._budget_bytes // (run.rows * run.columns * 2)
         room = min(run.frame_count, max(1, fitting))
         self._kept = KeptFrames(room, run.rows, run.columns)
 
     def _window(self) -> range:
         """Return the frames around the playhead that there is room for."""
-        assert self._review is not None
+        assert self._opened is not None
         room = self._kept.room
-        first = min(max(self._playhead - room // 2, 0), self._review.run.frame_count - room)
+        first = min(max(self._playhead - room // 2, 0), self._opened.run.frame_count - room)
         return range(first, first + room)
 
     def _ask(self) -> None:
-        if self._review is None or not self._wanted:
+        if self._opened is None or not self._wanted:
             return
         self._asked = window = self._window()
         for far in [frame for frame in self._kept.indices() if frame not in window]:
@@ -175,7 +175,7 @@ class Denoising(QObject):
             self._worker.denoise(
                 DenoiseJob(
                     self._key,
-                    self._review.sequence,
+                    self._opened.sequence,
                     missing,
                     self._playhead,
                     weights=self._weights,
@@ -188,7 +188,7 @@ class Denoising(QObject):
         self._packed.emit(key, denoised.frame, packed, denoised.noise_removed)
 
     def _keep(self, key: str, frame: int, packed: PackedFrame, noise_removed: bool) -> None:
-        if self._review is None or key != self._key or not self._wanted:
+        if self._opened is None or key != self._key or not self._wanted:
             return
         window = range(0) if self._asked is None else self._asked
         if frame not in window:

@@ -110,8 +110,8 @@ class Session(QObject):
         opened.store.on_trouble = self._trouble.emit
         self._place_told = opened.store.path is not None
         self.look.set_run(opened)
-        self.labelling.set_review(opened)
-        self.denoising.set_review(opened)
+        self.labelling.set_run(opened)
+        self.denoising.set_run(opened)
         self.subtraction.set_run(opened)
         self.adapting.set_run(opened)
         self.run_changed.emit(opened)
@@ -130,8 +130,8 @@ class Session(QObject):
         self.playback.set_run(None)
         self.remember_place()
         self._opened = None
-        self.denoising.set_review(None)
-        self.labelling.set_review(None)
+        self.denoising.set_run(None)
+        self.labelling.set_run(None)
         self.subtraction.set_run(None)
         self.adapting.set_run(None)
         self.run_left.emit(opened)

@@ -40,26 +40,26 @@ class Exporting:
 
     def export_labels(self) -> None:
         """Ask for a file and write the labels."""
-        review = self._session.opened
-        if review is None or not review.labels.tracks:
+        opened = self._session.opened
+        if opened is None or not opened.labels.tracks:
             self._session.said.emit(
                 tr("There are no labels yet: click the catheter tip on the picture.")
             )
             return
         formats = {name: (tr(fmt.title), fmt.suffix) for name, fmt in FORMATS.items()}
-        asked = self._ask(tr("Export labels"), review, ".tracks.json", formats)
+        asked = self._ask(tr("Export labels"), opened, ".tracks.json", formats)
         if asked is not None:
             self.save_labels(*asked)
 
     def save_labels(self, path: Path, format_name: str) -> None:
         """Write the labels in one of `FORMATS`."""
-        review = self._session.opened
-        assert review is not None
+        opened = self._session.opened
+        assert opened is not None
         fmt = FORMATS[format_name]
-        labels = label_file(review.run, review.labels.tracks)
+        labels = label_file(opened.run, opened.labels.tracks)
 
         def write(_: object) -> None:
-            check_output(path, review.files)
+            check_output(path, opened.files)
             fmt.write(path, labels)
 
         self._session.background.start(
@@ -70,22 +70,22 @@ class Exporting:
 
     def export_picture(self) -> None:
         """Ask for a file and save what is on the screen."""
-        review = self._session.opened
-        if review is None:
+        opened = self._session.opened
+        if opened is None:
             self._session.said.emit(tr("Open a run first."))
             return
         frame = self._session.playback.frame + 1
         end, formats = f"-frame{frame}.png", {"png": ("PNG", ".png")}
-        asked = self._ask(tr("Save picture"), review, end, formats)
+        asked = self._ask(tr("Save picture"), opened, end, formats)
         if asked is not None:
             self.save_picture(asked[0])
 
     def save_picture(self, path: Path) -> None:
         """Save the picture with all that is drawn on it."""
-        review = self._session.opened
+        opened = self._session.opened
         picture = self._view.grab_picture()
         try:
-            check_output(path, review.files if review is not None else ())
+            check_output(path, opened.files if opened is not None else ())
             with whole_file(path) as draft:
                 if not QImageWriter(str(draft), QByteArray(b"png")).write(picture):
                     raise OSError(errno.EIO, "not saved", str(path))
@@ -96,19 +96,19 @@ class Exporting:
 
     def export_movie(self) -> None:
         """Ask for a file and record the whole run as it is shown."""
-        review = self._session.opened
-        if review is None or review.run.frame_count < 2:
+        opened = self._session.opened
+        if opened is None or opened.run.frame_count < 2:
             self._session.said.emit(tr("Open a run with several frames first."))
             return
-        asked = self._ask(tr("Save movie"), review, "-movie.mp4", {"mp4": ("MP4", ".mp4")})
+        asked = self._ask(tr("Save movie"), opened, "-movie.mp4", {"mp4": ("MP4", ".mp4")})
         if asked is not None:
             self.save_movie(asked[0])
 
     def save_movie(self, path: Path) -> MovieRecorder | None:
         """Record the whole run as it is shown, at its true speed."""
-        review = self._session.opened
+        opened = self._session.opened
         try:
-            check_output(path, review.files if review is not None else ())
+            check_output(path, opened.files if opened is not None else ())
             self._recorder = MovieRecorder(
                 self._parent, self._session, self._view, self._picture, path
             )
@@ -119,10 +119,10 @@ class Exporting:
         return self._recorder
 
     def _ask(
-        self, title: str, review: OpenRun, end: str, formats: Mapping[str, tuple[str, str]]
+        self, title: str, opened: OpenRun, end: str, formats: Mapping[str, tuple[str, str]]
     ) -> tuple[Path, str] | None:
         """Ask where to save; a name beside the run, its own with ``end``, is offered."""
-        path = review.run.path
+        path = opened.run.path
         return ask_file(self._parent, title, path.with_name(f"{path.stem}{end}"), formats)
 
     def close(self) -> None:

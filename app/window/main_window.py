@@ -209,7 +209,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         session = self.session
         session.run_changed.connect(self._show_run)
-        session.run_left.connect(lambda _: self.progress.set_review(None))
+        session.run_left.connect(lambda _: self.progress.set_run(None))
         session.said.connect(lambda text: self._notice(text, Severity.INFO))
         session.warned.connect(lambda text: self._notice(text, Severity.WARNING))
         session.failed.connect(lambda text: self._notice(text, Severity.ERROR))
@@ -285,7 +285,7 @@ class MainWindow(QMainWindow):
         self.notices.clear()
         self.ecg_strip.clear()
         self.picture.set_run(opened)
-        self.progress.set_review(opened)
+        self.progress.set_run(opened)
         if opened is None:
             self.setWindowTitle("Fluorotrace")
             self.view.set_message(
@@ -297,7 +297,7 @@ class MainWindow(QMainWindow):
             )
             self.timeline.set_frames(np.zeros(0))
             self.play_bar.set_frame_count(0)
-            self.label_views.set_review(None)
+            self.label_views.set_run(None)
             return
         run = opened.run
         self.setWindowTitle(f"{run.path.name} – Fluorotrace")
@@ -316,7 +316,7 @@ class MainWindow(QMainWindow):
                 label=ecg.label,
                 r_wave_times_ms=ecg.r_wave_times_ms,
             )
-        self.label_views.set_review(opened)  # tracks are drawn over the frames that are set now
+        self.label_views.set_run(opened)  # tracks are drawn over the frames that are set now
         self.view.setFocus()
 
     def _show_position(self, frame: int) -> None:

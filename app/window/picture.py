@@ -58,7 +58,7 @@ class Picture(QObject):
         self._labelling = labelling
         self._look = look
         self._trail_frames = trail_frames
-        self._review: OpenRun | None = None
+        self._opened: OpenRun | None = None
         self._waiting = False
         self._place_due = False
         playback.frame_changed.connect(self._go)
@@ -75,9 +75,9 @@ class Picture(QObject):
 
     def set_run(self, opened: OpenRun | None) -> None:
         """Show another run."""
-        if self._review is not None:
-            self._review.cache.on_decoded = None
-        self._review = opened
+        if self._opened is not None:
+            self._opened.cache.on_decoded = None
+        self._opened = opened
         if opened is None:
             self._view.clear_frame()
             return
@@ -90,7 +90,7 @@ class Picture(QObject):
 
     def copy_look(self, other: Picture) -> None:
         """Show the same run in the same way, to be drawn frame by frame beside ``other``."""
-        self._review = other._review
+        self._opened = other._opened
         self._view.copy_look(other._view)
 
     def set_trail(self, frames: int) -> None:
@@ -103,15 +103,15 @@ class Picture(QObject):
     def auto_window(self) -> None:
         """Fit the window to the frame under the playhead."""
         frame = self._stored()
-        if frame is not None and self._review is not None:
+        if frame is not None and self._opened is not None:
             grey = self._look.now.grey
-            self._set_voi(self._review.display.auto(frame, grey, self._playback.frame))
+            self._set_voi(self._opened.display.auto(frame, grey, self._playback.frame))
 
     def next_file_window(self) -> None:
         """Go to the next window or LUT that the file offers, then to its full range."""
-        if self._review is None:
+        if self._opened is None:
             return
-        choices = [voi for _, voi in self._review.display.presets()]
+        choices = [voi for _, voi in self._opened.display.presets()]
         own = self._look.now.grey.voi is None and None in choices  # each frame's own
         now = None if own else self._voi()
         at = next((i for i, voi in enumerate(choices) if voi == now), -1)
@@ -119,12 +119,12 @@ class Picture(QObject):
 
     def full_window(self) -> None:
         """Show the full range of the stored values."""
-        if self._review is not None:
-            self._set_voi(self._review.display.full_range())
+        if self._opened is not None:
+            self._set_voi(self._opened.display.full_range())
 
     def _voi(self) -> Window | Lut:
-        assert self._review is not None
-        return self._review.display.voi(self._look.now.grey, self._playback.frame)
+        assert self._opened is not None
+        return self._opened.display.voi(self._look.now.grey, self._playback.frame)
 
     def _set_voi(self, voi: Window | Lut | None) -> None:
         self._look.change_grey(voi=voi)
@@ -141,17 +141,17 @@ class Picture(QObject):
 
     def draw(self) -> None:
         """Draw the frame under the playhead, or wait for it where it is not decoded yet."""
-        review, stored = self._review, self._stored()
-        if review is None:
+        opened, stored = self._opened, self._stored()
+        if opened is None:
             return
         frame = self._playback.frame
         if stored is None:
             self._waiting = True
-            self._tell(review.cache.error(frame))
+            self._tell(opened.cache.error(frame))
             return
         self._waiting = False
         try:
-            pictures = self._pictures(review, stored, frame)
+            pictures = self._pictures(opened, stored, frame)
         except RunError as error:  # a mask frame that cannot be decoded
             self._tell(error)
             return
@@ -167,8 +167,8 @@ class Picture(QObject):
 
     def draw_tracks(self) -> None:
         """Draw the tracks on the frame under the playhead."""
-        review = self._review
-        if review is None:
+        opened = self._opened
+        if opened is None:
             return
         selected = self._labelling.selected
         look = self._look.now
@@ -176,22 +176,22 @@ class Picture(QObject):
         self._view.set_tracks(
             tuple(
                 overlays.overlay(
-                    review.labels,
+                    opened.labels,
                     track,
                     self._playback.frame,
                     trail,
                     selected=selected is not None and track.id == selected.id,
                 )
-                for track in review.labels.tracks
+                for track in opened.labels.tracks
                 if track.id not in look.hidden_tracks
             )
         )
 
     def draw_corners(self) -> None:
         """Write the corners for the frame under the playhead."""
-        if self._review is None:
+        if self._opened is None:
             return
-        run, frame = self._review.run, self._playback.frame
+        run, frame = self._opened.run, self._playback.frame
         patient = words.patient_lines(run) if self._look.now.patient else ()
         study = words.study_lines(run, described=self._look.now.patient)
         self._view.set_corner(Corner.TOP_LEFT, (*patient, *study))
@@ -201,10 +201,10 @@ class Picture(QObject):
         )
         self._view.set_corner(Corner.BOTTOM_LEFT, words.timing_lines(run, frame))
         settings, notes = self._look.now.grey, []
-        if not self._look.now.tracks and self._review.labels.tracks:
+        if not self._look.now.tracks and self._opened.labels.tracks:
             notes.append(tr("Tracks hidden"))
         if settings.subtracted:
-            notes.append(words.mask_text(*self._review.display.mask(settings, frame)))
+            notes.append(words.mask_text(*self._opened.display.mask(settings, frame)))
         self._view.set_corner(
             Corner.BOTTOM_RIGHT,
             (
@@ -221,17 +221,17 @@ class Picture(QObject):
     # inside
 
     def _stored(self) -> NDArray[np.generic] | None:
-        if self._review is None:
+        if self._opened is None:
             return None
-        return self._review.cache.get(self._playback.frame)
+        return self._opened.cache.get(self._playback.frame)
 
     def _tell(self, error: RunError | None) -> None:
         if error is not None:
             self._view.clear_frame()
             self._view.set_message(tr("This frame cannot be shown"), str(error), MessageKind.ERROR)
 
-    def _pictures(self, review: OpenRun, stored: NDArray[np.generic], frame: int) -> FramePictures:
-        display, look = review.display, self._look.now
+    def _pictures(self, opened: OpenRun, stored: NDArray[np.generic], frame: int) -> FramePictures:
+        display, look = opened.display, self._look.now
         settings = look.grey
         denoised = None
         if self._look.now.comparison is not Comparison.ORIGINAL:
@@ -264,8 +264,8 @@ class Picture(QObject):
         )
 
     def _go(self, frame: int) -> None:
-        if self._review is not None:
-            self._review.cache.set_playhead(frame, 1)
+        if self._opened is not None:
+            self._opened.cache.set_playhead(frame, 1)
             self._denoising.set_playhead(frame)
             self.draw()
 
@@ -280,15 +280,15 @@ class Picture(QObject):
             self.draw()
 
     def _keep_place(self) -> None:
-        if not self._place_due and self._review is not None:
+        if not self._place_due and self._opened is not None:
             self._look.change(place=self._view.place)
 
     def _follow_labels(self, _: object) -> None:
         self.draw_tracks()
 
     def _take_decoded(self, key: str, index: int) -> None:
-        review = self._review
-        here = review is not None and key == review.key and index == self._playback.frame
+        opened = self._opened
+        here = opened is not None and key == opened.key and index == self._playback.frame
         if here and self._waiting:
             self.draw()
 
@@ -298,12 +298,12 @@ class Picture(QObject):
 
     def _drag_window(self, dx: float, dy: float) -> None:
         """Drag right for more width (less contrast), down for a higher center (darker)."""
-        if self._review is None:
+        if self._opened is None:
             return
         window = self._voi()
         if not isinstance(window, Window):  # a LUT has no center to drag: begin with its range
-            window = self._review.display.default_window()
-        low, high = self._review.run.nominal_range
+            window = self._opened.display.default_window()
+        low, high = self._opened.run.nominal_range
         step = (high - low) * WINDOW_DRAG_SHARE
         width = max(window.width + dx * step, step)
         self._set_voi(
