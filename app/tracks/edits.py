@@ -10,13 +10,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from gettext import gettext as tr
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import UserError
+from app.tracks.marks import Mark
 from app.tracks.track import (
     TRACK_COLORS,
     PointSource,
@@ -28,9 +29,6 @@ from app.tracks.track import (
     clean_name,
     emptied_frame,
 )
-
-if TYPE_CHECKING:
-    from app.tracks.marks import Mark
 
 DECIMALS = 3  # of what the network answers: a thousandth of a pixel
 MOVED_PX = 1.0

@@ -1,4 +1,4 @@
-"""Marks: what a person puts on a run beside its tracks, and the edits that do it.
+"""Marks: what a person puts on a run beside its tracks.
 
 Measures, words, the calibration, key images: each is one `Mark`, kept with the labels and undone
 like every other gesture.
@@ -7,13 +7,11 @@ like every other gesture.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
-
-from app.tracks.edits import Edit, MarkChange
 
 Point = tuple[float, float]
 
@@ -64,19 +62,3 @@ def new_mark(existing: Sequence[Mark], kind: MarkKind, **fields: Any) -> Mark:
     """Return a mark to add after ``existing``; ``fields`` are those of `Mark`."""
     order = max((mark.order for mark in existing), default=-1) + 1
     return Mark(uuid4().hex, kind, order=order, **fields)
-
-
-def add_mark(label: str, mark: Mark) -> Edit:
-    """Add a mark."""
-    return Edit(label, (MarkChange(mark.id, None, mark),))
-
-
-def change_mark(label: str, mark: Mark, **fields: Any) -> Edit:
-    """Change fields of a mark; no change where they have these values."""
-    after = replace(mark, **fields)
-    return Edit(label, () if after == mark else (MarkChange(mark.id, mark, after),))
-
-
-def remove_marks(label: str, marks: Sequence[Mark]) -> Edit:
-    """Remove marks."""
-    return Edit(label, tuple(MarkChange(mark.id, mark, None) for mark in marks))

@@ -14,7 +14,8 @@ from app.tracks import database, peek
 from app.tracks.content import Damaged
 from app.tracks.edits import EditError
 from app.tracks.history import Pending
-from app.tracks.marks import MarkKind, add_mark, change_mark, new_mark, remove_marks
+from app.tracks.mark_edits import add_mark, change_mark, remove_marks
+from app.tracks.marks import MarkKind, new_mark
 
 from .conftest import change, label
 
