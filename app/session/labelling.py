@@ -340,12 +340,14 @@ class Labelling(QObject):
     def _walk_history(self, walk: Callable[[OpenRun], str | None], nothing: str) -> None:
         if self._opened is None or not self._may_edit():
             return
-        self.cancel_tracking()
+        waiting = set(self._opened.labels.pending)
         try:
             if walk(self._opened) is None:
                 self.refused.emit(nothing)
         except UserError as error:
             self.refused.emit(str(error))
+        for track_id in waiting - set(self._opened.labels.pending):
+            self.tracking.cancel(self._opened, track_id)
         if self.selected is None and self._opened.labels.tracks:
             self.select(self._opened.labels.tracks[-1].id)
 

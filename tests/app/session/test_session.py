@@ -9,7 +9,7 @@ from app.session.look import Comparison
 from app.session.session import Session
 from app.session.settings import Settings, SettingsKeeper
 from app.session.worker import InferenceWorker
-from app.tracks import database
+from app.tracks import records
 
 
 @pytest.fixture
@@ -146,8 +146,8 @@ def test_a_run_that_is_still_being_saved_is_waited_for(
     session = make_session(run_file)
     session.labelling.place(60.0, 50.0)
     qtbot.waitUntil(lambda: not session.worker.tracking)
-    gate, write = threading.Event(), database.write
-    monkeypatch.setattr(database, "write", lambda *args: (gate.wait(), write(*args)))
+    gate, write = threading.Event(), records.write
+    monkeypatch.setattr(records, "write", lambda *args: (gate.wait(), write(*args)))
     session.labelling.place(61.0, 51.0)
     qtbot.waitUntil(lambda: not session.worker.tracking)
     opened(qtbot, session, other_run_file)
