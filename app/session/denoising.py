@@ -45,9 +45,7 @@ class Denoising(QObject):
     found_clean = Signal(bool)
     _packed = Signal(str, int, object, bool)  # from the worker's thread: key, frame, PackedFrame
 
-    def __init__(
-        self, worker: InferenceWorker, budget_bytes: int, *, behind: bool = False
-    ) -> None:
+    def __init__(self, worker: InferenceWorker, budget_bytes: int, *, behind: bool = False) -> None:
         super().__init__()
         self._worker = worker
         self._budget_bytes = budget_bytes

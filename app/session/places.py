@@ -172,6 +172,12 @@ class Places(QObject):
         """The places whose runs are seen beside the one that is worked on."""
         return tuple(place for place in self.all if place.opened is not None)
 
+    @property
+    def first_empty(self) -> int | None:
+        """The first place beside the active one that has no run; None where all have one."""
+        others = (index for index in range(self._count) if index != self.active)
+        return next((index for index in others if self.all[index].opened is None), None)
+
     def of(self, opened: OpenRun) -> Place | None:
         """Return the place where a run is seen; None where it is not, or is worked on."""
         return next((place for place in self.seen if place.opened is opened), None)
@@ -238,6 +244,10 @@ class Places(QObject):
                 value = float(axis[place.playback.frame]) - place.shift
                 return matching_frame(own, value, cyclic=self._sync is Sync.PHASE)
         return frame
+
+    def follows(self, opened: OpenRun) -> bool:
+        """Tell whether a run and the others move together."""
+        return self._axis(opened) is not None
 
     def set_sync(self, sync: Sync) -> None:
         """Let the others follow in another way, from now on and without any shift."""

@@ -125,6 +125,12 @@ class Session(QObject):
         if shown is not None:
             self._let_go(shown.opened, wait_s)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What nothing may be written onto: the runs that are open and their labels files."""
+        seen = [place.opened for place in self.places.seen] + [self._opened]
+        return tuple(file for opened in seen if opened is not None for file in opened.files)
+
     def close_run(self, opened: OpenRun) -> None:
         """Save and close a run, in whichever place it is."""
         if opened is self._opened:
@@ -134,6 +140,13 @@ class Session(QObject):
             self._let_go(opened)
 
     # several runs side by side
+
+    def denoising_of(self, opened: OpenRun) -> Denoising | None:
+        """Return what denoises a run; None where it is closed, or in no place."""
+        if opened is self._opened:
+            return self.denoising
+        place = self.places.of(opened)
+        return None if place is None else place.denoising
 
     def activate(self, index: int) -> None:
         """Work on the run in another place; the one that was worked on stays to be seen."""
@@ -157,13 +170,12 @@ class Session(QObject):
         for gone in self.places.set_count(count):
             self._let_go(gone)
         self._share_memory()
-        empty = [i for i in range(count) if i != self.places.active and not self.places.all[i].opened]
-        if self._opened is None or not empty:
-            return
-        plane = self.library.other_plane(self._opened.run.path)
-        if plane is not None and self.places.find(plane) is None:
-            self.activate(empty[0])
-            self.library.open_run(plane)
+        if self._opened is not None:
+            plane = self.library.other_plane(self._opened.run.path)
+            empty = self.places.first_empty
+            if plane is not None and empty is not None and self.places.find(plane) is None:
+                self.activate(empty)
+                self.library.open_run(plane)
 
     def _put_down(self) -> Shown | None:
         """Work on no run; the one that was worked on stays open."""

@@ -57,6 +57,7 @@ class Commander(QObject):
             session.labelling.locked_changed,
             session.look.changed,
             session.settings.changed,
+            session.places.changed,
             hands.frame.changed,
         ):
             changed.connect(self.refresh)

@@ -21,6 +21,7 @@ class Need(Enum):
     TRACK = auto()
     UNDO = auto()
     REDO = auto()
+    PLACES = auto()  # more than one place on the screen
 
 
 NEED_WORDS = {
@@ -30,6 +31,7 @@ NEED_WORDS = {
     Need.TRACK: marked("There is no track yet: click the catheter tip on the picture."),
     Need.UNDO: marked("There is nothing to undo."),
     Need.REDO: marked("There is nothing to redo."),
+    Need.PLACES: marked("Show several runs side by side first."),
 }
 """What is said where a key asks for a command that cannot be done."""
 
@@ -80,6 +82,8 @@ class Command:
 def fulfilled(hands: Hands) -> set[Need]:
     """Return what is there now of what commands need."""
     there = {Need.NOTHING}
+    if hands.session.places.count > 1:
+        there.add(Need.PLACES)
     opened = hands.session.opened
     if opened is None:
         return there

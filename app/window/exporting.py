@@ -56,10 +56,10 @@ class Exporting:
         opened = self._session.opened
         assert opened is not None
         fmt = FORMATS[format_name]
-        labels = label_file(opened.run, opened.labels.tracks)
+        labels, kept = label_file(opened.run, opened.labels.tracks), self._session.files
 
         def write(_: object) -> None:
-            check_output(path, opened.files)
+            check_output(path, kept)
             fmt.write(path, labels)
 
         self._session.background.start(
@@ -82,10 +82,9 @@ class Exporting:
 
     def save_picture(self, path: Path) -> None:
         """Save the picture with all that is drawn on it."""
-        opened = self._session.opened
         picture = self._view.grab_picture()
         try:
-            check_output(path, opened.files if opened is not None else ())
+            check_output(path, self._session.files)
             with whole_file(path) as draft:
                 if not QImageWriter(str(draft), QByteArray(b"png")).write(picture):
                     raise OSError(errno.EIO, "not saved", str(path))
@@ -106,9 +105,8 @@ class Exporting:
 
     def save_movie(self, path: Path) -> MovieRecorder | None:
         """Record the whole run as it is shown, at its true speed."""
-        opened = self._session.opened
         try:
-            check_output(path, opened.files if opened is not None else ())
+            check_output(path, self._session.files)
             self._recorder = MovieRecorder(
                 self._parent, self._session, self._view, self._picture, path
             )
@@ -145,6 +143,7 @@ class MovieRecorder(QObject):
         assert session.opened is not None
         self._session = session
         self._path = path
+        self._opened = session.opened
         self._run = session.opened.run
         self._size = movie_size(view.size() * view.devicePixelRatioF())
         self._writer = MovieWriter(
@@ -191,10 +190,11 @@ class MovieRecorder(QObject):
             self._session.said.emit(tr("The movie was not saved."))
 
     def _record(self) -> None:
-        opened = self._session.opened
-        if opened is None or opened.run is not self._run:
+        denoising = self._session.denoising_of(self._opened)
+        if denoising is None:
             self.stop()
             return
+        self._picture.set_denoising(denoising)
         self._playback.seek(self._next)
         if not self._picture.complete:
             self._picture.draw()
@@ -225,6 +225,7 @@ class MovieRecorder(QObject):
         self._progress.canceled.disconnect(self.stop)
         self._progress.close()
         self._progress.deleteLater()
+        self._picture.set_run(None)
         self._picture.deleteLater()
         self._view.deleteLater()
 

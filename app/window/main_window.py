@@ -37,6 +37,7 @@ from app.window.hands import Hands
 from app.window.importing import Importing
 from app.window.label_views import LabelViews
 from app.window.picture import Picture
+from app.window.places_view import PlacesView
 from app.window.progress import Progress
 from app.window.run_list_view import RunListView
 from app.window.unsaved import UnsavedDialogs
@@ -47,6 +48,7 @@ from widgets.panels.run_list import RunList
 from widgets.panels.track_panel import TrackPanel
 from widgets.picture.cine_view import CineView
 from widgets.picture.compare import ViewMode
+from widgets.picture.place_grid import PlaceGrid
 from widgets.theme import THEMES, palette, style_sheet
 from widgets.timeline.ecg_strip import EcgStrip
 from widgets.timeline.motion_plot import MotionPlot
@@ -121,6 +123,7 @@ class MainWindow(QMainWindow):
             session.look,
             now.trail_frames,
         )
+        self.places_view = PlacesView(self.place_grid, session)
         self.label_views = LabelViews(
             session.labelling, session.look, self.timeline, self.track_panel, self.motion_plot
         )
@@ -151,6 +154,7 @@ class MainWindow(QMainWindow):
     def _make_widgets(self) -> None:
         self.view = CineView()
         self.notices = NoticeBar(self.view)
+        self.place_grid = PlaceGrid(self.view)
         self.play_bar = PlayBar(SPEEDS)
         self.timeline = Timeline()
         self.ecg_strip = EcgStrip()
@@ -165,7 +169,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(center)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.view, 1)
+        column.addWidget(self.place_grid, 1)
         column.addWidget(self.ecg_strip)
         column.addWidget(self.timeline)
         column.addWidget(self.play_bar)
@@ -252,6 +256,7 @@ class MainWindow(QMainWindow):
         view.point_drag_started.connect(lambda *_: self.session.playback.pause())
         view.point_dropped.connect(labelling.drop)
         view.track_picked.connect(labelling.select)
+        view.window_dragged.connect(self.picture.drag_window)
         panel.command_requested.connect(self.commander.do)
         panel.track_picked.connect(labelling.select)
         panel.renamed.connect(lambda track, name: labelling.change_track(track, name=name))
@@ -282,19 +287,14 @@ class MainWindow(QMainWindow):
     # what is shown
 
     def _show_run(self, opened: OpenRun | None) -> None:
-        self.notices.clear()
+        if self.session.places.count == 1:
+            self.notices.clear()  # elsewhere the run that they are about is still seen
         self.ecg_strip.clear()
         self.picture.set_run(opened)
         self.progress.set_run(opened)
         if opened is None:
             self.setWindowTitle("Fluorotrace")
-            self.view.set_message(
-                tr("Drop an X-ray run here"),
-                tr(
-                    "or click here to choose one; File, Open the built-in sample shows what can be"
-                    " done"
-                ),
-            )
+            self.view.set_message(*self._invitation())
             self.timeline.set_frames(np.zeros(0))
             self.play_bar.set_frame_count(0)
             self.label_views.set_run(None)
@@ -318,6 +318,18 @@ class MainWindow(QMainWindow):
             )
         self.label_views.set_run(opened)  # tracks are drawn over the frames that are set now
         self.view.setFocus()
+
+    def _invitation(self) -> tuple[str, str]:
+        """Return what is said where no run is open."""
+        if self.session.places.count > 1:
+            return (
+                tr("Drag a run here"),
+                tr("or choose one in the list; a click here opens a file"),
+            )
+        sample = tr(
+            "or click here to choose one; File, Open the built-in sample shows what can be done"
+        )
+        return tr("Drop an X-ray run here"), sample
 
     def _show_position(self, frame: int) -> None:
         opened = self.session.opened
@@ -345,6 +357,7 @@ class MainWindow(QMainWindow):
             self._show_theme(settings)
         if before is None or settings.trail_frames != before.trail_frames:
             self.picture.set_trail(settings.trail_frames)
+            self.places_view.set_trail(settings.trail_frames)
 
     def _show_theme(self, settings: Settings) -> None:
         theme = THEMES.get(settings.theme, THEMES["dark"])
@@ -356,6 +369,7 @@ class MainWindow(QMainWindow):
         app.setStyleSheet(style_sheet(theme, template, icons))
         for widget in (
             self.notices,
+            self.place_grid,
             self.play_bar,
             self.timeline,
             self.ecg_strip,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from gettext import gettext as tr
 
@@ -17,9 +18,9 @@ from app.session.look import Comparison, Look, LookKeeper
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
 from app.window import overlays
-from widgets.picture.cine_view import CineView
 from widgets.picture.compare import FramePictures, PictureNames, ViewMode
 from widgets.picture.corner_text import Corner, MessageKind
+from widgets.picture.picture_view import PictureView
 
 BESIDE_EACH_OTHER = (Comparison.SIDE_BY_SIDE, Comparison.WIPE)
 WINDOW_DRAG_SHARE = 1 / 400
@@ -31,6 +32,8 @@ class Picture(QObject):
 
     Parameters
     ----------
+    labelling : Labelling or None
+        Tells which track is selected; None where the run is only seen.
     trail_frames : int
         Frames to both sides that a trail goes through.
 
@@ -44,10 +47,10 @@ class Picture(QObject):
 
     def __init__(
         self,
-        view: CineView,
+        view: PictureView,
         playback: Playback,
         denoising: Denoising,
-        labelling: Labelling,
+        labelling: Labelling | None,
         look: LookKeeper,
         trail_frames: int,
     ) -> None:
@@ -59,30 +62,33 @@ class Picture(QObject):
         self._look = look
         self._trail_frames = trail_frames
         self._opened: OpenRun | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
         self._waiting = False
         self._place_due = False
         playback.frame_changed.connect(self._go)
         denoising.frame_ready.connect(self._take_denoised)
-        labelling.labels_changed.connect(self._follow_labels)
-        labelling.selection_changed.connect(self.draw_tracks)
+        if labelling is not None:
+            labelling.selection_changed.connect(self.draw_tracks)
         look.changed.connect(self._follow_look)
         view.zoom_changed.connect(lambda _: self.draw_corners())
         view.place_changed.connect(self._keep_place)
-        view.window_dragged.connect(self._drag_window)
         self._decoded.connect(self._take_decoded)
 
     # the run
 
     def set_run(self, opened: OpenRun | None) -> None:
         """Show another run."""
+        self._unsubscribe()
+        self._unsubscribe = lambda: None
         if self._opened is not None:
-            self._opened.cache.on_decoded = None
+            self._opened.cache.leave(self)
         self._opened = opened
         if opened is None:
             self._view.clear_frame()
             return
         key = opened.key
-        opened.cache.on_decoded = lambda index: self._decoded.emit(key, index)
+        opened.cache.watch(self, lambda index: self._decoded.emit(key, index))
+        self._unsubscribe = opened.labels.subscribe(lambda _: self.draw_tracks())
         self._view.set_message("")
         self._view.clear_frame()
         self._view.set_pixel_aspect(opened.run.pixel_aspect_ratio)
@@ -92,6 +98,13 @@ class Picture(QObject):
         """Show the same run in the same way, to be drawn frame by frame beside ``other``."""
         self._opened = other._opened
         self._view.copy_look(other._view)
+
+    def set_denoising(self, denoising: Denoising) -> None:
+        """Take the denoised frames from elsewhere."""
+        if denoising is not self._denoising:
+            self._denoising.frame_ready.disconnect(self._take_denoised)
+            self._denoising = denoising
+            denoising.frame_ready.connect(self._take_denoised)
 
     def set_trail(self, frames: int) -> None:
         """Draw trails through this many frames to both sides."""
@@ -170,7 +183,7 @@ class Picture(QObject):
         opened = self._opened
         if opened is None:
             return
-        selected = self._labelling.selected
+        selected = None if self._labelling is None else self._labelling.selected
         look = self._look.now
         trail = self._trail_frames if look.trails else 0
         self._view.set_tracks(
@@ -265,7 +278,7 @@ class Picture(QObject):
 
     def _go(self, frame: int) -> None:
         if self._opened is not None:
-            self._opened.cache.set_playhead(frame, 1)
+            self._opened.cache.set_playhead(frame, 1, self)
             self._denoising.set_playhead(frame)
             self.draw()
 
@@ -276,15 +289,14 @@ class Picture(QObject):
             self._view.set_overlay_visible(now.tracks)
         if now.corners != before.corners:
             self._view.set_corners_visible(now.corners)
+        if now.place != self._view.place and not self._place_due:
+            self._view.set_place(now.place)
         if replace(before, place=now.place) != now:
             self.draw()
 
     def _keep_place(self) -> None:
         if not self._place_due and self._opened is not None:
             self._look.change(place=self._view.place)
-
-    def _follow_labels(self, _: object) -> None:
-        self.draw_tracks()
 
     def _take_decoded(self, key: str, index: int) -> None:
         opened = self._opened
@@ -296,7 +308,7 @@ class Picture(QObject):
         if index == self._playback.frame and self._look.now.comparison is not Comparison.ORIGINAL:
             self.draw()
 
-    def _drag_window(self, dx: float, dy: float) -> None:
+    def drag_window(self, dx: float, dy: float) -> None:
         """Drag right for more width (less contrast), down for a higher center (darker)."""
         if self._opened is None:
             return

@@ -99,6 +99,7 @@ class RunList(QWidget):
         self._view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._view.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
         self._view.setAccessibleName(tr("Runs"))
+        self._view.setDragEnabled(True)
         self._view.clicked.connect(self._activate)
         self._view.chosen.connect(self._activate)
         keep_keys(self._view, CHOOSING_KEYS)
