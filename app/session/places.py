@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from gettext import gettext as tr
+from gettext import ngettext
 from pathlib import Path
 
 import numpy as np
@@ -182,6 +183,10 @@ class Places(QObject):
         """Return the place where a run is seen; None where it is not, or is worked on."""
         return next((place for place in self.seen if place.opened is opened), None)
 
+    def any_has_ecg(self) -> bool:
+        """Tell whether there is an ECG in any place."""
+        return any(opened.run.ecg is not None for opened in self._runs())
+
     def find(self, path: Path) -> OpenRun | None:
         """Return the run that is seen in another place and lies at ``path``."""
         found = (p.opened for p in self.seen if p.opened is not None and p.opened.lies_at(path))
@@ -285,7 +290,9 @@ class Places(QObject):
         shift = self.all[index].shift
         texts = {
             Sync.TIME: f"{shift:+.0f} ms",
-            Sync.FRAME: tr("{frames} frames").format(frames=f"{shift:+.0f}"),
+            Sync.FRAME: ngettext("{frames} frame", "{frames} frames", round(abs(shift))).format(
+                frames=f"{shift:+.0f}"
+            ),
             Sync.PHASE: tr("{beats} beats").format(beats=f"{shift:+.2f}"),
         }
         return texts.get(self._sync, "") if abs(shift) > 1e-6 else ""

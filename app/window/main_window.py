@@ -218,6 +218,7 @@ class MainWindow(QMainWindow):
         session.warned.connect(lambda text: self._notice(text, Severity.WARNING))
         session.failed.connect(lambda text: self._notice(text, Severity.ERROR))
         session.look.changed.connect(self._show_look)
+        session.places.changed.connect(self._keep_ecg_room)
         session.leaving.finished.connect(self._close_when_saved)
         session.worker.device_changed.connect(
             lambda device: self.denoise_panel.set_device(tr(DEVICE_WORDS[device]))
@@ -318,6 +319,10 @@ class MainWindow(QMainWindow):
             )
         self.label_views.set_run(opened)  # tracks are drawn over the frames that are set now
         self.view.setFocus()
+
+    def _keep_ecg_room(self) -> None:
+        places = self.session.places
+        self.ecg_strip.keep_room(places.count > 1 and places.any_has_ecg())
 
     def _invitation(self) -> tuple[str, str]:
         """Return what is said where no run is open."""
