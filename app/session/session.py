@@ -155,6 +155,7 @@ class Session(QObject):
         plays_on = self.playback.playing and self.places.sync is not Sync.OFF
         taken = self.places.switch(index, self._put_down())
         if taken is None:
+            self.places.lead(None)
             self.run_changed.emit(None)
         else:
             self._take_up(taken)

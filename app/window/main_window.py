@@ -153,8 +153,8 @@ class MainWindow(QMainWindow):
 
     def _make_widgets(self) -> None:
         self.view = CineView()
-        self.notices = NoticeBar(self.view)
         self.place_grid = PlaceGrid(self.view)
+        self.notices = NoticeBar(self.place_grid)
         self.play_bar = PlayBar(SPEEDS)
         self.timeline = Timeline()
         self.ecg_strip = EcgStrip()

@@ -79,6 +79,7 @@ class PlaceGrid(QWidget):
             view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             view.viewport().installEventFilter(self)
             view.viewport().setCursor(Qt.CursorShape.PointingHandCursor)
+            view.lower()  # a notice lies above all pictures
             view.hide()
         return self._views[index]
 

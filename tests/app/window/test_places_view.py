@@ -317,6 +317,22 @@ def test_a_run_can_be_dragged_out_of_the_list_but_no_heading(qtbot, two, run_fil
     assert not model.mimeData([index]).hasUrls()
 
 
+def test_the_list_marks_all_runs_that_are_seen(qtbot, two, run_file, other_run_file):
+    marks = two.run_list._delegate
+    assert (marks.current, marks.seen) == (str(run_file), {str(other_run_file)})
+    two.session.activate(1)
+    assert (marks.current, marks.seen) == (str(other_run_file), {str(run_file)})
+    two.commander.do("one_place")
+    assert (marks.current, marks.seen) == (str(other_run_file), set())
+
+
+def test_a_notice_lies_above_all_places(two):
+    two.session.failed.emit("Something is wrong.")
+    children = [child for child in two.place_grid.children() if child.isWidgetType()]
+    assert children.index(two.notices) > children.index(beside(two))
+    assert two.notices.isVisible()
+
+
 def test_what_lies_on_the_picture_lets_drops_through(two):
     for view in (two.view, beside(two)):
         assert not view.acceptDrops()
@@ -340,7 +356,11 @@ def test_nothing_moves_between_runs_with_and_without_an_ecg(qtbot, make_window, 
     assert window.ecg_strip.has_ecg
     assert window.place_grid.height() == height
     window.session.activate(1)
-    window.commander.do("one_place")
+    window.commander.do("close_run")
+    QApplication.processEvents()
+    assert window.place_grid.height() == height
+    window.session.activate(0)
+    window.commander.do("close_run")
     assert not window.ecg_strip.isVisible()
 
 
