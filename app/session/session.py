@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.runs.allowance import allowed_bytes
 from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.denoising import Denoising
@@ -228,15 +229,15 @@ class Session(QObject):
         self.open(opened)
 
     def _share_memory(self) -> None:
-        """Give each run that is seen the same share of the memory for frames."""
+        """Give each run as much memory as one may have, or its share of what all may take."""
         now = self.settings.now
         seen = {place.opened for place in self.places.seen if place.opened is not None}
         runs = seen if self._opened is None else seen | {self._opened}
         for opened in runs:
-            opened.cache.set_budget((now.frame_memory_mb << 20) // len(runs))
-        shown = max(1, len(self.places.seen) + (self._opened is not None))
+            opened.cache.set_budget(_share(now.frame_memory_mb << 20, len(runs)))
+        shown = len(self.places.seen) + (self._opened is not None)
         for denoising in (self.denoising, *(place.denoising for place in self.places.all)):
-            denoising.set_budget((now.denoised_memory_mb << 20) // shown)
+            denoising.set_budget(_share(now.denoised_memory_mb << 20, shown))
 
     def _share_weights(self) -> None:
         for place in self.places.all:
@@ -330,3 +331,9 @@ class Session(QObject):
     def _follow_look(self, before: Look, now: Look) -> None:
         if now.comparison != before.comparison:
             self.denoising.set_wanted(now.comparison is not Comparison.ORIGINAL)
+
+
+def _share(wanted_bytes: int, count: int) -> int:
+    """Return what each of ``count`` gets: all it wants where the machine has enough for them."""
+    most = max(wanted_bytes, allowed_bytes(None))
+    return min(wanted_bytes, most // max(count, 1))

@@ -324,17 +324,26 @@ def test_fewer_places_keep_the_run_that_is_worked_on(two, active, count, worked_
     assert two.settings.now.places == count
 
 
-def test_memory_is_shared_by_the_runs_that_are_seen(qtbot, make_session, run_file, other_run_file):
+@pytest.mark.parametrize(
+    ("machine_mb", "each_mb", "then_mb"), [(3, 1.5, 1), (1, 1, 0.5), (64, 2, 1)]
+)
+def test_memory_is_shared_where_the_machine_has_not_enough_for_all(
+    qtbot, make_session, run_file, other_run_file, monkeypatch, machine_mb, each_mb, then_mb
+):
+    from app.session import session as module
+
+    monkeypatch.setattr(module, "allowed_bytes", lambda stored: machine_mb << 20)
     session = make_session(run_file, frame_memory_mb=2, denoised_memory_mb=2, places=2)
     assert session.places.count == 2
     assert session.opened.cache._budget_bytes == 2 << 20
     open_in(qtbot, session, 1, other_run_file)
     runs = [session.opened, session.places.all[0].opened]
-    assert [run.cache._budget_bytes for run in runs] == [1 << 20] * 2
-    session.settings.change(frame_memory_mb=4)
-    assert [run.cache._budget_bytes for run in runs] == [2 << 20] * 2
+    assert [run.cache._budget_bytes for run in runs] == [each_mb * (1 << 20)] * 2
+    assert session.places.all[0].denoising._budget_bytes == each_mb * (1 << 20)
+    session.settings.change(frame_memory_mb=1)
+    assert [run.cache._budget_bytes for run in runs] == [then_mb * (1 << 20)] * 2
     session.set_places(1)
-    assert session.opened.cache._budget_bytes == 4 << 20
+    assert session.opened.cache._budget_bytes == 1 << 20
 
 
 def test_denoised_frames_go_along(qtbot, two, engines):
