@@ -43,12 +43,16 @@ class Sync(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """A run as it is shown: what goes along when it moves from one place to another."""
+    """A run as it is shown: what goes along when it moves from one place to another.
+
+    ``selected`` is the track that gestures change, None for the first one.
+    """
 
     opened: OpenRun
     look: Look
     frame: int
     denoised: KeptFrames | None = None
+    selected: str | None = None
 
 
 class Place(QObject):
@@ -75,6 +79,7 @@ class Place(QObject):
         self.playback = Playback(self)
         self.denoising = Denoising(worker, denoised_bytes, behind=True)
         self.shift = 0.0
+        self._selected: str | None = None  # when somebody works on the run again
 
     def put(self, shown: Shown | None) -> None:
         """Show a run here, as it is shown elsewhere; None empties the place."""
@@ -82,6 +87,7 @@ class Place(QObject):
         self.denoising.set_run(None)
         self.opened = None if shown is None else shown.opened
         if shown is not None:
+            self._selected = shown.selected
             self.look.set(shown.look)
             self.denoising.set_wanted(shown.look.comparison is not Comparison.ORIGINAL)
             self.denoising.set_run(shown.opened, shown.denoised)
@@ -93,7 +99,8 @@ class Place(QObject):
         """Give the run away, as it is shown here."""
         if self.opened is None:
             return None
-        shown = Shown(self.opened, self.look.now, self.playback.frame, self.denoising.kept)
+        frame, denoised = self.playback.frame, self.denoising.kept
+        shown = Shown(self.opened, self.look.now, frame, denoised, self._selected)
         remember(shown.opened, shown.look, shown.frame)
         self.put(None)
         return shown
@@ -178,6 +185,12 @@ class Places(QObject):
         """The first place beside the active one that has no run; None where all have one."""
         others = (index for index in range(self._count) if index != self.active)
         return next((index for index in others if self.all[index].opened is None), None)
+
+    @property
+    def first_seen(self) -> int:
+        """The first place with a run that is seen; the active one where there is none."""
+        seen = (index for index in range(self._count) if self.all[index].opened is not None)
+        return next(seen, self.active)
 
     def of(self, opened: OpenRun) -> Place | None:
         """Return the place where a run is seen; None where it is not, or is worked on."""

@@ -169,6 +169,8 @@ class Session(QObject):
 
     def set_places(self, count: int) -> None:
         """Show so many runs side by side; the other plane of a biplane run comes by itself."""
+        if self._opened is None and count < self.places.count:
+            self.activate(self.places.first_seen)  # no run is closed for the sake of an empty place
         for gone in self.places.set_count(count):
             self._let_go(gone)
         self._share_memory()
@@ -187,7 +189,9 @@ class Session(QObject):
         self.places.lead(None)
         self.playback.set_run(None)
         self.remember_place()
-        shown = Shown(opened, self.look.now, self.playback.frame, self.denoising.kept)
+        track, frame = self.labelling.selected, self.playback.frame
+        selected = None if track is None else track.id
+        shown = Shown(opened, self.look.now, frame, self.denoising.kept, selected)
         self._opened = None
         self.denoising.set_run(None)
         self.labelling.set_run(None)
@@ -205,6 +209,8 @@ class Session(QObject):
         self._share_memory()
         self.look.set(shown.look)
         self.labelling.set_run(opened)
+        if shown.selected is not None:
+            self.labelling.select(shown.selected)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
         self.adapting.set_run(opened)

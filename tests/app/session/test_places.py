@@ -312,7 +312,7 @@ def test_a_run_that_is_taken_away_while_it_is_tracked_is_closed_after_that(qtbot
 
 @pytest.mark.parametrize(
     ("active", "count", "worked_on", "seen"),
-    [(0, 1, "run.dcm", 0), (1, 1, "other.dcm", 0), (3, 2, None, 1), (1, 2, "other.dcm", 1)],
+    [(0, 1, "run.dcm", 0), (1, 1, "other.dcm", 0), (3, 1, "run.dcm", 0), (1, 2, "other.dcm", 1)],
 )
 def test_fewer_places_keep_the_run_that_is_worked_on(two, active, count, worked_on, seen):
     two.set_places(4)
@@ -361,6 +361,17 @@ def test_denoised_frames_go_along(qtbot, two, engines):
     two.denoising.set_weights("adapted")
     two.adapting.choice_changed.emit([], "")
     assert two.places.all[0].denoising.weights == "adapted"
+
+
+def test_the_track_that_is_selected_stays_so_in_each_place(qtbot, two):
+    for _ in range(3):
+        two.labelling.add_track()
+    track = two.opened.labels.tracks[1].id
+    two.labelling.select(track)
+    two.activate(0)
+    assert two.labelling.selected is None
+    two.activate(1)
+    assert two.labelling.selected.id == track
 
 
 def test_all_that_was_labelled_in_any_place_is_there_after_closing(
