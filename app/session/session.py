@@ -18,10 +18,12 @@ from app.session.labelling import Labelling
 from app.session.leaving import AT_ONCE_S, Leaving
 from app.session.library import Library
 from app.session.look import Comparison, Look, LookKeeper, view_of
+from app.session.measuring import Measuring
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
 from app.session.settings import Settings, SettingsKeeper
 from app.session.subtraction import Subtraction
+from app.session.tools import Tools
 from app.session.worker import InferenceWorker
 from app.tracks.store import warm_up
 
@@ -37,8 +39,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, labelling, denoising, subtraction, adapting, library,
-    leaving
+    settings, worker, background, playback, tools, labelling, measuring, denoising, subtraction,
+    adapting, library, leaving
         What each is for stands in its own file.
 
     Signals
@@ -68,7 +70,9 @@ class Session(QObject):
         self.background = Background()
         self.playback = Playback(self)
         self.look = LookKeeper(Look(patient=now.show_patient))
+        self.tools = Tools()
         self.labelling = Labelling(self.playback, worker)
+        self.measuring = Measuring(self.labelling, self.playback)
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
@@ -81,6 +85,7 @@ class Session(QObject):
         settings.changed.connect(self._apply_settings)
         self.look.changed.connect(self._follow_look)
         self.labelling.refused.connect(self.said)
+        self.measuring.refused.connect(self.said)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
         self.adapting.said.connect(self.said)
@@ -111,12 +116,15 @@ class Session(QObject):
         self._place_told = opened.store.path is not None
         self.look.set_run(opened)
         self.labelling.set_run(opened)
+        self.measuring.set_run(opened)
         self.denoising.set_run(opened)
         self.subtraction.set_run(opened)
         self.adapting.set_run(opened)
         self.run_changed.emit(opened)
         self.playback.set_run(opened.run, opened.store.state.playhead)
         self._warm_up.start()
+        if self.settings.now.autoplay:
+            self.playback.play()
         if opened.store.notice:
             self.warned.emit(opened.store.notice)
         for note in opened.run.notes:
@@ -132,6 +140,7 @@ class Session(QObject):
         self._opened = None
         self.denoising.set_run(None)
         self.labelling.set_run(None)
+        self.measuring.set_run(None)
         self.subtraction.set_run(None)
         self.adapting.set_run(None)
         self.run_left.emit(opened)

@@ -38,6 +38,8 @@ class Settings:
     trail_frames: int = 12
     assumed_frame_rate_hz: float = 15.0
     show_patient: bool = True
+    autoplay: bool = False  # a run plays as soon as it is open
+    next_at_end: bool = False  # a run plays once, then the next one in the list
     recent_runs: tuple[str, ...] = ()
     last_folder: str = ""  # where the open dialog begins
     window_geometry: str = ""  # as Qt writes them, in base64

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from app.measure.scale import Scale
 from app.runs.run import Run
 from app.tracks.labels import Labels
 from app.tracks.track import PointSource, PointState, Track, TrackPoint
@@ -97,20 +98,17 @@ def row(labels: Labels, track: Track, *, visible: bool) -> TrackRow:
     return TrackRow(track.id, track.name, str(track.kind), track.color, edited, doubtful, visible)
 
 
-def motion(run: Run, track: Track) -> MotionCurve:
+def motion(run: Run, track: Track, scale: Scale) -> MotionCurve:
     """Return displacement from the first point, speed, and confidence over the frames.
 
-    In mm where the run's spacing holds in the patient, else in px; speed by central differences.
+    In the unit of ``scale``; speed by central differences.
     """
     xy = positions(track, range(run.frame_count))
-    scale = (1.0, 1.0)
-    if run.spacing is not None and run.spacing.holds_in_patient:
-        scale = (run.spacing.column_mm, run.spacing.row_mm)
     known = np.flatnonzero(np.isfinite(xy[:, 0]))
     displacement = np.full(run.frame_count, np.nan)
     speed = np.full(run.frame_count, np.nan)
     if len(known):
-        scaled = xy * scale
+        scaled = xy * (scale.column_size, scale.row_size)
         displacement = np.hypot(*(scaled - scaled[known[0]]).T)
         if run.frame_count > 1:
             velocity = np.gradient(scaled, run.frame_times_ms / 1000.0, axis=0)
@@ -118,11 +116,6 @@ def motion(run: Run, track: Track) -> MotionCurve:
     points = (track.points.get(frame) for frame in range(run.frame_count))
     sure = [np.nan if p is None or p.confidence is None else p.confidence for p in points]
     return MotionCurve(track.id, track.name, track.color, displacement, speed, np.array(sure))
-
-
-def motion_unit(run: Run) -> str:
-    """Return the unit of `motion`'s lengths."""
-    return "mm" if run.spacing is not None and run.spacing.holds_in_patient else "px"
 
 
 def _position(point: TrackPoint | None) -> tuple[float, float]:

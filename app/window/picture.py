@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from app.measure.scale import scale_of, scale_text
 from app.runs import words
 from app.runs.run import Lut, RunError, Window
 from app.session.denoising import Denoising
@@ -16,6 +17,7 @@ from app.session.labelling import Labelling
 from app.session.look import Comparison, Look, LookKeeper
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
+from app.tracks.history import LabelsChange
 from app.window import overlays
 from widgets.picture.cine_view import CineView
 from widgets.picture.compare import FramePictures, PictureNames, ViewMode
@@ -192,6 +194,7 @@ class Picture(QObject):
         if self._opened is None:
             return
         run, frame = self._opened.run, self._playback.frame
+        scale = scale_of(run, self._opened.labels.marks)
         patient = words.patient_lines(run) if self._look.now.patient else ()
         study = words.study_lines(run, described=self._look.now.patient)
         self._view.set_corner(Corner.TOP_LEFT, (*patient, *study))
@@ -203,6 +206,9 @@ class Picture(QObject):
         settings, notes = self._look.now.grey, []
         if not self._look.now.tracks and self._opened.labels.tracks:
             notes.append(tr("Tracks hidden"))
+        notes += orientation_notes(self._look.now)
+        if settings.edges:
+            notes.append(tr("Edges {percent}%").format(percent=round(100 * settings.edges)))
         if settings.subtracted:
             notes.append(words.mask_text(*self._opened.display.mask(settings, frame)))
         self._view.set_corner(
@@ -211,12 +217,10 @@ class Picture(QObject):
                 *notes,
                 words.window_text(self._voi(), inverted=settings.inverted),
                 tr("Zoom {percent}%").format(percent=round(self._view.zoom_percent)),
-                words.spacing_text(run.spacing),
+                scale_text(run, scale),
             ),
         )
-        spacing = run.spacing
-        in_patient = spacing is not None and spacing.holds_in_patient
-        self._view.set_scale_bar(spacing.column_mm if spacing and in_patient else None)
+        self._view.set_scale_bar(scale.column_size if scale.in_mm else None)
 
     # inside
 
@@ -272,6 +276,8 @@ class Picture(QObject):
     def _follow_look(self, before: Look, now: Look) -> None:
         if now.comparison != before.comparison:
             self._view.set_mode(ViewMode(now.comparison))
+        if (now.turns, now.mirrored) != (before.turns, before.mirrored):
+            self._view.set_orientation(now.turns, now.mirrored)
         if now.tracks != before.tracks:
             self._view.set_overlay_visible(now.tracks)
         if now.corners != before.corners:
@@ -283,8 +289,10 @@ class Picture(QObject):
         if not self._place_due and self._opened is not None:
             self._look.change(place=self._view.place)
 
-    def _follow_labels(self, _: object) -> None:
+    def _follow_labels(self, change: LabelsChange) -> None:
         self.draw_tracks()
+        if change.marks_changed:  # the calibration may be among them
+            self.draw_corners()
 
     def _take_decoded(self, key: str, index: int) -> None:
         opened = self._opened
@@ -309,3 +317,13 @@ class Picture(QObject):
         self._set_voi(
             replace(window, center=window.center + dy * step, width=width, explanation="")
         )
+
+
+def orientation_notes(look: Look) -> list[str]:
+    """Say how the picture differs from the way it is stored."""
+    notes = []
+    if look.turns:
+        notes.append(tr("Turned {degrees}°").format(degrees=90 * look.turns))
+    if look.mirrored:
+        notes.append(tr("Mirrored"))
+    return notes
