@@ -133,7 +133,7 @@ def test_handles_and_lines_are_dragged_and_keys_move_by_a_pixel(qtbot, window):
     window.commander.do("nudge_right")
     window.session.look.turn(1)
     window.commander.do("nudge_down")  # of a picture turned clockwise, down is right
-    np.testing.assert_allclose(measures(window)[0].points, np.array(moved) + [2.0, 0.0])
+    np.testing.assert_allclose(measures(window)[0].points, np.add(moved, (2.0, 0.0)))
     for _ in range(5):
         window.commander.do("undo")
     assert not measures(window)
