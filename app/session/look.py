@@ -81,9 +81,13 @@ class LookKeeper(QObject):
 
     def change(self, **values: Any) -> None:
         """Show it another way; ``values`` are fields of `Look`."""
-        before, self._now = self._now, replace(self._now, **values)
-        if self._now != before:
-            self.changed.emit(before, self._now)
+        self.set(replace(self._now, **values))
+
+    def set(self, look: Look) -> None:
+        """Show it this way."""
+        before, self._now = self._now, look
+        if look != before:
+            self.changed.emit(before, look)
 
     def change_grey(self, **values: Any) -> None:
         """Show the grey scale another way; ``values`` are fields of `DisplaySettings`."""
@@ -120,8 +124,8 @@ class LookKeeper(QObject):
             self._flip_to = self._now.comparison
             self.change(comparison=Comparison.ORIGINAL)
 
-    def set_run(self, opened: OpenRun) -> None:
-        """Show a run as it was left, one that was never open as its file asks for."""
+    def of_run(self, opened: OpenRun) -> Look:
+        """Return how a run was left; one that was never open is shown as its file asks for."""
         default = replace(
             self._now,
             grey=opened.display.default_settings(),
@@ -130,11 +134,15 @@ class LookKeeper(QObject):
             mirrored=False,
             hidden_tracks=frozenset(),
         )
-        self.change(**_fields(look_from(opened.store.state.view, opened.run, default)))
+        return look_from(opened.store.state.view, opened.run, default)
 
 
-def _fields(look: Look) -> dict[str, Any]:
-    return {name: getattr(look, name) for name in Look.__dataclass_fields__}
+def remember(opened: OpenRun, look: Look, frame: int) -> None:
+    """Save where the playhead of a run stands, and how the run is shown."""
+    store = opened.store
+    state = replace(store.state, playhead=frame, view=view_of(look, opened.run))
+    if state != store.state:
+        store.save_state(state)
 
 
 def view_of(look: Look, run: Run) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from gettext import gettext as tr
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
 from app.errors import UserError
 from app.measure import calibrations
-from app.measure.quantities import Greys, quantities
+from app.measure.quantities import quantities
 from app.measure.scale import Scale, scale_of
 from app.measure.table import KIND_TEXTS, Measured, kind_text
 from app.session.labelling import Labelling
@@ -71,21 +72,10 @@ class Measuring(QObject):
             return None
         return self._opened.labels.mark(self._selected)
 
-    def measured(self, mark: Mark, frame: int | None = None) -> Measured:
-        """Return a measure's values; greys are those of its frame, or of ``frame``."""
-        opened, scale = self._opened, self.scale
-        assert opened is not None and scale is not None
-        greys = self._greys(mark.frame if mark.frame is not None else frame)
-        return Measured(mark, quantities(mark, scale, greys), scale)
-
-    def _greys(self, frame: int | None) -> Greys | None:
-        """Return what gives the modality values of a frame that is decoded, of none other."""
-        opened = self._opened
-        stored = None if opened is None or frame is None else opened.cache.get(frame)
-        if opened is None or stored is None:
-            return None
-        to_modality = opened.display.to_modality
-        return lambda rows, columns: to_modality(stored[rows, columns])
+    def measured(self, mark: Mark) -> Measured:
+        """Return a measure's values; of one that holds on all frames those of the playhead's."""
+        assert self._opened is not None
+        return measured(self._opened, mark, self._playback.frame)
 
     # gestures
 
@@ -190,3 +180,18 @@ def _words(text: str) -> str:
     """Return words as they can be drawn and kept."""
     lines = (" ".join(line.split()) for line in text.strip().splitlines())
     return "\n".join(lines)[:LONGEST_WORDS]
+
+
+def measured(opened: OpenRun, mark: Mark, frame: int) -> Measured:
+    """Return the values of a measure; greys are those of its frame, else of ``frame``.
+
+    A frame that is not decoded has no greys.
+    """
+    scale = scale_of(opened.run, opened.labels.marks)
+    stored = opened.cache.get(frame if mark.frame is None else mark.frame)
+
+    def greys(rows: slice, columns: slice) -> NDArray[np.float64]:
+        assert stored is not None
+        return opened.display.to_modality(stored[rows, columns])
+
+    return Measured(mark, quantities(mark, scale, None if stored is None else greys), scale)

@@ -63,6 +63,15 @@ class Playback(QObject):
         return self._frame
 
     @property
+    def position_ms(self) -> float:
+        """The time of the run now, between two frames while it plays."""
+        if self._clock is None:
+            return 0.0
+        if self._playing:
+            return self._clock.position_ms(now_ms())
+        return self._clock.time_ms(self._frame)
+
+    @property
     def playing(self) -> bool:
         """True while the cine runs."""
         return self._playing

@@ -50,8 +50,10 @@ class Tracking(QObject):
     # runs
 
     def show(self, opened: OpenRun | None, start_frame: int = 0) -> None:
-        """Work for another run on the screen, and go on with what it waits for."""
+        """Work for another run, and go on with what it waits for."""
         self._shown = opened
+        if opened is not None:
+            self._left.pop(opened.key, None)
         if opened is not None and not opened.store.read_only:
             for pending in tuple(opened.labels.pending.values()):
                 if self._key(opened, pending.track_id) not in self._progress:
@@ -59,7 +61,7 @@ class Tracking(QObject):
         self._tell()
 
     def leave(self, opened: OpenRun) -> bool:
-        """Keep a run that is no longer shown until it is tracked.
+        """Keep a run that is no longer worked on until it is tracked.
 
         Returns
         -------

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from app.session.look import Comparison
+from app.session.places import Sync
 from app.session.tools import Tool
 from app.window.commands import (
     Command,
@@ -24,7 +25,7 @@ from app.window.commands import (
 )
 
 LONG_STEP = 10
-NOTHING, RUN, CINE, TRACK, MEASURE, ITEM, UNDO, REDO = Need
+NOTHING, RUN, CINE, TRACK, MEASURE, ITEM, UNDO, REDO, PLACES = Need
 EDGE_STEP = 0.25
 TOOLS = (
     (Tool.WINDOW, "Drag: window", "S", "contrast"),
@@ -62,6 +63,7 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.dialogs.open_folder(), icon="folder-open-outline"),
         Command("open_sample", "Open the built-in sample", "", NOTHING,
                 lambda h: h.dialogs.open_sample()),
+        Command("close_run", "Close this run", "Ctrl+F4", RUN, lambda h: h.session.open(None)),
         Command("previous_run", "Previous run in the list", "PgUp", NOTHING,
                 lambda h: h.runs.open_neighbour(-1), separated=True),
         Command("next_run", "Next run in the list", "PgDown", NOTHING,
@@ -158,6 +160,43 @@ COMMANDS: tuple[Command, ...] = (
         Command("toggle_full_screen", "Full screen", "F11", NOTHING,
                 lambda h: h.frame.toggle_full_screen(),
                 is_on=lambda h: h.frame.full_screen, icon="fullscreen"),
+    ),
+    *_menu(
+        "Compare",
+        Command("one_place", "One run", "Ctrl+Alt+1", NOTHING,
+                lambda h: h.session.set_places(1), is_on=lambda h: h.session.places.count == 1),
+        Command("two_places", "Two runs side by side", "Ctrl+Alt+2", NOTHING,
+                lambda h: h.session.set_places(2), is_on=lambda h: h.session.places.count == 2),
+        Command("four_places", "Four runs", "Ctrl+Alt+4", NOTHING,
+                lambda h: h.session.set_places(4), is_on=lambda h: h.session.places.count == 4),
+        Command("next_place", "Next place", "F6 Ctrl+Tab", PLACES,
+                lambda h: h.session.activate_next(1), separated=True),
+        Command("previous_place", "Previous place", "Shift+F6 Ctrl+Shift+Tab", PLACES,
+                lambda h: h.session.activate_next(-1)),
+        Command("maximise_place", "This place alone", "Shift+F11", PLACES,
+                lambda h: h.session.places.toggle_maximised(),
+                is_on=lambda h: h.session.places.maximised),
+        Command("sync_time", "Same time", "Alt+1", PLACES,
+                lambda h: h.session.places.set_sync(Sync.TIME),
+                is_on=lambda h: h.session.places.sync is Sync.TIME, separated=True),
+        Command("sync_frame", "Same frame", "Alt+2", PLACES,
+                lambda h: h.session.places.set_sync(Sync.FRAME),
+                is_on=lambda h: h.session.places.sync is Sync.FRAME),
+        Command("sync_phase", "Same heart phase", "Alt+3", PLACES,
+                lambda h: h.session.places.set_sync(Sync.PHASE),
+                is_on=lambda h: h.session.places.sync is Sync.PHASE),
+        Command("sync_off", "Each by itself", "Alt+4", PLACES,
+                lambda h: h.session.places.set_sync(Sync.OFF),
+                is_on=lambda h: h.session.places.sync is Sync.OFF),
+        Command("shift_back", "Move this run a frame back against the others", "Ctrl+Left",
+                PLACES, lambda h: h.session.places.shift(-1), separated=True),
+        Command("shift_forward", "Move this run a frame on against the others", "Ctrl+Right",
+                PLACES, lambda h: h.session.places.shift(1)),
+        Command("shift_reset", "Not moved against each other", "Ctrl+0", PLACES,
+                lambda h: h.session.places.align()),
+        Command("link_zoom", "Zoom and move all together", "Alt+Z", PLACES,
+                lambda h: h.session.places.toggle_linked(),
+                is_on=lambda h: h.session.places.linked, separated=True),
     ),
     *_menu(
         "Subtraction",

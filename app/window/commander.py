@@ -59,6 +59,7 @@ class Commander(QObject):
             session.tools.changed,
             session.look.changed,
             session.settings.changed,
+            session.places.changed,
             hands.frame.changed,
         ):
             changed.connect(self.refresh)

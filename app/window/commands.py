@@ -24,6 +24,7 @@ class Need(Enum):
     ITEM = auto()  # a track, or a measure that is chosen
     UNDO = auto()
     REDO = auto()
+    PLACES = auto()  # more than one place on the screen
 
 
 NEED_WORDS = {
@@ -37,6 +38,7 @@ NEED_WORDS = {
     Need.ITEM: marked("There is nothing to delete here."),
     Need.UNDO: marked("There is nothing to undo."),
     Need.REDO: marked("There is nothing to redo."),
+    Need.PLACES: marked("Show several runs side by side first."),
 }
 """What is said where a key asks for a command that cannot be done."""
 
@@ -87,6 +89,8 @@ class Command:
 def fulfilled(hands: Hands) -> set[Need]:
     """Return what is there now of what commands need."""
     there = {Need.NOTHING}
+    if hands.session.places.count > 1:
+        there.add(Need.PLACES)
     opened = hands.session.opened
     if opened is None:
         return there

@@ -67,10 +67,11 @@ class Demo(QObject):
         """End the scenes and throw the demo's labels away; a run of one's own stays open."""
         self._timer.stop()
         self._sweep.stop()
-        opened = self._session.opened
-        if opened is not None and self._holds(opened):
-            self._session.labelling.cancel_tracking()
-            self._session.open(None)
+        places = self._session.places.seen
+        for opened in (self._session.opened, *(place.opened for place in places)):
+            if opened is not None and self._holds(opened):
+                self._session.labelling.tracking.cancel(opened)
+                self._session.close_run(opened)
         self._folder.cleanup()
 
     def _holds(self, opened: OpenRun) -> bool:

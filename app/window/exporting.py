@@ -60,9 +60,10 @@ class Exporting:
         fmt = FORMATS[format_name]
         spacing = spacing_of(opened.run, opened.labels.marks)
         labels = label_file(opened.run, opened.labels.tracks, spacing)
+        kept = self._session.files
 
         def write(_: object) -> None:
-            check_output(path, opened.files)
+            check_output(path, kept)
             fmt.write(path, labels)
 
         self._session.background.start(
@@ -88,9 +89,8 @@ class Exporting:
 
     def save_measures(self, path: Path) -> None:
         """Write all measures as CSV."""
-        opened = self._session.opened
         try:
-            check_output(path, opened.files if opened is not None else ())
+            check_output(path, self._session.files)
             with whole_file(path) as draft:
                 draft.write_text(self._measures(), "utf-8", newline="")
         except (UserError, OSError) as error:
@@ -99,8 +99,8 @@ class Exporting:
             self._session.said.emit(tr("The measures are in {path}.").format(path=path))
 
     def _measures(self) -> str:
-        measuring, frame = self._session.measuring, self._session.playback.frame
-        return csv_text(measuring.measured(mark, frame) for mark in measuring.marks)
+        measuring = self._session.measuring
+        return csv_text(measuring.measured(mark) for mark in measuring.marks)
 
     def export_picture(self) -> None:
         """Ask for a file and save what is on the screen."""
@@ -116,10 +116,9 @@ class Exporting:
 
     def save_picture(self, path: Path) -> None:
         """Save the picture with all that is drawn on it."""
-        opened = self._session.opened
         picture = self._view.grab_picture()
         try:
-            check_output(path, opened.files if opened is not None else ())
+            check_output(path, self._session.files)
             with whole_file(path) as draft:
                 if not QImageWriter(str(draft), QByteArray(b"png")).write(picture):
                     raise OSError(errno.EIO, "not saved", str(path))
@@ -140,9 +139,8 @@ class Exporting:
 
     def save_movie(self, path: Path) -> MovieRecorder | None:
         """Record the whole run as it is shown, at its true speed."""
-        opened = self._session.opened
         try:
-            check_output(path, opened.files if opened is not None else ())
+            check_output(path, self._session.files)
             self._recorder = MovieRecorder(
                 self._parent, self._session, self._view, self._picture, path
             )
@@ -179,6 +177,7 @@ class MovieRecorder(QObject):
         assert session.opened is not None
         self._session = session
         self._path = path
+        self._opened = session.opened
         self._run = session.opened.run
         self._size = movie_size(view.size() * view.devicePixelRatioF())
         self._writer = MovieWriter(
@@ -225,10 +224,11 @@ class MovieRecorder(QObject):
             self._session.said.emit(tr("The movie was not saved."))
 
     def _record(self) -> None:
-        opened = self._session.opened
-        if opened is None or opened.run is not self._run:
+        denoising = self._session.denoising_of(self._opened)
+        if denoising is None:
             self.stop()
             return
+        self._picture.set_denoising(denoising)
         self._playback.seek(self._next)
         if not self._picture.complete:
             self._picture.draw()
@@ -259,6 +259,7 @@ class MovieRecorder(QObject):
         self._progress.canceled.disconnect(self.stop)
         self._progress.close()
         self._progress.deleteLater()
+        self._picture.set_run(None)
         self._picture.deleteLater()
         self._view.deleteLater()
 

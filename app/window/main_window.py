@@ -40,6 +40,7 @@ from app.window.importing import Importing
 from app.window.label_views import LabelViews
 from app.window.mark_views import MarkViews
 from app.window.picture import Picture
+from app.window.places_view import PlacesView
 from app.window.progress import Progress
 from app.window.run_list_view import RunListView
 from app.window.unsaved import UnsavedDialogs
@@ -52,6 +53,7 @@ from widgets.panels.run_list import RunList
 from widgets.panels.track_panel import TrackPanel
 from widgets.picture.cine_view import CineView
 from widgets.picture.compare import ViewMode
+from widgets.picture.place_grid import PlaceGrid
 from widgets.theme import THEMES, palette, style_sheet
 from widgets.timeline.ecg_strip import EcgStrip
 from widgets.timeline.motion_plot import MotionPlot
@@ -126,14 +128,14 @@ class MainWindow(QMainWindow):
             session.labelling,
             session.look,
             now.trail_frames,
+            session.measuring,
         )
+        self.places_view = PlacesView(self.place_grid, session)
         self.label_views = LabelViews(
             session.labelling, session.look, self.timeline, self.track_panel, self.motion_plot
         )
         self.progress = Progress(session.playback, session.denoising, self.timeline, self.play_bar)
-        self.marks = MarkViews(
-            self, session, self.view, self.picture, self.measure_panel, self.mode_switch
-        )
+        self.marks = MarkViews(self, session, self.view, self.measure_panel, self.mode_switch)
         self.hands = Hands(
             session=session,
             view=self.view,
@@ -160,7 +162,8 @@ class MainWindow(QMainWindow):
 
     def _make_widgets(self) -> None:
         self.view = CineView()
-        self.notices = NoticeBar(self.view)
+        self.place_grid = PlaceGrid(self.view)
+        self.notices = NoticeBar(self.place_grid)
         self.play_bar = PlayBar(SPEEDS)
         self.timeline = Timeline()
         self.ecg_strip = EcgStrip()
@@ -177,7 +180,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(center)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.view, 1)
+        column.addWidget(self.place_grid, 1)
         column.addWidget(self.ecg_strip)
         column.addWidget(self.timeline)
         column.addWidget(self.play_bar)
@@ -233,6 +236,7 @@ class MainWindow(QMainWindow):
         session.warned.connect(lambda text: self._notice(text, Severity.WARNING))
         session.failed.connect(lambda text: self._notice(text, Severity.ERROR))
         session.look.changed.connect(self._show_look)
+        session.places.changed.connect(self._keep_ecg_room)
         session.leaving.finished.connect(self._close_when_saved)
         session.worker.device_changed.connect(
             lambda device: self.denoise_panel.set_device(tr(DEVICE_WORDS[device]))
@@ -272,6 +276,7 @@ class MainWindow(QMainWindow):
         view.point_drag_started.connect(lambda *_: self.session.playback.pause())
         view.point_dropped.connect(labelling.drop)
         view.track_picked.connect(labelling.select)
+        view.window_dragged.connect(self.picture.drag_window)
         panel.command_requested.connect(self.commander.do)
         self.measure_panel.command_requested.connect(self.commander.do)
         self.session.tools.changed.connect(self._show_tools)
@@ -309,19 +314,14 @@ class MainWindow(QMainWindow):
     # what is shown
 
     def _show_run(self, opened: OpenRun | None) -> None:
-        self.notices.clear()
+        if self.session.places.count == 1:
+            self.notices.clear()  # elsewhere the run that they are about is still seen
         self.ecg_strip.clear()
         self.picture.set_run(opened)
         self.progress.set_run(opened)
         if opened is None:
             self.setWindowTitle("Fluorotrace")
-            self.view.set_message(
-                tr("Drop an X-ray run here"),
-                tr(
-                    "or click here to choose one; File, Open the built-in sample shows what can be"
-                    " done"
-                ),
-            )
+            self.view.set_message(*self._invitation())
             self.timeline.set_frames(np.zeros(0))
             self.play_bar.set_frame_count(0)
             self.label_views.set_run(None)
@@ -345,6 +345,22 @@ class MainWindow(QMainWindow):
             )
         self.label_views.set_run(opened)  # tracks are drawn over the frames that are set now
         self.view.setFocus()
+
+    def _keep_ecg_room(self) -> None:
+        places = self.session.places
+        self.ecg_strip.keep_room(places.count > 1 and places.any_has_ecg())
+
+    def _invitation(self) -> tuple[str, str]:
+        """Return what is said where no run is open."""
+        if self.session.places.count > 1:
+            return (
+                tr("Drag a run here"),
+                tr("or choose one in the list; a click here opens a file"),
+            )
+        sample = tr(
+            "or click here to choose one; File, Open the built-in sample shows what can be done"
+        )
+        return tr("Drop an X-ray run here"), sample
 
     def _show_position(self, frame: int) -> None:
         opened = self.session.opened
@@ -381,6 +397,7 @@ class MainWindow(QMainWindow):
             self._show_theme(settings)
         if before is None or settings.trail_frames != before.trail_frames:
             self.picture.set_trail(settings.trail_frames)
+            self.places_view.set_trail(settings.trail_frames)
 
     def _show_theme(self, settings: Settings) -> None:
         theme = THEMES.get(settings.theme, THEMES["dark"])
@@ -392,6 +409,7 @@ class MainWindow(QMainWindow):
         app.setStyleSheet(style_sheet(theme, template, icons))
         for widget in (
             self.notices,
+            self.place_grid,
             self.play_bar,
             self.timeline,
             self.ecg_strip,

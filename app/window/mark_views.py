@@ -12,24 +12,15 @@ from app.measure.table import LENGTHS, frame_text, kind_text
 from app.session.session import Session
 from app.session.tools import Tool
 from app.tracks.marks import Mark, MarkKind, Point
-from app.window.picture import Picture
+from app.window.overlays import SHAPES
 from widgets.panels.measure_panel import MeasurePanel, MeasureRow
 from widgets.panels.mode_switch import ModeSwitch
 from widgets.picture.cine_view import CineView
-from widgets.picture.mark_overlay import MarkOverlay, MarkShape
+from widgets.picture.mark_overlay import MarkShape
 from widgets.picture.marked_view import Hand
 
 HANDS = {Tool.WINDOW: Hand.WINDOW, Tool.PAN: Hand.PAN, Tool.ZOOM: Hand.ZOOM}
 """What the left button does with a tool; with all others it draws."""
-SHAPES = {
-    MarkKind.DISTANCE: MarkShape.LINE,
-    MarkKind.POLYLINE: MarkShape.POLYLINE,
-    MarkKind.ANGLE: MarkShape.ANGLE,
-    MarkKind.RECTANGLE: MarkShape.RECTANGLE,
-    MarkKind.ELLIPSE: MarkShape.ELLIPSE,
-    MarkKind.TEXT: MarkShape.TEXT,
-    MarkKind.ARROW: MarkShape.ARROW,
-}
 
 
 class MarkViews(QObject):
@@ -46,7 +37,6 @@ class MarkViews(QObject):
         parent: QWidget,
         session: Session,
         view: CineView,
-        picture: Picture,
         panel: MeasurePanel,
         switch: ModeSwitch,
     ) -> None:
@@ -59,7 +49,6 @@ class MarkViews(QObject):
         measuring = session.measuring
         measuring.changed.connect(self.draw)
         session.tools.changed.connect(self._take_tool)
-        picture.frame_shown.connect(lambda _: self._draw_on_picture())
         switch.picked.connect(
             lambda label: session.tools.toggle_mode() if label != session.tools.labelling else None
         )
@@ -73,7 +62,6 @@ class MarkViews(QObject):
 
     def draw(self) -> None:
         """Show all marks anew."""
-        self._draw_on_picture()
         session, measuring = self._session, self._session.measuring
         opened, scale = session.opened, measuring.scale
         if opened is None or scale is None:
@@ -81,9 +69,9 @@ class MarkViews(QObject):
             self._panel.set_measures((), None)
             return
         self._panel.set_scale(scale_text(opened.run, scale))
-        frame, selected = session.playback.frame, measuring.selected
+        selected = measuring.selected
         self._panel.set_measures(
-            [self._row(mark, frame) for mark in measuring.marks],
+            [self._row(mark) for mark in measuring.marks],
             None if selected is None else selected.id,
         )
 
@@ -114,27 +102,10 @@ class MarkViews(QObject):
 
     # inside
 
-    def _row(self, mark: Mark, frame: int) -> MeasureRow:
-        measured = self._session.measuring.measured(mark, frame)
+    def _row(self, mark: Mark) -> MeasureRow:
+        measured = self._session.measuring.measured(mark)
         value = ", ".join(filter(None, (mark.text.replace("\n", " "), measured.value_text)))
         return MeasureRow(mark.id, kind_text(mark.kind), frame_text(mark), value)
-
-    def _draw_on_picture(self) -> None:
-        measuring, frame = self._session.measuring, self._session.playback.frame
-        selected = measuring.selected
-        self._view.set_marks(
-            [
-                MarkOverlay(
-                    mark.id,
-                    SHAPES[mark.kind],
-                    mark.points,
-                    measuring.measured(mark, frame).lines,
-                    selected is not None and selected.id == mark.id,
-                )
-                for mark in measuring.marks
-                if mark.frame in (None, frame)
-            ]
-        )
 
     def _take_tool(self) -> None:
         tools = self._session.tools

@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 
 from app.measure.scale import Scale
 from app.runs.run import Run
+from app.session.measuring import measured
+from app.session.open_run import OpenRun
 from app.tracks.labels import Labels
+from app.tracks.marks import MarkKind
 from app.tracks.track import PointSource, PointState, Track, TrackPoint
 from widgets.panels.track_panel import TrackRow
+from widgets.picture.mark_overlay import MarkOverlay, MarkShape
 from widgets.picture.track_overlay import OverlayPoint, TrackOverlay
 from widgets.point_look import FrameLooks, PointLook
 from widgets.timeline.motion_plot import MotionCurve
@@ -23,6 +27,15 @@ SOURCE_LOOKS = {
     PointSource.TRACKED: PointLook.TRACKED,
     PointSource.INTERPOLATED: PointLook.INTERPOLATED,
     PointSource.IMPORTED: PointLook.CONFIRMED,
+}
+SHAPES = {
+    MarkKind.DISTANCE: MarkShape.LINE,
+    MarkKind.POLYLINE: MarkShape.POLYLINE,
+    MarkKind.ANGLE: MarkShape.ANGLE,
+    MarkKind.RECTANGLE: MarkShape.RECTANGLE,
+    MarkKind.ELLIPSE: MarkShape.ELLIPSE,
+    MarkKind.TEXT: MarkShape.TEXT,
+    MarkKind.ARROW: MarkShape.ARROW,
 }
 
 
@@ -122,3 +135,18 @@ def _position(point: TrackPoint | None) -> tuple[float, float]:
     if point is None or point.x is None or point.y is None:
         return (np.nan, np.nan)
     return (point.x, point.y)
+
+
+def marks(opened: OpenRun, frame: int, chosen_id: str) -> list[MarkOverlay]:
+    """Return the measures of a frame with what they say."""
+    return [
+        MarkOverlay(
+            mark.id,
+            SHAPES[mark.kind],
+            mark.points,
+            measured(opened, mark, frame).lines,
+            mark.id == chosen_id,
+        )
+        for mark in opened.labels.marks
+        if mark.kind in SHAPES and mark.frame in (None, frame)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from gettext import gettext as tr
 
@@ -15,13 +16,14 @@ from app.runs.run import Lut, RunError, Window
 from app.session.denoising import Denoising
 from app.session.labelling import Labelling
 from app.session.look import Comparison, Look, LookKeeper
+from app.session.measuring import Measuring
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
 from app.tracks.history import LabelsChange
 from app.window import overlays
-from widgets.picture.cine_view import CineView
 from widgets.picture.compare import FramePictures, PictureNames, ViewMode
 from widgets.picture.corner_text import Corner, MessageKind
+from widgets.picture.picture_view import PictureView
 
 BESIDE_EACH_OTHER = (Comparison.SIDE_BY_SIDE, Comparison.WIPE)
 WINDOW_DRAG_SHARE = 1 / 400
@@ -33,8 +35,12 @@ class Picture(QObject):
 
     Parameters
     ----------
+    labelling : Labelling or None
+        Tells which track is selected; None where the run is only seen.
     trail_frames : int
         Frames to both sides that a trail goes through.
+    measuring : Measuring, optional
+        Tells which measure is selected; nobody can choose one where left out.
 
     Signals
     -------
@@ -46,45 +52,52 @@ class Picture(QObject):
 
     def __init__(
         self,
-        view: CineView,
+        view: PictureView,
         playback: Playback,
         denoising: Denoising,
-        labelling: Labelling,
+        labelling: Labelling | None,
         look: LookKeeper,
         trail_frames: int,
+        measuring: Measuring | None = None,
     ) -> None:
         super().__init__()
         self._view = view
         self._playback = playback
         self._denoising = denoising
         self._labelling = labelling
+        self._measuring = measuring
         self._look = look
         self._trail_frames = trail_frames
         self._opened: OpenRun | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
         self._waiting = False
         self._place_due = False
         playback.frame_changed.connect(self._go)
         denoising.frame_ready.connect(self._take_denoised)
-        labelling.labels_changed.connect(self._follow_labels)
-        labelling.selection_changed.connect(self.draw_tracks)
+        if labelling is not None:
+            labelling.selection_changed.connect(self.draw_tracks)
+        if measuring is not None:
+            measuring.changed.connect(self.draw_marks)
         look.changed.connect(self._follow_look)
         view.zoom_changed.connect(lambda _: self.draw_corners())
         view.place_changed.connect(self._keep_place)
-        view.window_dragged.connect(self._drag_window)
         self._decoded.connect(self._take_decoded)
 
     # the run
 
     def set_run(self, opened: OpenRun | None) -> None:
         """Show another run."""
+        self._unsubscribe()
+        self._unsubscribe = lambda: None
         if self._opened is not None:
-            self._opened.cache.on_decoded = None
+            self._opened.cache.leave(self)
         self._opened = opened
         if opened is None:
             self._view.clear_frame()
             return
         key = opened.key
-        opened.cache.on_decoded = lambda index: self._decoded.emit(key, index)
+        opened.cache.watch(self, lambda index: self._decoded.emit(key, index))
+        self._unsubscribe = opened.labels.subscribe(self._follow_labels)
         self._view.set_message("")
         self._view.clear_frame()
         self._view.set_pixel_aspect(opened.run.pixel_aspect_ratio)
@@ -94,6 +107,13 @@ class Picture(QObject):
         """Show the same run in the same way, to be drawn frame by frame beside ``other``."""
         self._opened = other._opened
         self._view.copy_look(other._view)
+
+    def set_denoising(self, denoising: Denoising) -> None:
+        """Take the denoised frames from elsewhere."""
+        if denoising is not self._denoising:
+            self._denoising.frame_ready.disconnect(self._take_denoised)
+            self._denoising = denoising
+            denoising.frame_ready.connect(self._take_denoised)
 
     def set_trail(self, frames: int) -> None:
         """Draw trails through this many frames to both sides."""
@@ -164,6 +184,7 @@ class Picture(QObject):
             self._place_due = False
             self._view.set_place(self._look.now.place)
         self.draw_tracks()
+        self.draw_marks()
         self.draw_corners()
         self.frame_shown.emit(frame)
 
@@ -172,7 +193,7 @@ class Picture(QObject):
         opened = self._opened
         if opened is None:
             return
-        selected = self._labelling.selected
+        selected = None if self._labelling is None else self._labelling.selected
         look = self._look.now
         trail = self._trail_frames if look.trails else 0
         self._view.set_tracks(
@@ -188,6 +209,14 @@ class Picture(QObject):
                 if track.id not in look.hidden_tracks
             )
         )
+
+    def draw_marks(self) -> None:
+        """Draw measures and words on the frame under the playhead."""
+        opened = self._opened
+        if opened is not None:
+            chosen = None if self._measuring is None else self._measuring.selected
+            chosen_id = "" if chosen is None else chosen.id
+            self._view.set_marks(overlays.marks(opened, self._playback.frame, chosen_id))
 
     def draw_corners(self) -> None:
         """Write the corners for the frame under the playhead."""
@@ -269,7 +298,7 @@ class Picture(QObject):
 
     def _go(self, frame: int) -> None:
         if self._opened is not None:
-            self._opened.cache.set_playhead(frame, 1)
+            self._opened.cache.set_playhead(frame, 1, self)
             self._denoising.set_playhead(frame)
             self.draw()
 
@@ -282,6 +311,8 @@ class Picture(QObject):
             self._view.set_overlay_visible(now.tracks)
         if now.corners != before.corners:
             self._view.set_corners_visible(now.corners)
+        if now.place != self._view.place and not self._place_due:
+            self._view.set_place(now.place)
         if replace(before, place=now.place) != now:
             self.draw()
 
@@ -293,6 +324,7 @@ class Picture(QObject):
         self.draw_tracks()
         if change.marks_changed:  # the calibration may be among them
             self.draw_corners()
+            self.draw_marks()
 
     def _take_decoded(self, key: str, index: int) -> None:
         opened = self._opened
@@ -304,7 +336,7 @@ class Picture(QObject):
         if index == self._playback.frame and self._look.now.comparison is not Comparison.ORIGINAL:
             self.draw()
 
-    def _drag_window(self, dx: float, dy: float) -> None:
+    def drag_window(self, dx: float, dy: float) -> None:
         """Drag right for more width (less contrast), down for a higher center (darker)."""
         if self._opened is None:
             return

@@ -180,3 +180,59 @@ def test_another_run_shows_only_frames_of_its_own(qtbot, denoising, opened, engi
     assert denoising.frame(3).mean() == 20.0
     denoising.set_run(None)
     other.close()
+
+
+def test_what_is_denoised_goes_along_to_whoever_shows_the_run_next(
+    qtbot, worker, opened, denoising, engine
+):
+    denoising.set_wanted(True)
+    qtbot.waitUntil(lambda: all_ready(denoising))
+    frame = denoising.frame(7)
+    engine.order.clear()
+    other = Denoising(worker, BUDGET)
+    other.set_wanted(True)
+    kept = denoising.kept
+    denoising.set_run(None)
+    other.set_run(opened, kept)
+    assert all_ready(other)
+    np.testing.assert_array_equal(other.frame(7), frame)
+    assert not engine.order
+    other.set_weights("adapted")  # what others made is not taken
+    assert not other.ready().any()
+    third = Denoising(worker, BUDGET)
+    third.set_run(opened, kept)
+    assert all_ready(third)
+    third.set_run(None)
+    third.set_weights("adapted")
+    third.set_run(opened, kept)
+    assert not third.ready().any()
+
+
+def test_a_smaller_budget_keeps_the_nearest_frames(qtbot, opened, denoising, engine):
+    denoising.set_wanted(True)
+    qtbot.waitUntil(lambda: all_ready(denoising))
+    denoising.set_playhead(10)
+    frame = denoising.frame(9).copy()
+    denoising.set_wanted(False)
+    denoising.set_budget(5 * opened.run.rows * opened.run.columns * 2)
+    assert set(np.flatnonzero(denoising.ready())) == {8, 9, 10, 11, 12}
+    np.testing.assert_array_equal(denoising.frame(9), frame)
+
+
+def test_a_run_that_is_not_worked_on_is_denoised_after_the_one_that_is(
+    qtbot, worker, opened, denoising, engine
+):
+    engine.open = False
+    behind = Denoising(worker, BUDGET, behind=True)
+    behind.set_run(opened)
+    behind.set_wanted(True)
+    engine.gate.release()
+    qtbot.waitUntil(lambda: len(engine.order) == 1)
+    denoising.set_wanted(True)
+    engine.open = True
+    qtbot.waitUntil(lambda: all_ready(denoising) and all_ready(behind))
+    count = opened.run.frame_count
+    assert len(engine.order) == 2 * count
+    own = [i for i, frame in enumerate(engine.order) if frame in engine.order[:i]]
+    assert own[0] <= 2  # the later job overtook the earlier one
+    behind.set_run(None)

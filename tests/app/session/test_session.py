@@ -6,30 +6,7 @@ import pytest
 
 from app.runs.run import Window
 from app.session.look import Comparison
-from app.session.session import Session
-from app.session.settings import Settings, SettingsKeeper
-from app.session.worker import InferenceWorker
 from app.tracks import records
-
-
-@pytest.fixture
-def make_session(qtbot, tmp_path, monkeypatch, engines):
-    monkeypatch.setenv("FLUOROTRACE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    sessions = []
-
-    def make(path=None):
-        worker = InferenceWorker(lambda *_: engines[0], lambda *_: engines[1])
-        session = Session(SettingsKeeper(Settings()), worker)
-        sessions.append(session)
-        if path is not None:
-            opened(qtbot, session, path)
-        return session
-
-    yield make
-    engines[0].gate.set()
-    for session in sessions:
-        session.close()
 
 
 def opened(qtbot, session, path):
