@@ -251,7 +251,7 @@ COMMANDS: tuple[Command, ...] = (
         Command("measure_all_frames", "Measure on all frames", "Ctrl+A", MEASURE,
                 lambda h: h.session.measuring.toggle_all_frames(), is_on=on_all_frames),
         *(
-            Command(f"nudge_{way.lower()}", f"Move the measure {words}", f"Ctrl+{way}", MEASURE,
+            Command(f"nudge_{way.lower()}", f"Move the measure {words}", f"Ctrl+Shift+{way}", MEASURE,
                     partial(nudge, right=right, down=down))
             for way, words, right, down in NUDGES
         ),
