@@ -361,7 +361,9 @@ class Labelling(QObject):
         return not self.locked
 
     def _refuse_without_track(self) -> None:
-        self.refused.emit(tr("There is no track yet: click the catheter tip on the picture."))
+        self.refused.emit(
+            tr("There is no track yet: in Label (R), click the catheter tip on the picture.")
+        )
 
     def _inside(self, x: float, y: float) -> bool:
         assert self._opened is not None

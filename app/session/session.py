@@ -19,11 +19,13 @@ from app.session.labelling import Labelling
 from app.session.leaving import AT_ONCE_S, Leaving
 from app.session.library import Library
 from app.session.look import Comparison, Look, LookKeeper, remember
+from app.session.measuring import Measuring
 from app.session.open_run import OpenRun
 from app.session.places import Places, Shown, Sync
 from app.session.playback import Playback
 from app.session.settings import Settings, SettingsKeeper
 from app.session.subtraction import Subtraction
+from app.session.tools import Tools
 from app.session.worker import InferenceWorker
 from app.tracks.store import warm_up
 
@@ -39,8 +41,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, labelling, denoising, subtraction, adapting, library,
-    leaving, places
+    settings, worker, background, playback, tools, labelling, measuring, denoising, subtraction,
+    adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -70,7 +72,9 @@ class Session(QObject):
         self.background = Background()
         self.playback = Playback(self)
         self.look = LookKeeper(Look(patient=now.show_patient))
+        self.tools = Tools()
         self.labelling = Labelling(self.playback, worker)
+        self.measuring = Measuring(self.labelling, self.playback)
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
@@ -85,6 +89,7 @@ class Session(QObject):
         settings.changed.connect(self._apply_settings)
         self.look.changed.connect(self._follow_look)
         self.labelling.refused.connect(self.said)
+        self.measuring.refused.connect(self.said)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
         self.adapting.said.connect(self.said)
@@ -115,6 +120,8 @@ class Session(QObject):
             return
         frame = self.places.frame_for(opened, opened.store.state.playhead)
         self._take_up(Shown(opened, self.look.of_run(opened), frame))
+        if self.settings.now.autoplay:
+            self.playback.play()
         if opened.store.notice:
             self.warned.emit(opened.store.notice)
         for note in opened.run.notes:
@@ -195,6 +202,7 @@ class Session(QObject):
         self._opened = None
         self.denoising.set_run(None)
         self.labelling.set_run(None)
+        self.measuring.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
         self.adapting.set_run(None)
@@ -211,6 +219,7 @@ class Session(QObject):
         self.labelling.set_run(opened)
         if shown.selected is not None:
             self.labelling.select(shown.selected)
+        self.measuring.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
         self.adapting.set_run(opened)

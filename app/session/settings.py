@@ -39,6 +39,8 @@ class Settings:
     trail_frames: int = 12
     assumed_frame_rate_hz: float = 15.0
     show_patient: bool = True
+    autoplay: bool = False  # a run plays as soon as it is open
+    next_at_end: bool = False  # a run plays once, then the next one in the list
     places: int = 1  # runs side by side: 1, 2 or 4
     sync: str = "time"  # what they have in common: time, frame, phase or off
     linked_zoom: bool = False  # zooming and moving one picture does the same to all

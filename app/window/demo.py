@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer
 from app.session.look import Comparison
 from app.session.open_run import OpenRun
 from app.session.session import Session
+from app.session.tools import Mode
 from resources import resource_path
 from widgets.panels.notice_bar import NoticeBar
 from widgets.picture.cine_view import CineView
@@ -157,6 +158,7 @@ class Demo(QObject):
         self._session.playback.pause()
         frame, x, y = demo_click()
         self._session.playback.seek(frame)
+        self._session.tools.set_mode(Mode.LABEL)
         self._session.labelling.place(x, y)
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer
-from PySide6.QtGui import QImage, QImageWriter
+from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 from PySide6.QtWidgets import QProgressDialog, QWidget
 
 from app.errors import UserError, sentence
+from app.measure.scale import spacing_of
+from app.measure.table import csv_text
 from app.outputs import check_output, whole_file
 from app.session.look import LookKeeper
 from app.session.movie_writer import MovieWriter
@@ -43,7 +45,7 @@ class Exporting:
         opened = self._session.opened
         if opened is None or not opened.labels.tracks:
             self._session.said.emit(
-                tr("There are no labels yet: click the catheter tip on the picture.")
+                tr("There are no labels yet: in Label (R), click the catheter tip on the picture.")
             )
             return
         formats = {name: (tr(fmt.title), fmt.suffix) for name, fmt in FORMATS.items()}
@@ -56,7 +58,9 @@ class Exporting:
         opened = self._session.opened
         assert opened is not None
         fmt = FORMATS[format_name]
-        labels, kept = label_file(opened.run, opened.labels.tracks), self._session.files
+        spacing = spacing_of(opened.run, opened.labels.marks)
+        labels = label_file(opened.run, opened.labels.tracks, spacing)
+        kept = self._session.files
 
         def write(_: object) -> None:
             check_output(path, kept)
@@ -67,6 +71,36 @@ class Exporting:
             lambda _: self._session.said.emit(tr("The labels are in {path}.").format(path=path)),
             self._session.failed.emit,
         )
+
+    def copy_measures(self) -> None:
+        """Put all measures on the clipboard, as CSV."""
+        QGuiApplication.clipboard().setText(self._measures())
+        self._session.said.emit(tr("The measures are on the clipboard."))
+
+    def export_measures(self) -> None:
+        """Ask for a file and write all measures as CSV."""
+        opened = self._session.opened
+        if opened is None:
+            return
+        end, formats = "-measures.csv", {"csv": ("CSV", ".csv")}
+        asked = self._ask(tr("Export measures"), opened, end, formats)
+        if asked is not None:
+            self.save_measures(asked[0])
+
+    def save_measures(self, path: Path) -> None:
+        """Write all measures as CSV."""
+        try:
+            check_output(path, self._session.files)
+            with whole_file(path) as draft:
+                draft.write_text(self._measures(), "utf-8", newline="")
+        except (UserError, OSError) as error:
+            self._session.failed.emit(sentence(error))
+        else:
+            self._session.said.emit(tr("The measures are in {path}.").format(path=path))
+
+    def _measures(self) -> str:
+        measuring = self._session.measuring
+        return csv_text(measuring.measured(mark) for mark in measuring.marks)
 
     def export_picture(self) -> None:
         """Ask for a file and save what is on the screen."""

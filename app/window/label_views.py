@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
+from app.measure.scale import scale_of
 from app.session.labelling import Labelling
 from app.session.look import Look, LookKeeper
 from app.session.open_run import OpenRun
@@ -99,9 +100,9 @@ class LabelViews(QObject):
                 for track in labels.tracks
             ]
         )
+        scale = scale_of(opened.run, labels.marks)
         self._plot.set_curves(
-            [overlays.motion(opened.run, track) for track in labels.tracks],
-            overlays.motion_unit(opened.run),
+            [overlays.motion(opened.run, track, scale) for track in labels.tracks], scale.unit
         )
 
     def _show_selection(self) -> None:

@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from app.measure.scale import scale_of, scale_text
 from app.runs import words
 from app.runs.run import Lut, RunError, Window
 from app.session.denoising import Denoising
 from app.session.labelling import Labelling
 from app.session.look import Comparison, Look, LookKeeper
+from app.session.measuring import Measuring
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
+from app.tracks.history import LabelsChange
 from app.window import overlays
 from widgets.picture.compare import FramePictures, PictureNames, ViewMode
 from widgets.picture.corner_text import Corner, MessageKind
@@ -36,6 +39,8 @@ class Picture(QObject):
         Tells which track is selected; None where the run is only seen.
     trail_frames : int
         Frames to both sides that a trail goes through.
+    measuring : Measuring, optional
+        Tells which measure is selected; nobody can choose one where left out.
 
     Signals
     -------
@@ -53,12 +58,14 @@ class Picture(QObject):
         labelling: Labelling | None,
         look: LookKeeper,
         trail_frames: int,
+        measuring: Measuring | None = None,
     ) -> None:
         super().__init__()
         self._view = view
         self._playback = playback
         self._denoising = denoising
         self._labelling = labelling
+        self._measuring = measuring
         self._look = look
         self._trail_frames = trail_frames
         self._opened: OpenRun | None = None
@@ -69,6 +76,8 @@ class Picture(QObject):
         denoising.frame_ready.connect(self._take_denoised)
         if labelling is not None:
             labelling.selection_changed.connect(self.draw_tracks)
+        if measuring is not None:
+            measuring.changed.connect(self.draw_marks)
         look.changed.connect(self._follow_look)
         view.zoom_changed.connect(lambda _: self.draw_corners())
         view.place_changed.connect(self._keep_place)
@@ -88,7 +97,7 @@ class Picture(QObject):
             return
         key = opened.key
         opened.cache.watch(self, lambda index: self._decoded.emit(key, index))
-        self._unsubscribe = opened.labels.subscribe(lambda _: self.draw_tracks())
+        self._unsubscribe = opened.labels.subscribe(self._follow_labels)
         self._view.set_message("")
         self._view.clear_frame()
         self._view.set_pixel_aspect(opened.run.pixel_aspect_ratio)
@@ -175,6 +184,7 @@ class Picture(QObject):
             self._place_due = False
             self._view.set_place(self._look.now.place)
         self.draw_tracks()
+        self.draw_marks()
         self.draw_corners()
         self.frame_shown.emit(frame)
 
@@ -200,11 +210,20 @@ class Picture(QObject):
             )
         )
 
+    def draw_marks(self) -> None:
+        """Draw measures and words on the frame under the playhead."""
+        opened = self._opened
+        if opened is not None:
+            chosen = None if self._measuring is None else self._measuring.selected
+            chosen_id = "" if chosen is None else chosen.id
+            self._view.set_marks(overlays.marks(opened, self._playback.frame, chosen_id))
+
     def draw_corners(self) -> None:
         """Write the corners for the frame under the playhead."""
         if self._opened is None:
             return
         run, frame = self._opened.run, self._playback.frame
+        scale = scale_of(run, self._opened.labels.marks)
         patient = words.patient_lines(run) if self._look.now.patient else ()
         study = words.study_lines(run, described=self._look.now.patient)
         self._view.set_corner(Corner.TOP_LEFT, (*patient, *study))
@@ -216,6 +235,9 @@ class Picture(QObject):
         settings, notes = self._look.now.grey, []
         if not self._look.now.tracks and self._opened.labels.tracks:
             notes.append(tr("Tracks hidden"))
+        notes += orientation_notes(self._look.now)
+        if settings.edges:
+            notes.append(tr("Edges {percent}%").format(percent=round(100 * settings.edges)))
         if settings.subtracted:
             notes.append(words.mask_text(*self._opened.display.mask(settings, frame)))
         self._view.set_corner(
@@ -224,12 +246,10 @@ class Picture(QObject):
                 *notes,
                 words.window_text(self._voi(), inverted=settings.inverted),
                 tr("Zoom {percent}%").format(percent=round(self._view.zoom_percent)),
-                words.spacing_text(run.spacing),
+                scale_text(run, scale),
             ),
         )
-        spacing = run.spacing
-        in_patient = spacing is not None and spacing.holds_in_patient
-        self._view.set_scale_bar(spacing.column_mm if spacing and in_patient else None)
+        self._view.set_scale_bar(scale.column_size if scale.in_mm else None)
 
     # inside
 
@@ -285,6 +305,8 @@ class Picture(QObject):
     def _follow_look(self, before: Look, now: Look) -> None:
         if now.comparison != before.comparison:
             self._view.set_mode(ViewMode(now.comparison))
+        if (now.turns, now.mirrored) != (before.turns, before.mirrored):
+            self._view.set_orientation(now.turns, now.mirrored)
         if now.tracks != before.tracks:
             self._view.set_overlay_visible(now.tracks)
         if now.corners != before.corners:
@@ -297,6 +319,12 @@ class Picture(QObject):
     def _keep_place(self) -> None:
         if not self._place_due and self._opened is not None:
             self._look.change(place=self._view.place)
+
+    def _follow_labels(self, change: LabelsChange) -> None:
+        self.draw_tracks()
+        if change.marks_changed:  # the calibration may be among them
+            self.draw_corners()
+            self.draw_marks()
 
     def _take_decoded(self, key: str, index: int) -> None:
         opened = self._opened
@@ -321,3 +349,13 @@ class Picture(QObject):
         self._set_voi(
             replace(window, center=window.center + dy * step, width=width, explanation="")
         )
+
+
+def orientation_notes(look: Look) -> list[str]:
+    """Say how the picture differs from the way it is stored."""
+    notes = []
+    if look.turns:
+        notes.append(tr("Turned {degrees}°").format(degrees=90 * look.turns))
+    if look.mirrored:
+        notes.append(tr("Mirrored"))
+    return notes
