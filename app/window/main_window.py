@@ -260,8 +260,8 @@ class MainWindow(QMainWindow):
         self.ecg_strip.frame_requested.connect(playback.seek)
         self.motion_plot.frame_requested.connect(playback.seek)
         self.view.wheel_stepped.connect(playback.step)
-        self.view.full_screen_toggled.connect(self.hands.frame.toggle_full_screen)
-        self.view.invitation_clicked.connect(lambda: self.commander.do("open_files"))
+        self.view.full_screen_toggled.connect(self._enlarge)
+        self.view.invitation_clicked.connect(self._take_invitation)
         self.picture.frame_shown.connect(self.progress.count_frame)
         playback.ended.connect(self._go_on)
         self.progress.rested.connect(self.session.remember_place)
@@ -350,13 +350,20 @@ class MainWindow(QMainWindow):
         places = self.session.places
         self.ecg_strip.keep_room(places.count > 1 and places.any_has_ecg())
 
+    def _enlarge(self) -> None:
+        """Give the picture more room: its window, where it shares that, else the whole screen."""
+        several = self.session.places.count > 1
+        self.commander.do("maximise_place" if several else "toggle_full_screen")
+
+    def _take_invitation(self) -> None:
+        """Ask for a file; beside other runs a click may only have meant to choose the place."""
+        if self.session.places.count == 1:
+            self.commander.do("open_files")
+
     def _invitation(self) -> tuple[str, str]:
         """Return what is said where no run is open."""
         if self.session.places.count > 1:
-            return (
-                tr("Drag a run here"),
-                tr("or choose one in the list; a click here opens a file"),
-            )
+            return tr("Drag a run here"), tr("or choose one in the list")
         sample = tr(
             "or click here to choose one; File, Open the built-in sample shows what can be done"
         )
