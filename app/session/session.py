@@ -21,10 +21,12 @@ from app.session.library import Library
 from app.session.look import Comparison, Look, LookKeeper, remember
 from app.session.measuring import Measuring
 from app.session.open_run import OpenRun
-from app.session.places import Places, Shown, Sync
+from app.session.place import Shown
+from app.session.places import Places
 from app.session.playback import Playback
 from app.session.settings import Settings, SettingsKeeper
 from app.session.subtraction import Subtraction
+from app.session.synchrony import Sync
 from app.session.tools import Tools
 from app.session.worker import InferenceWorker
 from app.tracks.store import warm_up

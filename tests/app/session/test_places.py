@@ -9,7 +9,7 @@ import pytest
 
 from app.runs.run import Ecg, Window
 from app.session.look import Comparison
-from app.session.places import Sync, matching_frame
+from app.session.synchrony import Sync, matching_frame
 from app.tracks.store import saved_labels
 
 
@@ -147,9 +147,12 @@ def test_a_run_without_a_known_heart_beat_stands_by_itself_and_it_is_said(two):
 
 def test_heart_beats_may_come_from_elsewhere(two):
     place = retimed(two, 100.0, 100.0)
-    two.places.beats = lambda run: np.arange(run.frame_count) / (8 if run.frame_count == 20 else 4)
     two.places.set_sync(Sync.PHASE)
     two.playback.seek(8)
+    assert not two.places.follows(place.opened)
+    two.places.set_beats(
+        lambda run: np.arange(run.frame_count) / (8 if run.frame_count == 20 else 4)
+    )
     assert place.playback.frame == 4
 
 

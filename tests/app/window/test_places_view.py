@@ -10,7 +10,7 @@ from PySide6.QtGui import QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from app.session.look import Comparison
-from app.session.places import Sync
+from app.session.synchrony import Sync
 from app.session.tools import Mode
 from widgets.panels.run_model import RUN_KEY
 from widgets.picture.corner_text import Corner
@@ -116,6 +116,13 @@ def test_an_empty_place_can_be_turned_to_and_filled(qtbot, make_window, run_file
     assert beside(window, 0)._pictures is not None
 
 
+def test_an_empty_window_says_what_can_be_done_with_one_place_and_with_two(make_window):
+    window = make_window()
+    for command, title in (("two_places", "Drag a run here"), ("one_place", "Drop an X-ray run")):
+        window.commander.do(command)
+        assert window.view._message.title.startswith(title)
+
+
 def test_all_places_play_together(qtbot, two):
     frames = []
     two.places_view.pictures[1].frame_shown.connect(frames.append)
@@ -165,7 +172,7 @@ def test_headers_say_which_run_is_where_and_how_it_follows(two):
     two.commander.do("sync_frame")
     two.commander.do("shift_forward")
     assert titles() == [("run.dcm", "frame by frame, +1 frame"), ("other.dcm", "frame by frame")]
-    two.session.places.beats = lambda run: None
+    two.session.places.set_beats(lambda run: None)
     two.commander.do("sync_phase")
     assert titles() == [("run.dcm", "by itself"), ("other.dcm", "by itself")]
 
