@@ -138,3 +138,18 @@ def test_a_speed_is_taken_over_while_playing(player, clock):
 def test_the_end_is_the_last_frame(player):
     player.seek_end()
     assert player.frame == 9
+
+
+def test_the_time_of_the_run_goes_on_between_two_frames(player, clock):
+    player.seek(3)
+    assert player.position_ms == 300.0
+    player.play()
+    clock["now"] = 40.0
+    assert player.position_ms == 340.0
+    player.set_speed(0.5)
+    clock["now"] = 60.0
+    assert player.position_ms == 350.0
+    clock["now"] = 2000.0  # once round the loop
+    assert player.position_ms == 320.0
+    player.set_run(None)
+    assert player.position_ms == 0.0
