@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.denoising import Denoising
+from app.session.key_images import KeyImages
 from app.session.labelling import Labelling
 from app.session.leaving import AT_ONCE_S, Leaving
 from app.session.library import Library
@@ -40,8 +41,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, tools, labelling, measuring, denoising, subtraction,
-    adapting, library, leaving, places
+    settings, worker, background, playback, tools, labelling, measuring, key_images, denoising,
+    subtraction, adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -74,6 +75,7 @@ class Session(QObject):
         self.tools = Tools()
         self.labelling = Labelling(self.playback, worker)
         self.measuring = Measuring(self.labelling, self.playback)
+        self.key_images = KeyImages(self.labelling, self.playback, self.look)
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
@@ -198,6 +200,7 @@ class Session(QObject):
         self.denoising.set_run(None)
         self.labelling.set_run(None)
         self.measuring.set_run(None)
+        self.key_images.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
         self.adapting.set_run(None)
@@ -213,6 +216,7 @@ class Session(QObject):
         self.look.set(shown.look)
         self.labelling.set_run(opened)
         self.measuring.set_run(opened)
+        self.key_images.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
         self.adapting.set_run(opened)
