@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.runs.allowance import allowed_bytes
 from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.denoising import Denoising
@@ -21,10 +22,12 @@ from app.session.library import Library
 from app.session.look import Comparison, Look, LookKeeper, remember
 from app.session.measuring import Measuring
 from app.session.open_run import OpenRun
-from app.session.places import Places, Shown, Sync
+from app.session.place import Shown
+from app.session.places import Places
 from app.session.playback import Playback
 from app.session.settings import Settings, SettingsKeeper
 from app.session.subtraction import Subtraction
+from app.session.synchrony import Sync
 from app.session.tools import Tools
 from app.session.worker import InferenceWorker
 from app.tracks.store import warm_up
@@ -177,6 +180,8 @@ class Session(QObject):
 
     def set_places(self, count: int) -> None:
         """Show so many runs side by side; the other plane of a biplane run comes by itself."""
+        if self._opened is None and count < self.places.count:
+            self.activate(self.places.first_seen)  # no run is closed for the sake of an empty place
         for gone in self.places.set_count(count):
             self._let_go(gone)
         self._share_memory()
@@ -195,7 +200,9 @@ class Session(QObject):
         self.places.lead(None)
         self.playback.set_run(None)
         self.remember_place()
-        shown = Shown(opened, self.look.now, self.playback.frame, self.denoising.kept)
+        track, frame = self.labelling.selected, self.playback.frame
+        selected = None if track is None else track.id
+        shown = Shown(opened, self.look.now, frame, self.denoising.kept, selected)
         self._opened = None
         self.denoising.set_run(None)
         self.labelling.set_run(None)
@@ -215,6 +222,8 @@ class Session(QObject):
         self._share_memory()
         self.look.set(shown.look)
         self.labelling.set_run(opened)
+        if shown.selected is not None:
+            self.labelling.select(shown.selected)
         self.measuring.set_run(opened)
         self.key_images.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
@@ -241,15 +250,15 @@ class Session(QObject):
         self.open(opened)
 
     def _share_memory(self) -> None:
-        """Give each run that is seen the same share of the memory for frames."""
+        """Give each run as much memory as one may have, or its share of what all may take."""
         now = self.settings.now
         seen = {place.opened for place in self.places.seen if place.opened is not None}
         runs = seen if self._opened is None else seen | {self._opened}
         for opened in runs:
-            opened.cache.set_budget((now.frame_memory_mb << 20) // len(runs))
-        shown = max(1, len(self.places.seen) + (self._opened is not None))
+            opened.cache.set_budget(_share(now.frame_memory_mb << 20, len(runs)))
+        shown = len(self.places.seen) + (self._opened is not None)
         for denoising in (self.denoising, *(place.denoising for place in self.places.all)):
-            denoising.set_budget((now.denoised_memory_mb << 20) // shown)
+            denoising.set_budget(_share(now.denoised_memory_mb << 20, shown))
 
     def _share_weights(self) -> None:
         for place in self.places.all:
@@ -343,3 +352,9 @@ class Session(QObject):
     def _follow_look(self, before: Look, now: Look) -> None:
         if now.comparison != before.comparison:
             self.denoising.set_wanted(now.comparison is not Comparison.ORIGINAL)
+
+
+def _share(wanted_bytes: int, count: int) -> int:
+    """Return what each of ``count`` gets: all it wants where the machine has enough for them."""
+    most = max(wanted_bytes, allowed_bytes(None))
+    return min(wanted_bytes, most // max(count, 1))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from app.session.look import Comparison
-from app.session.places import Sync
+from app.session.synchrony import Sync
 from app.session.tools import Tool
 from app.window.commands import (
     Command,

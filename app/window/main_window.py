@@ -134,7 +134,7 @@ class MainWindow(QMainWindow):
             now.trail_frames,
             session.measuring,
         )
-        self.places_view = PlacesView(self.place_grid, session)
+        self.places_view = PlacesView(self.place_grid, self.ecg_strip, session)
         self.label_views = LabelViews(
             session.labelling, session.look, self.timeline, self.track_panel, self.motion_plot
         )
@@ -248,7 +248,6 @@ class MainWindow(QMainWindow):
         session.warned.connect(lambda text: self._notice(text, Severity.WARNING))
         session.failed.connect(lambda text: self._notice(text, Severity.ERROR))
         session.look.changed.connect(self._show_look)
-        session.places.changed.connect(self._keep_ecg_room)
         session.leaving.finished.connect(self._close_when_saved)
         session.worker.device_changed.connect(
             lambda device: self.denoise_panel.set_device(tr(DEVICE_WORDS[device]))
@@ -272,8 +271,8 @@ class MainWindow(QMainWindow):
         self.ecg_strip.frame_requested.connect(playback.seek)
         self.motion_plot.frame_requested.connect(playback.seek)
         self.view.wheel_stepped.connect(playback.step)
-        self.view.full_screen_toggled.connect(self.hands.frame.toggle_full_screen)
-        self.view.invitation_clicked.connect(lambda: self.commander.do("open_files"))
+        self.view.full_screen_toggled.connect(self._enlarge)
+        self.view.invitation_clicked.connect(self._take_invitation)
         self.picture.frame_shown.connect(self.progress.count_frame)
         playback.ended.connect(self._go_on)
         self.progress.rested.connect(self.session.remember_place)
@@ -335,7 +334,6 @@ class MainWindow(QMainWindow):
         self.progress.set_run(opened)
         if opened is None:
             self.setWindowTitle("Fluorotrace")
-            self.view.set_message(*self._invitation())
             self.timeline.set_frames(np.zeros(0))
             self.play_bar.set_frame_count(0)
             self.label_views.set_run(None)
@@ -360,21 +358,15 @@ class MainWindow(QMainWindow):
         self.label_views.set_run(opened)  # tracks are drawn over the frames that are set now
         self.view.setFocus()
 
-    def _keep_ecg_room(self) -> None:
-        places = self.session.places
-        self.ecg_strip.keep_room(places.count > 1 and places.any_has_ecg())
+    def _enlarge(self) -> None:
+        """Give the picture more room: its window, where it shares that, else the whole screen."""
+        several = self.session.places.count > 1
+        self.commander.do("maximise_place" if several else "toggle_full_screen")
 
-    def _invitation(self) -> tuple[str, str]:
-        """Return what is said where no run is open."""
-        if self.session.places.count > 1:
-            return (
-                tr("Drag a run here"),
-                tr("or choose one in the list; a click here opens a file"),
-            )
-        sample = tr(
-            "or click here to choose one; File, Open the built-in sample shows what can be done"
-        )
-        return tr("Drop an X-ray run here"), sample
+    def _take_invitation(self) -> None:
+        """Ask for a file; beside other runs a click may only have meant to choose the place."""
+        if self.session.places.count == 1:
+            self.commander.do("open_files")
 
     def _show_position(self, frame: int) -> None:
         opened = self.session.opened
