@@ -46,6 +46,14 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class Tube:
+    """Cross-section of a catheter whose size is known, in place of a drawn one."""
+
+    outer_mm: float  # diameter
+    wall_share: float  # wall over outer radius; 0.13 in thin guiding catheters to 0.36
+
+
+@dataclass(frozen=True)
 class Device:
     """One device at rest: centre line in picture pixels, tip first, depth as third value."""
 
@@ -179,11 +187,16 @@ def _constant(count: int, value: float) -> FloatArray:
     return np.full(count, value, np.float32)
 
 
-def catheter_profile(rng: np.random.Generator, count: int, step_mm: float) -> Profile:
+def catheter_profile(
+    rng: np.random.Generator, count: int, step_mm: float, tube: Tube | None = None
+) -> Profile:
     """Braided tube of 4 to 8 French with a softer, fainter tip and sometimes a marker ring."""
     french = float(rng.choice([4, 5, 5, 6, 6, 7, 8]))
     radius = french / 6 * rng.uniform(0.95, 1.05)
     wall = radius * rng.uniform(0.18, 0.36)
+    if tube is not None:
+        radius = tube.outer_mm / 2
+        wall = radius * tube.wall_share
     density = np.exp(rng.uniform(np.log(0.1), np.log(0.27)))
     s = np.arange(count) * step_mm
     wall_density = _constant(count, density)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -13,6 +14,8 @@ from inference.simulation.devices import (
     CORONARY,
     STEP_PX,
     Device,
+    Tube,
+    catheter_profile,
     make_catheter,
     make_lead,
     make_stent,
@@ -161,6 +164,7 @@ def make_scene(
     towards: NDArray[np.floating],
     kind: str | None = None,
     injection: Injection | None = None,
+    tube: Tube | None = None,
 ) -> Scene:
     """Draw the devices and the injection of a run.
 
@@ -178,14 +182,17 @@ def make_scene(
         Shape of the main catheter.
     injection : Injection, optional
         In place of the one that the scenario would draw.
+    tube : Tube, optional
+        Cross-section of the main catheter, in place of a drawn one.
     """
     if injection is None:
         injection = _draw_injection(rng, scenario, float(rhythm.times_ms[-1]) + 66.0)
     contrast = injection.duration_ms > 0
     kind = kind or _draw_kind(rng, contrast)
     aim = np.asarray(towards) - np.asarray(tip_px)
+    profile = partial(catheter_profile, tube=tube)
     for _ in range(6):  # operators frame the artery: the tip mostly points into the picture
-        main = make_catheter(rng, kind, tip_px, pixels_per_mm, reach_px, unit)
+        main = make_catheter(rng, kind, tip_px, pixels_per_mm, reach_px, unit, profile=profile)
         end = main.line[0, :2] - main.line[12, :2]
         if not contrast or end @ aim > 0.5 * np.linalg.norm(end) * np.linalg.norm(aim):
             break

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.simulation.anatomy import Anatomy, make_anatomy
+from inference.simulation.devices import Tube
 from inference.simulation.motion import ECG_HZ, HeartField, Injection, make_rhythm
 from inference.simulation.run import DeviceTruth, Scenario, SimulatedRun
 from inference.simulation.scanner import make_scanner
@@ -42,6 +43,7 @@ def simulate_run(
     kind: str | None = None,
     tip: tuple[float, float] | None = None,
     injection: Injection | None = None,
+    tube: Tube | None = None,
     field_mm: float | None = None,
     angles_deg: tuple[float, float] | None = None,
     plain: bool = False,
@@ -75,6 +77,8 @@ def simulate_run(
         Where the tip rests, as fractions of the matrix (x, y).
     injection : Injection, optional
         In place of a drawn one.
+    tube : Tube, optional
+        Cross-section of the main catheter, in place of a drawn one.
     field_mm : float, optional
         Side of the field of view in the patient.
     angles_deg : (float, float), optional
@@ -112,6 +116,7 @@ def simulate_run(
     scene = make_scene(
         for_scene, scenario, rhythm, tip_px - crop, pixels_per_mm, 2.0 * matrix, unit,
         towards=matrix * np.array([0.5, 0.55]) - crop, kind=kind, injection=injection,
+        tube=tube,
     )  # fmt: skip
     reach = float(np.abs(rhythm.table_shift).max()) + float(np.abs(scene.field.breath_shift).max())
     margin = int(np.ceil(reach + 60 * unit)) + 2
