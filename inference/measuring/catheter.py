@@ -14,12 +14,13 @@ the parts of the stretch) and priors together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, gaussian_filter1d, shift
+from scipy.ndimage import correlate1d, gaussian_filter1d, shift
 from scipy.optimize import least_squares
 
 from inference.measuring.profiles import (
@@ -37,14 +38,18 @@ LEAST_PROFILES = 20
 FILLED_ABOVE = 0.3
 """Attenuation of the lumen over that of the wall from which it is taken to be filled."""
 FAINT_BELOW = 5.0
-"""Contrast to noise of the mean profile below which a catheter is too faint."""
+"""Contrast to noise of the mean profile below which nothing is measured."""
 UNSTEADY_ABOVE = 0.04
 """Relative uncertainty of the width from which the edges count as unsteady."""
 
 _CLICK_PX = 8.0  # how far from the middle clicks may lie, pixels at 512
 _RADII_PX = (1.2, 1.6, 2.1, 2.7, 3.4, 4.2, 5.2, 6.4, 8.0, 10.0)  # tried first, at 512
+_STIFF_PX = 6.0  # along which a catheter hardly bends, at 512
+_ROW_PX = 3.0  # along the line, between steps of one pixel to the side, at 512
+_STANDS_OUT = 2.0  # times what lies around: less is none
 _STEP_PX = 0.5  # between samples of a profile
 _PARTS = 10  # of the stretch, whose spread tells the noise of the mean profile
+_STARTS = (0.75, 1.0, 1.35)  # times the first guess of the radius
 _GRAIN = 2.0  # root of the samples that the noise's grain makes one of
 _MODEL_NOISE = 0.003  # of the contrast: roundness, taper, braid
 _EXPECTED = np.array([np.log(0.95), 0.4, np.log(2.8), 0.03])  # see _TubeFit
@@ -75,7 +80,6 @@ class Doubt(StrEnum):
     FILLED = "filled"  # contrast in the lumen: the walls hardly show
     FEW_PROFILES = "few profiles"
     UNSTEADY = "unsteady"  # the parts of the stretch disagree
-    FAINT = "faint"
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,17 +146,20 @@ def measure_catheter(
     if linear:
         picture = np.log(np.maximum(picture, 1.0))
     unit = unit_of(picture.shape)
-    line, radius_px, sign = _find(picture, evenly(clicks), unit)
+    rough = smoothed(evenly(clicks), _STIFF_PX * unit)
+    line, radius_px, sign = _find(picture, rough, unit, build.inner_share[0])
     reach = np.ceil(2.0 * radius_px + 3.0 * unit)
     offsets = np.arange(-reach, reach + _STEP_PX / 2, _STEP_PX)
-    line, profiles = _centred(picture * np.float32(sign), line, offsets, radius_px)
+    line, profiles = _centred(picture * np.float32(sign), line, offsets, radius_px, unit)
     used = _undisturbed(profiles, offsets, radius_px)
     line, profiles = line[used], profiles[used]
     if len(profiles) < 4:
         raise LookupError("No catheter stands out along the line.")
     fit = _TubeFit(offsets, profiles, unit, build)
-    tube = fit.best(radius_px, _SPREAD[3])
-    filling = fit.best(radius_px, _ANY_LUMEN)
+    tube = fit.best([factor * radius_px for factor in _STARTS], _SPREAD[3])
+    if tube.contrast < FAINT_BELOW * fit.noise:
+        raise LookupError("No catheter stands out along the line.")
+    filling = fit.best([tube.radius_px], _ANY_LUMEN)
     sides = normals(line) * tube.radius_px
     return CatheterWidth(
         width_px=2 * tube.radius_px,
@@ -164,68 +171,78 @@ def measure_catheter(
         darker=sign < 0,
         lumen_share=filling.lumen_share,
         doubts=_doubts(
-            len(profiles),
-            tube.radius_sd_px / tube.radius_px,
-            filling.lumen_share,
-            tube.contrast / fit.noise,
+            len(profiles), tube.radius_sd_px / tube.radius_px, filling.lumen_share
         ),
     )
 
 
-def _doubts(
-    profile_count: int, relative: float, lumen_share: float, contrast_to_noise: float
-) -> frozenset[Doubt]:
+def _doubts(profile_count: int, relative: float, lumen_share: float) -> frozenset[Doubt]:
     found = {
         Doubt.FILLED: lumen_share > FILLED_ABOVE,
         Doubt.FEW_PROFILES: profile_count < LEAST_PROFILES,
         Doubt.UNSTEADY: relative > UNSTEADY_ABOVE,
-        Doubt.FAINT: contrast_to_noise < FAINT_BELOW,
     }
     return frozenset(doubt for doubt, is_so in found.items() if is_so)
 
 
 def _find(
-    picture: NDArray[np.float32], rough: FloatArray, unit: float
+    picture: NDArray[np.float32], rough: FloatArray, unit: float, inner: float
 ) -> tuple[FloatArray, float, int]:
     """Centre line, first guess of the radius, and -1 where the tube is darker, else 1.
 
-    A tube differs from both its sides; the way along which it does so most is the centre line.
+    Tubes of several radii are looked for by matched filters across the rough line. The radius
+    and polarity whose best way along the line stands out most from the filter's answers elsewhere
+    are taken, in grey values beyond what is there by chance: what lies around answers to wide
+    filters more than to narrow ones, and a lumen looks like a thin bright tube.
     """
     away = _CLICK_PX * unit
-    half = int(np.ceil(away + 2 * _RADII_PX[-1] * unit))
+    half = int(np.ceil(away + 3 * _RADII_PX[-1] * unit))
     offsets = np.arange(-half, half + 1.0)
     strip = across(picture, rough, offsets)
     strip = np.where(np.isnan(strip), np.nanmedian(strip), strip)
-    strip = gaussian_filter(strip, (4.0, 0.5 * unit), mode="nearest")
-    total = np.pad(np.cumsum(strip, axis=1), ((0, 0), (1, 0)))
-    search = np.abs(offsets) <= away
-    columns = np.flatnonzero(search)
+    strip = gaussian_filter1d(strip, _STIFF_PX * unit, axis=0, mode="nearest")
+    rows = np.arange(0, len(rough), max(1, round(_ROW_PX * unit)))
+    columns = np.flatnonzero(np.abs(offsets) <= away)
+    off_click = (offsets[columns] / away) ** 2
     best: tuple[float, NDArray[np.intp], float, int] | None = None
     for radius in (r * unit for r in _RADII_PX):
-        near, far = max(1, round(radius)), max(1, round(radius)) + max(2, round(radius))
-
-        def mean(first: int, last: int) -> FloatArray:
-            return (total[:, columns + last + 1] - total[:, columns + first]) / (last - first + 1)
-
-        inside = mean(-near, near)
-        left, right = mean(-far, -near - 1), mean(near + 1, far)
+        answers = correlate1d(strip[rows], _filter(radius, unit, inner), axis=1, mode="nearest")
+        middle = np.median(answers, axis=1, keepdims=True)
+        spread = float(np.median(np.abs(answers - middle))) * 1.4826 + 1e-9
         for sign in (-1, 1):
-            stands_out = np.minimum(sign * (inside - left), sign * (inside - right))
-            path = cheapest_path(-stands_out, bend=0.1 * float(strip.std()))
-            along = stands_out[np.arange(len(path)), path]
-            score = float(np.median(along)) * np.sqrt(radius)
+            found = sign * (answers - middle)[:, columns] / spread
+            path = cheapest_path(off_click - found, bend=1.0)
+            along = float(found[np.arange(len(path)), path].mean())
+            score = (along - _STANDS_OUT) * spread
             if best is None or score > best[0]:
                 best = score, path, radius, sign
     assert best is not None
     score, path, radius, sign = best
     if not score > 0:
         raise LookupError("No catheter stands out along the line.")
-    moved = rough + offsets[columns[path], None] * normals(rough)
-    return evenly(smoothed(moved, 6.0)), radius, sign
+    moves = np.interp(np.arange(len(rough)), rows, offsets[columns[path]])
+    moves = gaussian_filter1d(moves, _STIFF_PX * unit, mode="nearest")
+    return evenly(rough + moves[:, None] * normals(rough)), radius, sign
+
+
+def _filter(radius: float, unit: float, inner: float) -> FloatArray:
+    """Shadow of a tube that is bright, less a quadratic ground, of unit length."""
+    half = int(np.ceil(1.6 * radius + 2 * unit))
+    offsets = np.arange(-half, half + 1.0)
+    disc = BlurredDisc(half)
+    outer, lumen = disc.chords(np.array([1, inner]) * radius, disc.gaussian(unit), offsets)
+    ground = np.stack([np.ones_like(offsets), offsets, offsets**2], axis=1)
+    weights, *_ = np.linalg.lstsq(ground, outer - lumen, rcond=None)
+    shadow = outer - lumen - ground @ weights
+    return np.asarray(shadow / np.linalg.norm(shadow))
 
 
 def _centred(
-    picture: NDArray[np.float32], line: FloatArray, offsets: FloatArray, radius_px: float
+    picture: NDArray[np.float32],
+    line: FloatArray,
+    offsets: FloatArray,
+    radius_px: float,
+    unit: float,
 ) -> tuple[FloatArray, FloatArray]:
     """Move the line into the tube's middle; return it with the profiles across it (N, M).
 
@@ -233,24 +250,30 @@ def _centred(
     image, shifted.
     """
     most = max(1.0, 0.5 * radius_px)
-    for reach, sigma in ((most, 4.0), (most / 2, 4.0), (most / 4, 6.0)):
-        profiles = across(picture, line, offsets)
-        inside = np.isfinite(profiles).all(axis=1)
-        if inside.sum() < 4:
-            raise LookupError("The line is too near the edge of the picture.")
-        line, profiles = line[inside], profiles[inside]
-        flat = gaussian_filter1d(_level(profiles, offsets, radius_px), sigma, axis=0)
+    for reach in (most, most / 2, most / 4):
+        line, profiles = _profiles(picture, line, offsets)
+        flat = _level(profiles, offsets, radius_px)
         mean = flat.mean(axis=0)
         mean = (mean + mean[::-1]) / 2
         moves = np.linspace(-reach, reach, 17)
-        step = offsets[1] - offsets[0]
-        shifted = np.stack([shift(mean, move / step, order=3, mode="nearest") for move in moves])
-        error = ((flat[:, None, :] - shifted[None]) ** 2).sum(axis=2)
-        found = _lowest(error, moves)
-        line = smoothed(line + found[:, None] * normals(line), sigma)
+        shifted = np.stack([shift(mean, move / _STEP_PX, mode="nearest") for move in moves])
+        flat = gaussian_filter1d(flat, _STIFF_PX * unit / 2, axis=0, mode="nearest")
+        found = _lowest(((flat[:, None, :] - shifted[None]) ** 2).sum(axis=2), moves)
+        found = gaussian_filter1d(found, _STIFF_PX * unit, mode="nearest")
+        line = line + found[:, None] * normals(line)
+    line, profiles = _profiles(picture, line, offsets)
+    return line, _level(profiles, offsets, radius_px)
+
+
+def _profiles(
+    picture: NDArray[np.float32], line: FloatArray, offsets: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Profiles that lie within the picture, and their part of the line."""
     profiles = across(picture, line, offsets)
     inside = np.isfinite(profiles).all(axis=1)
-    return line[inside], _level(profiles[inside], offsets, radius_px)
+    if inside.sum() < 4:
+        raise LookupError("The line is too near the edge of the picture.")
+    return line[inside], profiles[inside]
 
 
 def _lowest(error: FloatArray, places: FloatArray) -> FloatArray:
@@ -318,13 +341,13 @@ class _TubeFit:
         scaled = offsets / offsets[-1]
         self._ground = np.stack([np.ones_like(scaled), scaled, scaled**2], axis=1)
 
-    def best(self, radius_px: float, lumen_spread: float) -> _Tube:
-        """Fit from several radii around one; the lumen may differ by a spread from an empty one."""
+    def best(self, radii_px: Sequence[float], lumen_spread: float) -> _Tube:
+        """Fit from each of some radii; the lumen may differ by a spread from an empty one."""
         spread = self._spread.copy()
         spread[3] = lumen_spread
         fits = []
-        for factor in (0.7, 0.85, 1.0, 1.2, 1.5):
-            start = np.concatenate([[factor * radius_px], self._expected])
+        for radius_px in radii_px:
+            start = np.concatenate([[radius_px], self._expected])
             fits.append(
                 least_squares(
                     self._residuals,
