@@ -26,6 +26,7 @@ from inference.simulation.run import DeviceTruth, Scenario
 from inference.simulation.vessels import (
     ATTENUATION_PER_MM_MGI,
     Reflux,
+    Stenosis,
     VesselTree,
     make_reflux,
     make_tree,
@@ -165,6 +166,7 @@ def make_scene(
     kind: str | None = None,
     injection: Injection | None = None,
     tube: Tube | None = None,
+    stenosis: Stenosis | None = None,
 ) -> Scene:
     """Draw the devices and the injection of a run.
 
@@ -184,6 +186,8 @@ def make_scene(
         In place of the one that the scenario would draw.
     tube : Tube, optional
         Cross-section of the main catheter, in place of a drawn one.
+    stenosis : Stenosis, optional
+        Of the main vessel, which then has no other.
     """
     if injection is None:
         injection = _draw_injection(rng, scenario, float(rhythm.times_ms[-1]) + 66.0)
@@ -211,7 +215,8 @@ def make_scene(
         engaged = int(max(rng.uniform(*deepest), 0) * pixels_per_mm / STEP_PX)
         engaged = min(engaged, _straight_end(main.line))
         side = 1 if np.cos(heading) * aim[1] - np.sin(heading) * aim[0] > 0 else -1
-        tree = make_tree(rng.spawn(1)[0], main.line[engaged::-1], heading, pixels_per_mm, side)
+        way = main.line[engaged::-1]
+        tree = make_tree(rng.spawn(1)[0], way, heading, pixels_per_mm, side, stenosis)
     others: list[Device] = []
     if tree is not None:
         if wired:
