@@ -23,6 +23,7 @@ from inference.denoising.training.samples import read_run
 from inference.measuring.profiles import arc_length
 from inference.measuring.vessel import measure_vessel
 from inference.simulation import Injection, Scenario, SimulatedRun, Stenosis, simulate_run
+from inference.simulation.vessels import STEP_PX
 
 FIRST_SEED = 930_000
 NOISE = (0.008, 0.02)
@@ -35,11 +36,14 @@ BESIDE_MM = 12.0
 """Of healthy vessel that is clicked on each side of a lesion."""
 CLICK_SD_PX = 1.5
 MARGIN_PX = 16
-LEAST_IN_PLANE = 0.7
-"""Length in the picture over length in the patient: steeper vessels are seen from elsewhere."""
+LEAST_IN_PLANE = 0.8
+LEAST_IN_PLANE_LESION = 0.94
+"""Length in the picture over length in the patient: what is steeper is seen from elsewhere."""
 LEAST_MM = 1.6
 """Healthy diameter from which a vessel is analysed."""
-FRAMES = 9
+BARE_PX, MOST_COVERED = 3.0, 0.3
+"""Beside a lesion, how much of what lies this far from its edges may be other vessels."""
+FRAMES = 5
 """Around the measured one, for the denoiser."""
 
 
@@ -111,10 +115,23 @@ def _case(run: SimulatedRun, stenosis: Stenosis, rng: np.random.Generator) -> Ca
     inside = np.all((line[part] > MARGIN_PX) & (line[part] < side - 1 - MARGIN_PX))
     steps = np.linalg.norm(np.diff(line[part], axis=0), axis=1)
     reached = arc_px[part[-1]] - arc_px[part[0]] > 1.9 * beside_px
-    if not inside or not reached or np.median(steps) < 1e-3:
+    near = np.abs(arc_px[part[1:]] - arc_px[narrowest]) < stenosis.length_mm / 2 / run.spacing_mm
+    if not inside or not reached or steps.min() / STEP_PX < LEAST_IN_PLANE:
         return None
-    if steps.min() / steps.max() < LEAST_IN_PLANE:
+    if steps[near].min() / STEP_PX < LEAST_IN_PLANE_LESION:
         return None
+    beside = np.stack([-np.gradient(line[:, 1]), np.gradient(line[:, 0])], axis=1)
+    beside /= np.linalg.norm(beside, axis=1, keepdims=True) + 1e-9
+    beside *= (radius + BARE_PX)[:, None]
+    for edge in (line + beside, line - beside):
+        x, y = np.rint(edge[part[1:]][near]).astype(int).T
+        if run.vessel_mask[frame, y, x].mean() > MOST_COVERED:
+            return None
+    for device in run.devices:
+        body = device.body[frame]
+        clear_px = 2 * float(radius[part].max()) + device.radius_px
+        if len(body) and np.hypot(*(line[part][:, None] - body[None]).T).min() < clear_px:
+            return None  # what a catheter, wire or stent lies over is seen from elsewhere
     healthy_mm = 2 * float(radius[narrowest]) * run.spacing_mm / (1 - stenosis.share)
     if healthy_mm < LEAST_MM:
         return None

@@ -38,6 +38,8 @@ _BLUR_SPREAD = 0.2  # of its logarithm, about the middle one
 _GRAIN = 4.0  # samples that the noise's grain makes one of
 _DENSITY_SPREAD = 0.25  # of the contrast's density from place to place
 _DENSITY_PX = 60.0  # along the vessel over which the density is the same, at 512
+_ODD_ABOVE = 3.0  # times the noise: what differs so much is no part of the vessel's shadow
+_ROUNDS = 2
 _AWAY_PX = 3.0  # that the middle may lie from the steepest edges' middle, at 512
 _HOLD_PX = 4.0  # along the vessel within which an edge follows one that was dragged, at 512
 
@@ -157,7 +159,7 @@ def _steepest(
     offsets = np.arange(-reach, reach + _STEP_PX / 2, _STEP_PX)
     strip = _filled(across(picture, line, offsets))
     slope = gaussian_filter(
-        strip, (2.0 * unit, unit / _STEP_PX), order=(0, 1), mode="nearest"
+        strip, (1.0 * unit, unit / _STEP_PX), order=(0, 1), mode="nearest"
     )
     slope /= float(np.abs(slope).mean()) + 1e-9
     middle = len(offsets) // 2
@@ -190,27 +192,29 @@ def _round_lumen(
     moves = np.arange(-away_steps, away_steps + 1) * _STEP_PX
     reach = np.ceil(1.8 * widest + 3.0 * unit)
     offsets = np.arange(-reach, reach + _STEP_PX / 2, _STEP_PX)
-    strip = gaussian_filter1d(_filled(across(picture, line, offsets)), 1.2 * unit, axis=0)
+    strip = gaussian_filter1d(_filled(across(picture, line, offsets)), 0.7 * unit, axis=0)
     basis = np.stack([np.ones_like(offsets), offsets], axis=1)
     basis /= np.linalg.norm(basis, axis=0)
-    strip = strip - strip @ basis @ basis.T
     fits = [
-        _Fit(strip, _shadows(offsets, radii, moves, blur * unit, basis)) for blur in _BLURS_PX
+        _Fit(strip, _shadows(offsets, radii, moves, blur * unit), basis) for blur in _BLURS_PX
     ]
     noise = min(fit.noise for fit in fits)
     cost = [fit.misfit(noise) + _blur_prior(blur) for fit, blur in zip(fits, _BLURS_PX, strict=True)]
     fit = fits[int(np.argmin(cost))]
     density = fit.density(radii, _DENSITY_PX * unit)
-    costs = fit.costs(noise, density).reshape(len(line), len(radii), len(moves))
-    for side, row, place in pins:
-        edge = moves[None, :] + (radii[:, None] if side is Side.RIGHT else -radii[:, None])
-        wrong = np.abs(edge - place)
-        costs[row] = np.where(wrong <= max(0.3, float(wrong.min())), costs[row], np.inf)
-    radius_at, move_at = _smooth_way(costs)
+    shape = len(line), len(radii), len(moves)
+    for _ in range(_ROUNDS):
+        costs = fit.costs(noise, density).reshape(shape)
+        for side, row, place in pins:
+            edge = moves[None, :] + (radii[:, None] if side is Side.RIGHT else -radii[:, None])
+            wrong = np.abs(edge - place)
+            costs[row] = np.where(wrong <= max(0.3, float(wrong.min())), costs[row], np.inf)
+        radius_at, move_at = _smooth_way(costs)
+        fit.weigh(radius_at * len(moves) + move_at, density, noise)
     rows = np.arange(len(line))
     radius = _between(costs[rows, :, move_at], radius_at, np.log(radii))
     away = _between(costs[rows, radius_at, :], move_at, moves)
-    return gaussian_filter1d(away, 2.0 * unit), np.exp(gaussian_filter1d(radius, 1.5 * unit))
+    return gaussian_filter1d(away, 2.0 * unit), np.exp(gaussian_filter1d(radius, 0.8 * unit))
 
 
 def _blur_prior(blur: float) -> float:
@@ -218,33 +222,53 @@ def _blur_prior(blur: float) -> float:
 
 
 def _shadows(
-    offsets: FloatArray, radii: FloatArray, moves: FloatArray, blur_px: float, ground: FloatArray
+    offsets: FloatArray, radii: FloatArray, moves: FloatArray, blur_px: float
 ) -> FloatArray:
-    """Shadows (R * K, M) of lumens of all radii at all places, less what the ground explains."""
+    """Shadows (R * K, M) of lumens of all radii at all places."""
     disc = BlurredDisc(float(offsets[-1] + moves[-1]))
     wide = np.arange(offsets[0] + moves[0], offsets[-1] + moves[-1] + _STEP_PX / 2, _STEP_PX)
     chords = disc.chords(radii, disc.gaussian(blur_px), wide)
     count = len(offsets)
     starts = np.rint((moves[-1] - moves) / _STEP_PX).astype(int)
     shadows = np.stack([chords[:, start : start + count] for start in starts], axis=1)
-    shadows = shadows.reshape(-1, count)
-    return np.asarray(shadows - shadows @ ground @ ground.T)
+    return np.asarray(shadows.reshape(-1, count))
 
 
 class _Fit:
-    """How well shadows (S, M) of density 1 explain profiles (N, M)."""
+    """How well shadows (S, M) of density 1 over a ground explain profiles (N, M)."""
 
-    def __init__(self, strip: FloatArray, shadows: FloatArray) -> None:
-        self._square = (strip**2).sum(axis=1)[:, None]
-        self._product = strip @ shadows.T
-        self._energy = np.maximum((shadows**2).sum(axis=1), 1e-12)[None, :]
+    def __init__(self, strip: FloatArray, shadows: FloatArray, ground: FloatArray) -> None:
+        self._strip, self._shadows, self._ground = strip, shadows, ground
+        self._rows = np.arange(len(strip))
+        self._compare(strip - strip @ ground @ ground.T, shadows - shadows @ ground @ ground.T)
         free = np.maximum(self._product, 0.0)
         self._rest = self._square - free**2 / self._energy
         self._best = self._rest.argmin(axis=1)
-        self._rows = np.arange(len(strip))
-        samples = strip.shape[1]
-        least = self._rest[self._rows, self._best] / samples
+        least = self._rest[self._rows, self._best] / strip.shape[1]
         self.noise = max(float(np.sqrt(np.median(least))), 1e-6 * float(np.abs(strip).max()), 1e-9)
+
+    def _compare(
+        self, strip: FloatArray, shadows: FloatArray, weights: FloatArray | None = None
+    ) -> None:
+        w = np.ones_like(strip) if weights is None else weights
+        self._square = (w * strip**2).sum(axis=1)[:, None]
+        self._product = (w * strip) @ shadows.T
+        self._energy = np.maximum(w @ (shadows**2).T, 1e-12)
+
+    def weigh(self, chosen: NDArray[np.intp], density: FloatArray, noise: float) -> None:
+        """Let what the chosen shadows do not explain, such as branches, count for less."""
+        shadow = self._shadows[chosen] * density[:, None]
+        weights = np.ones_like(self._strip)
+        for _ in range(3):
+            ground = np.empty_like(self._strip)
+            for row in self._rows:
+                root = np.sqrt(weights[row])[:, None]
+                wanted = (self._strip[row] - shadow[row])[:, None] * root
+                found, *_ = np.linalg.lstsq(self._ground * root, wanted, rcond=None)
+                ground[row] = (self._ground @ found)[:, 0]
+            rest = self._strip - ground - shadow
+            weights = 1.0 / (1.0 + (rest / (_ODD_ABOVE * noise)) ** 2) ** 2
+        self._compare(self._strip - ground, self._shadows, weights)
 
     def misfit(self, noise: float) -> float:
         """Half the squared rest of the best shadows over the noise."""
@@ -254,7 +278,7 @@ class _Fit:
 
     def density(self, radii: FloatArray, along_px: float) -> FloatArray:
         """Density of the contrast (N,): smooth, and that of the wide parts for the narrow ones."""
-        found = self._product[self._rows, self._best] / self._energy[0, self._best]
+        found = self._product[self._rows, self._best] / self._energy[self._rows, self._best]
         radius = radii[self._best // (self._energy.shape[1] // len(radii))]
         weight = radius**3 * (found > 0)
         size = 2 * int(along_px / 2) + 1
@@ -286,7 +310,7 @@ def _smooth_way(costs: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         options = np.stack(
             [
                 padded[2 + a : 2 + a + radius_count, 1 + b : 1 + b + move_count]
-                + 0.5 * a * a
+                + 0.2 * a * a
                 + 0.5 * b * b
                 for a, b in steps
             ]

@@ -16,7 +16,7 @@ FloatArray = NDArray[np.float32]
 ATTENUATION_PER_MM_MGI = 0.00038  # iodine, log attenuation for each mm and mg/ml, 70-80 kV
 _COUNTS = np.array([2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 34, 42, 64])  # particles across
 _MOST_TILT = 1.5  # radians out of the picture: some stretches are seen end-on
-_STEP_PX = 0.6  # between particles: fine enough for bilinear splatting to leave no weave
+STEP_PX = 0.6  # between particles: fine enough for bilinear splatting to leave no weave
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ def make_tree(
     radius = rng.uniform(1.4, 2.3)
     way_mm = engaged / np.float32(pixels_per_mm)
     velocity = rng.uniform(0.17, 0.38)
-    grower = _Grower(rng, _STEP_PX / pixels_per_mm, velocity, side, collar=way_mm[:-1])
+    grower = _Grower(rng, STEP_PX / pixels_per_mm, velocity, side, collar=way_mm[:-1])
     root = _Bud(way_mm[-1], heading, radius * 1.1, 0.0, rng.uniform(6, 15), 4)
     if rng.random() < 0.5:
         end = grower.grow(root, rng.normal(0, 0.2), 0.1)
@@ -306,9 +306,9 @@ def _assemble(
         across.append(half_width[:, None] * np.stack([-tangent[:, 1], tangent[:, 0]], 1))
         along.append(half_width[:, None] * tilt * tangent)
         widths.append(2 * half_width)
-        volumes.append(2 * radii * _STEP_PX * 2 * half_width * fill)
+        volumes.append(2 * radii * STEP_PX * 2 * half_width * fill)
         delays.append(delay)
-    needed = np.maximum(np.ceil(np.concatenate(widths) / _STEP_PX), 2)
+    needed = np.maximum(np.ceil(np.concatenate(widths) / STEP_PX), 2)
     counts = _COUNTS[np.searchsorted(_COUNTS, np.minimum(needed, _COUNTS[-1]))]
     order = np.argsort(counts, kind="stable")
     edges = [0, *(np.flatnonzero(np.diff(counts[order])) + 1), len(order)]
