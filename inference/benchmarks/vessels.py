@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,19 @@ BARE_PX, MOST_COVERED = 3.0, 0.3
 """Beside a lesion, how much of what lies this far from its edges may be other vessels."""
 FRAMES = 5
 """Around the measured one, for the denoiser."""
+
+
+PHANTOM = {
+    "IM5": (((325, 108), (220, 310)), ((338, 140), (372, 220)), ((424, 190), (443, 300))),
+    "IM6": (
+        ((110, 265), (112, 460)), ((190, 308), (250, 388)), ((265, 253), (360, 258)),
+        ((262, 256), (340, 288)),
+    ),
+}  # fmt: skip
+"""Ends of vessels of the phantom that lie alone."""
+PHANTOM_MM_PER_PX = {"IM5": 0.390625 / 1.29306, "IM6": 0.390625 / 1.30417}
+"""Imager Pixel Spacing over Estimated Radiographic Magnification Factor."""
+PHANTOM_FRAMES = (2, 4, 6)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,6 +219,37 @@ def simulated(console: Console, count: int, denoiser: Denoiser) -> None:
     console.print(f"Before and after denoising the minimal diameters differ by {np.mean(apart):.3f} mm.")
 
 
+def phantom(console: Console, data: Path, denoiser: Denoiser) -> None:
+    """Print how far the phantom's diameters move by denoising, and from frame to frame."""
+    table = Table(title="Vessels of the phantom, cine: differences of diameters in mm")
+    table.add_column("vessels")
+    for name in ("along, to denoised", "least, to denoised", "along, between frames"):
+        table.add_column(name, justify="right")
+    for name, vessels in PHANTOM.items():
+        frames = np.asarray(read_run(data / "phantom_vukicevic" / f"{name}.dcm"))
+        denoised = ours(denoiser, frames, 255.0, False, PHANTOM_FRAMES)
+        along, least, between = [], [], []
+        for ends in vessels:
+            clicks = np.array(ends, np.float64)
+            before = [_profile(frames[frame], clicks) for frame in PHANTOM_FRAMES]
+            after = [_profile(picture, clicks) for picture in denoised]
+            mm = PHANTOM_MM_PER_PX[name]
+            pairs = list(zip(before, after, strict=True))
+            along += [float(np.abs(a - b).mean()) * mm for a, b in pairs]
+            least += [abs(float(a.min() - b.min())) * mm for a, b in pairs]
+            between += [float(np.abs(a - b).mean()) * mm for a, b in pairwise(before)]
+        cells = [f"{np.mean(part):.3f}" for part in (along, least, between)]
+        table.add_row(f"{name}, {len(vessels)}", *cells)
+    console.print(table)
+
+
+def _profile(pixels: NDArray[np.generic], clicks: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Diameters at a hundred places from end to end, without the ends."""
+    vessel = measure_vessel(pixels, clicks)
+    places = np.linspace(0.05, 0.95, 100) * vessel.arc_px[-1]
+    return np.asarray(np.interp(places, vessel.arc_px, vessel.diameter_px))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(prog="python -m inference.benchmarks vessels")
@@ -212,7 +257,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     chosen = parser.parse_args(arguments)
     console = Console(file=sys.stdout, width=160)
-    simulated(console, chosen.runs, load_denoiser())
+    denoiser = load_denoiser()
+    simulated(console, chosen.runs, denoiser)
+    if chosen.data.is_dir():
+        phantom(console, chosen.data, denoiser)
+    else:
+        console.print(f"No phantom: {chosen.data} is not there.")
 
 
 if __name__ == "__main__":
