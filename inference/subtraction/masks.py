@@ -62,8 +62,8 @@ class MaskFitter:
 
     A projection adds up what lies behind each other, so that chest and spine move through each
     other and no single field takes one frame to another: a mask of the same phase is worth more
-    than any warping (phase-matched masks: Houk et al., Invest. Radiol. 1979). How many frames are
-    averaged follows from the noise: one more frame lessens the mask's noise, and adds motion.
+    than any warping. How many frames are averaged follows from the noise: one more frame lessens
+    the mask's noise, and adds motion.
 
     Parameters
     ----------
