@@ -65,7 +65,7 @@ def real(path: Path) -> Score | None:
 
     dataset = dcmread(path)
     frames = dataset.pixel_array
-    times_ms = float(dataset.FrameTime) * np.arange(len(frames))
+    times_ms = np.arange(len(frames), dtype=np.float64) * float(dataset.FrameTime)
     waves = tuple(float(times_ms[number - 1]) for number in dataset.RWavePointer)
     return score(frames.__getitem__, times_ms, waves)
 

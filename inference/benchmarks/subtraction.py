@@ -24,7 +24,7 @@ from inference.subtraction.shift import common, moved
 
 FRAMES_PER_SECOND = 15.0
 CONTRAST_FRAMES = 40
-EVERY = 6
+EVERY = 9
 BESIDE_PX = 9
 """Side of what is left out around a vessel or device."""
 WAYS = (Registration.OFF, Registration.SHIFT, Registration.ELASTIC)
@@ -121,7 +121,7 @@ def _square(difference: FloatFrame, where: NDArray[np.bool_]) -> float:
 def main(arguments: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m inference.benchmarks subtraction")
-    parser.add_argument("--runs", type=int, default=8, help="simulated runs a case")
+    parser.add_argument("--runs", type=int, default=6, help="simulated runs a case")
     chosen = parser.parse_args(arguments)
     table = Table(title="RMS error of the subtracted background beyond the noise (grey scale 255)")
     for head in ("what moves", "mask", "RMS", "times less", "median run", "least run",
