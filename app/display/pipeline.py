@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.display.edges import enhance_edges
 from app.display.grey import auto_window, steps, voi_unit
 from app.display.shutter import shutter_opening
 from app.display.subtraction import MaskSubtractor
@@ -53,6 +54,8 @@ class DisplaySettings:
         0-based frames averaged into the mask; empty takes the file's, else the first frame.
     mask_shift_px : (x, y)
         Moves the mask right and down before it is subtracted, in addition to the file's shift.
+    edges : float
+        Strength of the edge enhancement, 0 to 1.
     """
 
     voi: Window | Lut | None = None
@@ -61,6 +64,7 @@ class DisplaySettings:
     subtracted: bool = False
     mask_frames: tuple[int, ...] = ()
     mask_shift_px: tuple[float, float] = (0.0, 0.0)
+    edges: float = 0.0
 
 
 class DisplayPipeline:
@@ -240,6 +244,7 @@ class DisplayPipeline:
             )
         else:
             picture = self._looked_up(stored, voi, settings.inverted, denoised, strength)
+        picture = enhance_edges(picture, settings.edges)
         if (shown := self._shown(stored)) is not None:
             picture = np.where(shown, picture, np.uint8(0))
         return self._shuttered(picture) if settings.shutter else picture

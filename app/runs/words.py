@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from gettext import gettext as tr
 
-from app.runs.run import Lut, Run, Spacing, Window
+from app.runs.run import Lut, Run, Window
 
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d|60)?(?:\.\d*)?\s*$", re.ASCII)
 
@@ -87,16 +87,6 @@ def angles_on(run: Run, frame: int) -> str:
         None if primary is None else float(primary[frame]),
         None if secondary is None else float(secondary[frame]),
     )
-
-
-def spacing_text(spacing: Spacing | None) -> str:
-    """Say how long a pixel is and how that is known, or that it is not."""
-    if spacing is None:
-        return tr("px only: not calibrated")
-    size = f"{spacing.column_mm:.3f} mm/px"
-    if not spacing.holds_in_patient:
-        return tr("{size} at detector: not in the patient").format(size=size)
-    return f"{size} {tr(spacing.source.value)}"
 
 
 def timing_lines(run: Run, frame: int) -> tuple[str, ...]:

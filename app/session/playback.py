@@ -29,12 +29,14 @@ class Playback(QObject):
     frame_changed(int) : the frame to show; while playing, late frames are dropped.
     playing_changed(bool)
     speed_changed(float), repeat_changed(Repeat)
+    ended() : a run that is played once has come to its end.
     """
 
     frame_changed = Signal(int)
     playing_changed = Signal(bool)
     speed_changed = Signal(float)
     repeat_changed = Signal(object)
+    ended = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -59,6 +61,15 @@ class Playback(QObject):
     def frame(self) -> int:
         """The frame under the playhead."""
         return self._frame
+
+    @property
+    def position_ms(self) -> float:
+        """The time of the run now, between two frames while it plays."""
+        if self._clock is None:
+            return 0.0
+        if self._playing:
+            return self._clock.position_ms(now_ms())
+        return self._clock.time_ms(self._frame)
 
     @property
     def playing(self) -> bool:
@@ -183,6 +194,7 @@ class Playback(QObject):
             if self._frame != due.frame:
                 self._show(due.frame)
             self.pause()
+            self.ended.emit()
             return
         if due.frame != self._frame:
             skipped = abs(due.frame - self._frame) - 1

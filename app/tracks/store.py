@@ -83,6 +83,7 @@ class Store:
             content.undone,
             content.pending,
             journal=self,
+            marks=content.marks,
         )
         self._own, self._path, self._folders, self._lock = own, path, folders, lock
         self._run_path = run.path
@@ -156,15 +157,17 @@ class Store:
         UserError
             If that fails too; the store stays open.
         """
-        from app.tracks import database
+        from sqlalchemy.exc import DBAPIError
+
+        from app.tracks import records
 
         own = [self._run_path] if self._path is None else [self._run_path, self._path]
         check_output(path, own)
         try:
             with whole_file(path) as draft:
                 draft.unlink()
-                database.write_new(draft, self._content())
-        except (sqlite3.Error, database.DBAPIError) as error:
+                records.write_new(draft, self._content())
+        except (sqlite3.Error, DBAPIError) as error:
             log.exception("labels could not be saved elsewhere")
             raise StoreError(
                 tr("The labels could not be saved to {path}; choose another place.").format(
@@ -186,7 +189,7 @@ class Store:
         done, undone = labels.history
         pending = tuple(labels.pending.values())
         run = replace(self._own.known, signature=self._own.signature)
-        return Content(run, labels.tracks, done, undone, pending, self.state)
+        return Content(run, labels.tracks, done, undone, pending, self.state, labels.marks)
 
     def _unsaved_sentence(self) -> str:
         count, writer = self.unsaved, self._writer
@@ -232,7 +235,8 @@ class Store:
         self._lock = None
 
     def _holds_nothing(self) -> bool:
-        return not (self.labels.tracks or self.labels.can_undo or self.state.reviewed)
+        labels = self.labels
+        return not (labels.tracks or labels.marks or labels.can_undo or self.state.reviewed)
 
 
 def open_store(run: Run, project_folder: Path | None = None) -> Store:
@@ -263,7 +267,7 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
 
 def warm_up() -> None:
     """Import what the first gesture in a run without labels needs, which takes a while."""
-    import_module("app.tracks.database")
+    import_module("app.tracks.records")
 
 
 def _open_found(
@@ -327,7 +331,8 @@ def _unreadable(path: Path) -> str:
 def _last_frame(content: Content) -> int:
     changed = (frame for s in (*content.done, *content.undone) for _, frame in s.changes if frame)
     there = (frame for track in content.tracks for frame in track.points)
-    return max((*there, *changed), default=0)
+    marked = (mark.frame for mark in content.marks if mark.frame)
+    return max((*there, *changed, *marked), default=0)
 
 
 def saved_labels(run: Run, project_folder: Path | None = None) -> Content | None:

@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from app.session.look import Comparison
-from app.window.commands import Command, Need, compare, escape, history, switch, switch_grey
+from app.session.places import Sync
+from app.session.tools import Tool
+from app.window.commands import (
+    Command,
+    Need,
+    compare,
+    delete,
+    escape,
+    history,
+    in_hand,
+    new_track,
+    nudge,
+    on_all_frames,
+    switch,
+    switch_grey,
+    take,
+)
 
 LONG_STEP = 10
-NOTHING, RUN, CINE, TRACK, UNDO, REDO = Need
+NOTHING, RUN, CINE, TRACK, MEASURE, ITEM, UNDO, REDO, PLACES = Need
+EDGE_STEP = 0.25
+TOOLS = (
+    (Tool.WINDOW, "Drag: window", "S", "contrast"),
+    (Tool.PAN, "Drag: move the picture", "P", "hand-back-right-outline"),
+    (Tool.ZOOM, "Drag: zoom", "Z", "magnify-plus-outline"),
+    (Tool.DISTANCE, "Distance", "2", "ruler"),
+    (Tool.ANGLE, "Angle", "3", "angle-acute"),
+    (Tool.POLYLINE, "Polyline", "4", "vector-polyline"),
+    (Tool.RECTANGLE, "Rectangle: mean, SD, area", "5", "rectangle-outline"),
+    (Tool.ELLIPSE, "Ellipse: mean, SD, area", "6", "ellipse-outline"),
+    (Tool.TEXT, "Text", "7", "format-text"),
+    (Tool.ARROW, "Arrow", "8", "arrow-top-left"),
+)
+"""Tool, words, key, icon."""
+SEPARATED = (Tool.WINDOW, Tool.DISTANCE)
+NUDGES = (
+    ("Left", "left", -1, 0),
+    ("Right", "right", 1, 0),
+    ("Up", "up", 0, -1),
+    ("Down", "down", 0, 1),
+)
 
 
 def _menu(menu: str, *commands: Command) -> tuple[Command, ...]:
@@ -25,6 +63,7 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.dialogs.open_folder(), icon="folder-open-outline"),
         Command("open_sample", "Open the built-in sample", "", NOTHING,
                 lambda h: h.dialogs.open_sample()),
+        Command("close_run", "Close this run", "Ctrl+F4", RUN, lambda h: h.session.open(None)),
         Command("previous_run", "Previous run in the list", "PgUp", NOTHING,
                 lambda h: h.runs.open_neighbour(-1), separated=True),
         Command("next_run", "Next run in the list", "PgDown", NOTHING,
@@ -91,7 +130,20 @@ COMMANDS: tuple[Command, ...] = (
         Command("toggle_shutter", "Shutter", "Shift+S", RUN,
                 lambda h: switch_grey(h, "shutter"),
                 is_on=lambda h: h.session.look.now.grey.shutter),
-        Command("toggle_tracks", "Show tracks", "O", NOTHING,
+        Command("turn_right", "Turn right", "Shift+R", RUN,
+                lambda h: h.session.look.turn(1), separated=True, icon="rotate-right"),
+        Command("turn_left", "Turn left", "Ctrl+Shift+R", RUN, lambda h: h.session.look.turn(-1)),
+        Command("mirror", "Mirror left and right", "Shift+F", RUN,
+                lambda h: h.session.look.mirror(), icon="flip-horizontal"),
+        Command("mirror_upright", "Mirror top and bottom", "Ctrl+Shift+F", RUN,
+                lambda h: h.session.look.mirror(top_to_bottom=True)),
+        Command("as_stored", "Neither turned nor mirrored", "", RUN,
+                lambda h: h.session.look.change(turns=0, mirrored=False)),
+        Command("more_edges", "Sharper edges", "Ctrl+]", RUN,
+                lambda h: h.session.look.change_edges(EDGE_STEP), icon="blur-off"),
+        Command("fewer_edges", "Softer edges", "Ctrl+[", RUN,
+                lambda h: h.session.look.change_edges(-EDGE_STEP)),
+        Command("toggle_tracks", "Show tracks and measures", "O", NOTHING,
                 lambda h: switch(h, "tracks"),
                 is_on=lambda h: h.session.look.now.tracks, separated=True),
         Command("toggle_trails", "Show trails", "Shift+O", NOTHING,
@@ -108,6 +160,43 @@ COMMANDS: tuple[Command, ...] = (
         Command("toggle_full_screen", "Full screen", "F11", NOTHING,
                 lambda h: h.frame.toggle_full_screen(),
                 is_on=lambda h: h.frame.full_screen, icon="fullscreen"),
+    ),
+    *_menu(
+        "Compare",
+        Command("one_place", "One run", "Ctrl+Alt+1", NOTHING,
+                lambda h: h.session.set_places(1), is_on=lambda h: h.session.places.count == 1),
+        Command("two_places", "Two runs side by side", "Ctrl+Alt+2", NOTHING,
+                lambda h: h.session.set_places(2), is_on=lambda h: h.session.places.count == 2),
+        Command("four_places", "Four runs", "Ctrl+Alt+4", NOTHING,
+                lambda h: h.session.set_places(4), is_on=lambda h: h.session.places.count == 4),
+        Command("next_place", "Next place", "F6 Ctrl+Tab", PLACES,
+                lambda h: h.session.activate_next(1), separated=True),
+        Command("previous_place", "Previous place", "Shift+F6 Ctrl+Shift+Tab", PLACES,
+                lambda h: h.session.activate_next(-1)),
+        Command("maximise_place", "This place alone", "Shift+F11", PLACES,
+                lambda h: h.session.places.toggle_maximised(),
+                is_on=lambda h: h.session.places.maximised),
+        Command("sync_time", "Same time", "Alt+1", PLACES,
+                lambda h: h.session.places.set_sync(Sync.TIME),
+                is_on=lambda h: h.session.places.sync is Sync.TIME, separated=True),
+        Command("sync_frame", "Same frame", "Alt+2", PLACES,
+                lambda h: h.session.places.set_sync(Sync.FRAME),
+                is_on=lambda h: h.session.places.sync is Sync.FRAME),
+        Command("sync_phase", "Same heart phase", "Alt+3", PLACES,
+                lambda h: h.session.places.set_sync(Sync.PHASE),
+                is_on=lambda h: h.session.places.sync is Sync.PHASE),
+        Command("sync_off", "Each by itself", "Alt+4", PLACES,
+                lambda h: h.session.places.set_sync(Sync.OFF),
+                is_on=lambda h: h.session.places.sync is Sync.OFF),
+        Command("shift_back", "Move this run a frame back against the others", "Ctrl+Left",
+                PLACES, lambda h: h.session.places.shift(-1), separated=True),
+        Command("shift_forward", "Move this run a frame on against the others", "Ctrl+Right",
+                PLACES, lambda h: h.session.places.shift(1)),
+        Command("shift_reset", "Not moved against each other", "Ctrl+0", PLACES,
+                lambda h: h.session.places.align()),
+        Command("link_zoom", "Zoom and move all together", "Alt+Z", PLACES,
+                lambda h: h.session.places.toggle_linked(),
+                is_on=lambda h: h.session.places.linked, separated=True),
     ),
     *_menu(
         "Subtraction",
@@ -148,9 +237,38 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.adapting.use("")),
     ),
     *_menu(
+        "Measure",
+        Command("toggle_mode", "Label: a click places the tip", "R", NOTHING,
+                lambda h: h.session.tools.toggle_mode(),
+                is_on=lambda h: h.session.tools.labelling),
+        *(
+            Command(f"tool_{tool.value}", text, key, RUN, partial(take, tool=tool),
+                    is_on=partial(in_hand, tool=tool), separated=tool in SEPARATED, icon=symbol)
+            for tool, text, key, symbol in TOOLS
+        ),
+        Command("rename_measure", "Write on the measure…", "F2", MEASURE,
+                lambda h: h.marks.write(), separated=True),
+        Command("measure_all_frames", "Measure on all frames", "Ctrl+A", MEASURE,
+                lambda h: h.session.measuring.toggle_all_frames(), is_on=on_all_frames),
+        *(
+            Command(f"nudge_{way.lower()}", f"Move the measure {words}", f"Ctrl+{way}", MEASURE,
+                    partial(nudge, right=right, down=down))
+            for way, words, right, down in NUDGES
+        ),
+        Command("calibrate_length", "Calibrate by a known length…", "", RUN,
+                lambda h: h.marks.calibrate_by_length(), separated=True),
+        Command("forget_calibration", "Forget the calibration", "", RUN,
+                lambda h: h.session.measuring.forget_calibration()),
+        Command("delete_measures", "Delete all measures", "", RUN,
+                lambda h: h.session.measuring.delete([m.id for m in h.session.measuring.marks])),
+        Command("copy_measures", "Copy the measures", "Ctrl+C", RUN,
+                lambda h: h.exporting.copy_measures(), separated=True),
+        Command("export_measures", "Export the measures (CSV)…", "", RUN,
+                lambda h: h.exporting.export_measures()),
+    ),
+    *_menu(
         "Track",
-        Command("new_track", "New track", "N", RUN,
-                lambda h: h.session.labelling.add_track(), icon="plus"),
+        Command("new_track", "New track", "N", RUN, new_track, icon="plus"),
         Command("next_track", "Next track", "Q", TRACK,
                 lambda h: h.session.labelling.select_next()),
         Command("delete_track", "Delete track", "Ctrl+Delete", TRACK,
@@ -182,8 +300,7 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.labelling.mark_absent()),
         Command("mark_visible", "Visible on this frame", "V", TRACK,
                 lambda h: h.session.labelling.mark_visible()),
-        Command("delete_point", "Delete on this frame", "Delete", TRACK,
-                lambda h: h.session.labelling.delete_point()),
+        Command("delete_point", "Delete on this frame", "Delete", ITEM, delete),
         Command("span_start", "Span starts here", ",", RUN,
                 lambda h: h.session.labelling.start_span(), separated=True),
         Command("span_end", "Span ends here", ".", RUN, lambda h: h.session.labelling.end_span()),

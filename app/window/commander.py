@@ -55,8 +55,11 @@ class Commander(QObject):
             session.reviewed_changed,
             session.labelling.labels_changed,
             session.labelling.locked_changed,
+            session.measuring.changed,
+            session.tools.changed,
             session.look.changed,
             session.settings.changed,
+            session.places.changed,
             hands.frame.changed,
         ):
             changed.connect(self.refresh)

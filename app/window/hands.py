@@ -9,6 +9,7 @@ from app.window.dialogs import Dialogs
 from app.window.exporting import Exporting
 from app.window.frame import WindowFrame
 from app.window.importing import Importing
+from app.window.mark_views import MarkViews
 from app.window.picture import Picture
 from app.window.run_list_view import RunListView
 from widgets.picture.cine_view import CineView
@@ -25,4 +26,5 @@ class Hands:
     runs: RunListView
     exporting: Exporting
     importing: Importing
+    marks: MarkViews
     dialogs: Dialogs

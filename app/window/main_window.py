@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QDockWidget,
     QMainWindow,
     QSizePolicy,
+    QTabWidget,
     QToolBar,
     QVBoxLayout,
     QWidget,
@@ -25,6 +26,7 @@ from app.session.open_run import OpenRun
 from app.session.playback import SPEEDS
 from app.session.session import Session
 from app.session.settings import Settings, SettingsKeeper
+from app.session.tools import Tool
 from app.session.worker import InferenceWorker
 from app.tracks.track import TrackKind
 from app.window.commander import Commander, shortcut_rows, shown_keys
@@ -36,17 +38,22 @@ from app.window.frame import WindowFrame
 from app.window.hands import Hands
 from app.window.importing import Importing
 from app.window.label_views import LabelViews
+from app.window.mark_views import MarkViews
 from app.window.picture import Picture
+from app.window.places_view import PlacesView
 from app.window.progress import Progress
 from app.window.run_list_view import RunListView
 from app.window.unsaved import UnsavedDialogs
 from resources import resource_path
 from widgets.panels.denoise_panel import DenoisePanel
+from widgets.panels.measure_panel import MeasurePanel
+from widgets.panels.mode_switch import ModeSwitch
 from widgets.panels.notice_bar import Notice, NoticeBar, Severity
 from widgets.panels.run_list import RunList
 from widgets.panels.track_panel import TrackPanel
 from widgets.picture.cine_view import CineView
 from widgets.picture.compare import ViewMode
+from widgets.picture.place_grid import PlaceGrid
 from widgets.theme import THEMES, palette, style_sheet
 from widgets.timeline.ecg_strip import EcgStrip
 from widgets.timeline.motion_plot import MotionPlot
@@ -60,6 +67,7 @@ if TYPE_CHECKING:
 
 TOOL_BAR = (
     ("open_files", "open_folder", "undo", "redo"),
+    ("tool_window", "tool_pan", "tool_zoom", "tool_distance", "tool_angle", "tool_text"),
     ("fit", "auto_window", "toggle_invert", "toggle_subtraction"),
     ("toggle_denoised", "new_track", "export_labels"),
 )
@@ -120,11 +128,14 @@ class MainWindow(QMainWindow):
             session.labelling,
             session.look,
             now.trail_frames,
+            session.measuring,
         )
+        self.places_view = PlacesView(self.place_grid, session)
         self.label_views = LabelViews(
             session.labelling, session.look, self.timeline, self.track_panel, self.motion_plot
         )
         self.progress = Progress(session.playback, session.denoising, self.timeline, self.play_bar)
+        self.marks = MarkViews(self, session, self.view, self.measure_panel, self.mode_switch)
         self.hands = Hands(
             session=session,
             view=self.view,
@@ -133,6 +144,7 @@ class MainWindow(QMainWindow):
             runs=RunListView(self.run_list, session),
             exporting=Exporting(self, session, self.view, self.picture),
             importing=Importing(self, session),
+            marks=self.marks,
             dialogs=Dialogs(self, session, shortcut_rows()),
         )
         self.commander = Commander(self, self.hands)
@@ -150,12 +162,15 @@ class MainWindow(QMainWindow):
 
     def _make_widgets(self) -> None:
         self.view = CineView()
-        self.notices = NoticeBar(self.view)
+        self.place_grid = PlaceGrid(self.view)
+        self.notices = NoticeBar(self.place_grid)
         self.play_bar = PlayBar(SPEEDS)
         self.timeline = Timeline()
         self.ecg_strip = EcgStrip()
         self.run_list = RunList()
         self.track_panel = TrackPanel({str(kind): tr(str(kind)) for kind in TrackKind})
+        self.measure_panel = MeasurePanel()
+        self.mode_switch = ModeSwitch()
         self.denoise_panel = DenoisePanel()
         self.motion_plot = MotionPlot()
         self.tool_bar = QToolBar(tr("Tools"))
@@ -165,7 +180,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(center)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.view, 1)
+        column.addWidget(self.place_grid, 1)
         column.addWidget(self.ecg_strip)
         column.addWidget(self.timeline)
         column.addWidget(self.play_bar)
@@ -180,7 +195,12 @@ class MainWindow(QMainWindow):
             self._dock("Tracks", tr("Tracks"), self.track_panel, right),
             self._dock("Denoise", tr("Denoise"), self.denoise_panel, right),
             self._dock("Motion", tr("Motion"), self.motion_plot, right),
+            self._dock("Measures", tr("Measures"), self.measure_panel, right),
         )
+        self.setAnimated(False)  # nothing moves by itself
+        self.setTabPosition(right, QTabWidget.TabPosition.North)
+        self.tabifyDockWidget(self.panels[1], self.panels[4])
+        self.panels[1].raise_()
         if self.screen().availableGeometry().height() < LOW_SCREEN:
             self.tabifyDockWidget(self.panels[2], self.panels[3])
             self.panels[2].raise_()
@@ -196,6 +216,8 @@ class MainWindow(QMainWindow):
         return dock
 
     def _fill_tool_bar(self) -> None:
+        self.tool_bar.addWidget(self.mode_switch)
+        self.tool_bar.addSeparator()
         for group in TOOL_BAR:
             for name in group:
                 self.tool_bar.addAction(self.commander.actions[name])
@@ -209,11 +231,12 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         session = self.session
         session.run_changed.connect(self._show_run)
-        session.run_left.connect(lambda _: self.progress.set_review(None))
+        session.run_left.connect(lambda _: self.progress.set_run(None))
         session.said.connect(lambda text: self._notice(text, Severity.INFO))
         session.warned.connect(lambda text: self._notice(text, Severity.WARNING))
         session.failed.connect(lambda text: self._notice(text, Severity.ERROR))
         session.look.changed.connect(self._show_look)
+        session.places.changed.connect(self._keep_ecg_room)
         session.leaving.finished.connect(self._close_when_saved)
         session.worker.device_changed.connect(
             lambda device: self.denoise_panel.set_device(tr(DEVICE_WORDS[device]))
@@ -240,6 +263,7 @@ class MainWindow(QMainWindow):
         self.view.full_screen_toggled.connect(self.hands.frame.toggle_full_screen)
         self.view.invitation_clicked.connect(lambda: self.commander.do("open_files"))
         self.picture.frame_shown.connect(self.progress.count_frame)
+        playback.ended.connect(self._go_on)
         self.progress.rested.connect(self.session.remember_place)
 
     def _connect_labelling(self) -> None:
@@ -252,7 +276,10 @@ class MainWindow(QMainWindow):
         view.point_drag_started.connect(lambda *_: self.session.playback.pause())
         view.point_dropped.connect(labelling.drop)
         view.track_picked.connect(labelling.select)
+        view.window_dragged.connect(self.picture.drag_window)
         panel.command_requested.connect(self.commander.do)
+        self.measure_panel.command_requested.connect(self.commander.do)
+        self.session.tools.changed.connect(self._show_tools)
         panel.track_picked.connect(labelling.select)
         panel.renamed.connect(lambda track, name: labelling.change_track(track, name=name))
         panel.kind_picked.connect(
@@ -279,25 +306,25 @@ class MainWindow(QMainWindow):
         denoising.progress_changed.connect(panel.set_progress)
         denoising.found_clean.connect(lambda clean: panel.set_note(tr(TOO_CLEAN) if clean else ""))
 
+    def _go_on(self) -> None:
+        """Go to the next run once this one has been played, where that is wanted."""
+        if self.session.settings.now.next_at_end:
+            self.hands.runs.open_neighbour(1)
+
     # what is shown
 
     def _show_run(self, opened: OpenRun | None) -> None:
-        self.notices.clear()
+        if self.session.places.count == 1:
+            self.notices.clear()  # elsewhere the run that they are about is still seen
         self.ecg_strip.clear()
         self.picture.set_run(opened)
-        self.progress.set_review(opened)
+        self.progress.set_run(opened)
         if opened is None:
             self.setWindowTitle("Fluorotrace")
-            self.view.set_message(
-                tr("Drop an X-ray run here"),
-                tr(
-                    "or click here to choose one; File, Open the built-in sample shows what can be"
-                    " done"
-                ),
-            )
+            self.view.set_message(*self._invitation())
             self.timeline.set_frames(np.zeros(0))
             self.play_bar.set_frame_count(0)
-            self.label_views.set_review(None)
+            self.label_views.set_run(None)
             return
         run = opened.run
         self.setWindowTitle(f"{run.path.name} – Fluorotrace")
@@ -316,8 +343,24 @@ class MainWindow(QMainWindow):
                 label=ecg.label,
                 r_wave_times_ms=ecg.r_wave_times_ms,
             )
-        self.label_views.set_review(opened)  # tracks are drawn over the frames that are set now
+        self.label_views.set_run(opened)  # tracks are drawn over the frames that are set now
         self.view.setFocus()
+
+    def _keep_ecg_room(self) -> None:
+        places = self.session.places
+        self.ecg_strip.keep_room(places.count > 1 and places.any_has_ecg())
+
+    def _invitation(self) -> tuple[str, str]:
+        """Return what is said where no run is open."""
+        if self.session.places.count > 1:
+            return (
+                tr("Drag a run here"),
+                tr("or choose one in the list; a click here opens a file"),
+            )
+        sample = tr(
+            "or click here to choose one; File, Open the built-in sample shows what can be done"
+        )
+        return tr("Drop an X-ray run here"), sample
 
     def _show_position(self, frame: int) -> None:
         opened = self.session.opened
@@ -331,9 +374,18 @@ class MainWindow(QMainWindow):
         self.denoise_panel.set_mode(ViewMode(now.comparison))
         self.denoise_panel.set_strength(now.strength)
 
+    def _show_tools(self) -> None:
+        """Bring the panel to the front that belongs to what the hand does."""
+        tools = self.session.tools
+        if tools.labelling:
+            self.panels[1].raise_()
+        elif tools.tool not in (Tool.WINDOW, Tool.PAN, Tool.ZOOM):
+            self.panels[4].raise_()
+
     def _show_usable(self, commands: frozenset[str]) -> None:
         self.play_bar.set_usable(commands)
         self.track_panel.set_usable(commands)
+        self.measure_panel.set_usable(commands)
         self.denoise_panel.set_usable(commands)
 
     def _notice(self, text: str, severity: Severity) -> None:
@@ -345,6 +397,7 @@ class MainWindow(QMainWindow):
             self._show_theme(settings)
         if before is None or settings.trail_frames != before.trail_frames:
             self.picture.set_trail(settings.trail_frames)
+            self.places_view.set_trail(settings.trail_frames)
 
     def _show_theme(self, settings: Settings) -> None:
         theme = THEMES.get(settings.theme, THEMES["dark"])
@@ -356,11 +409,13 @@ class MainWindow(QMainWindow):
         app.setStyleSheet(style_sheet(theme, template, icons))
         for widget in (
             self.notices,
+            self.place_grid,
             self.play_bar,
             self.timeline,
             self.ecg_strip,
             self.run_list,
             self.track_panel,
+            self.measure_panel,
             self.denoise_panel,
             self.motion_plot,
         ):
@@ -368,6 +423,8 @@ class MainWindow(QMainWindow):
         keys = shown_keys()
         self.play_bar.set_shortcuts(keys)
         self.track_panel.set_shortcuts(keys)
+        self.measure_panel.set_shortcuts(keys)
+        self.mode_switch.set_shortcut(keys["toggle_mode"])
         self.denoise_panel.set_shortcuts(keys)
         self.commander.set_theme(theme)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum, auto
 from gettext import gettext as tr
@@ -9,10 +10,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+)
 
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
+RUN_KEY = "application/x-fluorotrace-run"
+"""Kind of the data of a run that is dragged: its key. No file, so that nobody moves the run."""
 
 
 class LabelState(Enum):
@@ -242,7 +252,24 @@ class RunModel(QAbstractItemModel):
         run = self._node(index).run
         if run is None or run.error:
             return Qt.ItemFlag.ItemIsEnabled
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        good = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return good | Qt.ItemFlag.ItemIsDragEnabled
+
+    def mimeTypes(self) -> list[str]:
+        """Return the kind of what can be dragged."""
+        return [RUN_KEY]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        """Return the run that is dragged."""
+        data = QMimeData()
+        run = self._node(indexes[0]).run
+        if run is not None:
+            data.setData(RUN_KEY, run.key.encode("utf-8", "surrogateescape"))
+        return data
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        """Return that a run may be shown elsewhere, but never moved out of the list."""
+        return Qt.DropAction.CopyAction
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the text, tooltip, run or search text of a row."""
