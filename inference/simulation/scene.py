@@ -13,6 +13,7 @@ from inference.simulation.devices import (
     CORONARY,
     STEP_PX,
     Device,
+    make_balloon,
     make_catheter,
     make_lead,
     make_stent,
@@ -161,6 +162,7 @@ def make_scene(
     towards: NDArray[np.floating],
     kind: str | None = None,
     injection: Injection | None = None,
+    stented: bool = False,
 ) -> Scene:
     """Draw the devices and the injection of a run.
 
@@ -178,6 +180,8 @@ def make_scene(
         Shape of the main catheter.
     injection : Injection, optional
         In place of the one that the scenario would draw.
+    stented : bool
+        Place a stent on its balloon in the artery, where that is long enough.
     """
     if injection is None:
         injection = _draw_injection(rng, scenario, float(rhythm.times_ms[-1]) + 66.0)
@@ -195,7 +199,7 @@ def make_scene(
     field = make_heart_field(rng, rhythm, centre, unit)
 
     heading = float(np.arctan2(end[1], end[0]) + rng.normal(0, 0.25))
-    wired = rng.random() < (0.12 if contrast else 0.55)
+    wired = rng.random() < (0.12 if contrast else 0.55) or stented
     flush = kind not in CORONARY  # into the ventricle or the aorta: no artery fills
     tree, engaged = None, 0
     if wired or (contrast and not flush):
@@ -210,9 +214,12 @@ def make_scene(
         if wired:
             path = tree.main_path[: int(rng.uniform(0.25, 0.9) * len(tree.main_path))]
             others.append(make_wire_beyond(rng, main, path))
-        stent = make_stent(rng, tree.main_path, pixels_per_mm) if rng.random() < 0.15 else None
+        drawn = rng.random() < 0.15 or stented
+        stent = make_stent(rng, tree.main_path, pixels_per_mm) if drawn else None
         if stent is not None:
             others.append(stent)
+            if stented:
+                others.append(make_balloon(stent))
     if scenario is Scenario.DEVICE_OCCLUSION:
         count = int(rng.integers(1, 3))
         others += [_crossing(rng, tip_px, pixels_per_mm, reach_px, unit) for _ in range(count)]

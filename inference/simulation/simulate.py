@@ -47,6 +47,7 @@ def simulate_run(
     angles_deg: tuple[float, float] | None = None,
     plain: bool = False,
     motions: Collection[Motion] | None = None,
+    stented: bool = False,
 ) -> SimulatedRun:
     """Simulate one run; the same arguments give the same run.
 
@@ -85,6 +86,9 @@ def simulate_run(
         No collimator edge, no black corners, one steady exposure.
     motions : collection of Motion, optional
         All that moves the picture; breathing among them is deep. As the scenario has it when None.
+    stented : bool, optional
+        A stent on its balloon stands in the artery, where that is long enough: devices of kind
+        "stent" and "balloon", whose bodies begin and end at the balloon's markers.
 
     Returns
     -------
@@ -119,6 +123,7 @@ def simulate_run(
     scene = make_scene(
         for_scene, scenario, rhythm, tip_px - crop, pixels_per_mm, 2.0 * matrix, unit,
         towards=matrix * np.array([0.5, 0.55]) - crop, kind=kind, injection=injection,
+        stented=stented,
     )  # fmt: skip
     reach = float(np.abs(rhythm.table_shift).max()) + float(np.abs(scene.field.breath_shift).max())
     margin = int(np.ceil(reach + 60 * unit)) + 2
