@@ -23,30 +23,32 @@ from app.window.commands import (
     switch_grey,
     take,
 )
+from widgets.translation import marked
 
 LONG_STEP = 10
 NOTHING, RUN, CINE, TRACK, MEASURE, ITEM, UNDO, REDO, PLACES = Need
 EDGE_STEP = 0.25
 TOOLS = (
-    (Tool.WINDOW, "Drag: window", "S", "contrast"),
-    (Tool.PAN, "Drag: move the picture", "P", "hand-back-right-outline"),
-    (Tool.ZOOM, "Drag: zoom", "Z", "magnify-plus-outline"),
-    (Tool.DISTANCE, "Distance", "2", "ruler"),
-    (Tool.ANGLE, "Angle", "3", "angle-acute"),
-    (Tool.POLYLINE, "Polyline", "4", "vector-polyline"),
-    (Tool.RECTANGLE, "Rectangle: mean, SD, area", "5", "rectangle-outline"),
-    (Tool.ELLIPSE, "Ellipse: mean, SD, area", "6", "ellipse-outline"),
-    (Tool.TEXT, "Text", "7", "format-text"),
-    (Tool.ARROW, "Arrow", "8", "arrow-top-left"),
+    (Tool.WINDOW, marked("Drag: window"), "S", "contrast"),
+    (Tool.PAN, marked("Drag: move the picture"), "P", "hand-back-right-outline"),
+    (Tool.ZOOM, marked("Drag: zoom"), "Z", "magnify-plus-outline"),
+    (Tool.DISTANCE, marked("Distance"), "2", "ruler"),
+    (Tool.ANGLE, marked("Angle"), "3", "angle-acute"),
+    (Tool.POLYLINE, marked("Polyline"), "4", "vector-polyline"),
+    (Tool.RECTANGLE, marked("Rectangle: mean, SD, area"), "5", "rectangle-outline"),
+    (Tool.ELLIPSE, marked("Ellipse: mean, SD, area"), "6", "ellipse-outline"),
+    (Tool.TEXT, marked("Text"), "7", "format-text"),
+    (Tool.ARROW, marked("Arrow"), "8", "arrow-top-left"),
 )
 """Tool, words, key, icon."""
 SEPARATED = (Tool.WINDOW, Tool.DISTANCE)
 NUDGES = (
-    ("Left", "left", -1, 0),
-    ("Right", "right", 1, 0),
-    ("Up", "up", 0, -1),
-    ("Down", "down", 0, 1),
+    ("Left", marked("Move the measure left"), -1, 0),
+    ("Right", marked("Move the measure right"), 1, 0),
+    ("Up", marked("Move the measure up"), 0, -1),
+    ("Down", marked("Move the measure down"), 0, 1),
 )
+"""Way, words, pixels right and down."""
 
 
 def _menu(menu: str, *commands: Command) -> tuple[Command, ...]:
@@ -251,9 +253,9 @@ COMMANDS: tuple[Command, ...] = (
         Command("measure_all_frames", "Measure on all frames", "Ctrl+A", MEASURE,
                 lambda h: h.session.measuring.toggle_all_frames(), is_on=on_all_frames),
         *(
-            Command(f"nudge_{way.lower()}", f"Move the measure {words}", f"Ctrl+{way}", MEASURE,
+            Command(f"nudge_{way.lower()}", text, f"Ctrl+Shift+{way}", MEASURE,
                     partial(nudge, right=right, down=down))
-            for way, words, right, down in NUDGES
+            for way, text, right, down in NUDGES
         ),
         Command("calibrate_length", "Calibrate by a known length…", "", RUN,
                 lambda h: h.marks.calibrate_by_length(), separated=True),

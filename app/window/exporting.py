@@ -17,14 +17,12 @@ from app.errors import UserError, sentence
 from app.measure.scale import spacing_of
 from app.measure.table import csv_text
 from app.outputs import check_output, whole_file
-from app.session.look import LookKeeper
 from app.session.movie_writer import MovieWriter
 from app.session.open_run import OpenRun
-from app.session.playback import Playback
 from app.session.session import Session
 from app.tracks.formats import FORMATS, label_file
 from app.window.asking import ask_file
-from app.window.picture import Picture
+from app.window.hidden_picture import HiddenPicture
 from widgets.picture.cine_view import CineView
 
 LONGEST_MOVIE_SIDE = 1920
@@ -33,11 +31,10 @@ LONGEST_MOVIE_SIDE = 1920
 class Exporting:
     """Asks where to, and does it; each ``save_...`` also runs without asking."""
 
-    def __init__(self, parent: QWidget, session: Session, view: CineView, picture: Picture) -> None:
+    def __init__(self, parent: QWidget, session: Session, view: CineView) -> None:
         self._parent = parent
         self._session = session
         self._view = view
-        self._picture = picture
         self._recorder: MovieRecorder | None = None
 
     def export_labels(self) -> None:
@@ -141,9 +138,7 @@ class Exporting:
         """Record the whole run as it is shown, at its true speed."""
         try:
             check_output(path, self._session.files)
-            self._recorder = MovieRecorder(
-                self._parent, self._session, self._view, self._picture, path
-            )
+            self._recorder = MovieRecorder(self._parent, self._session, self._view, path)
         except (UserError, OSError) as error:
             self._session.failed.emit(sentence(error))
             return None
@@ -170,14 +165,11 @@ class MovieRecorder(QObject):
     denoised are waited for.
     """
 
-    def __init__(
-        self, parent: QWidget, session: Session, view: CineView, picture: Picture, path: Path
-    ) -> None:
+    def __init__(self, parent: QWidget, session: Session, view: CineView, path: Path) -> None:
         super().__init__(parent)
         assert session.opened is not None
         self._session = session
         self._path = path
-        self._opened = session.opened
         self._run = session.opened.run
         self._size = movie_size(view.size() * view.devicePixelRatioF())
         self._writer = MovieWriter(
@@ -185,18 +177,8 @@ class MovieRecorder(QObject):
             self._run.frame_times_ms / session.playback.speed,
             (self._size.width(), self._size.height()),
         )
-        self._view = CineView()
-        self._playback = Playback(self)
-        self._picture = Picture(
-            self._view,
-            self._playback,
-            session.denoising,
-            session.labelling,
-            LookKeeper(session.look.now),
-            session.settings.now.trail_frames,
-        )
-        self._picture.copy_look(picture)
-        self._playback.set_run(self._run)
+        self._hidden = HiddenPicture(session, session.opened, session.look.now, view.size())
+        self._hidden.view.copy_look(view)
         self._next = 0
         self._timer = QTimer(self)
         self._timer.setInterval(0)
@@ -224,19 +206,15 @@ class MovieRecorder(QObject):
             self._session.said.emit(tr("The movie was not saved."))
 
     def _record(self) -> None:
-        denoising = self._session.denoising_of(self._opened)
-        if denoising is None:
+        if not self._hidden.alive:
             self.stop()
             return
-        self._picture.set_denoising(denoising)
-        self._playback.seek(self._next)
-        if not self._picture.complete:
-            self._picture.draw()
+        if not self._hidden.show(self._next):
             self._timer.setInterval(20)  # wait for the decoder, or the denoiser
             return
         self._timer.setInterval(0)
         try:
-            self._writer.write(rgb(self._view.grab_picture(self._size)))
+            self._writer.write(rgb(self._hidden.grab(self._size)))
         except (UserError, OSError) as error:
             self._end()
             self._writer.abort()
@@ -259,9 +237,7 @@ class MovieRecorder(QObject):
         self._progress.canceled.disconnect(self.stop)
         self._progress.close()
         self._progress.deleteLater()
-        self._picture.set_run(None)
-        self._picture.deleteLater()
-        self._view.deleteLater()
+        self._hidden.close()
 
 
 def movie_size(view: QSize) -> QSize:

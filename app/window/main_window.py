@@ -142,7 +142,7 @@ class MainWindow(QMainWindow):
             picture=self.picture,
             frame=WindowFrame(self, self.tool_bar, self.panels, settings),
             runs=RunListView(self.run_list, session),
-            exporting=Exporting(self, session, self.view, self.picture),
+            exporting=Exporting(self, session, self.view),
             importing=Importing(self, session),
             marks=self.marks,
             dialogs=Dialogs(self, session, shortcut_rows()),

@@ -103,11 +103,6 @@ class Picture(QObject):
         self._view.set_pixel_aspect(opened.run.pixel_aspect_ratio)
         self._place_due = True
 
-    def copy_look(self, other: Picture) -> None:
-        """Show the same run in the same way, to be drawn frame by frame beside ``other``."""
-        self._opened = other._opened
-        self._view.copy_look(other._view)
-
     def set_denoising(self, denoising: Denoising) -> None:
         """Take the denoised frames from elsewhere."""
         if denoising is not self._denoising:
