@@ -143,12 +143,14 @@ def strut_width_px(picture: FloatFrame, stented: StentedRun) -> float:
 
 
 def _crossing(profile: FloatFrame, start: int, step: int, level: float) -> float:
-    """Count the samples from ``start`` to where the profile rises through a level."""
+    """Count the samples from ``start`` to where the profile rises through a level, or NaN."""
     at = start
-    while 0 < at + step < len(profile) - 1 and profile[at + step] < level:
+    while 0 <= at + step < len(profile) and profile[at + step] < level:
         at += step
+    if at == start or not 0 <= at + step < len(profile):
+        return float("nan")
     low, high = float(profile[at]), float(profile[at + step])
-    return abs(at - start) + (level - low) / max(high - low, 1e-6)
+    return abs(at - start) + (level - low) / (high - low)
 
 
 def score(stented: StentedRun) -> Score:
@@ -202,13 +204,14 @@ def main(arguments: list[str] | None = None) -> None:
                          ("times more", gain),
                          ("times more, anatomy counted as noise", on_ground),
                          ("width over the true one", wider)):  # fmt: skip
-        table.add_row(name, *(f"{f(values):.2f}" for f in (np.median, np.min, np.max)))
+        table.add_row(name, *(f"{f(values):.2f}" for f in (np.nanmedian, np.nanmin, np.nanmax)))
     places = [s.proposed for s in scores]
     console = Console(file=sys.stdout, width=110)
     console.print(table)
     console.print(
         f"{(gain >= 3).sum()} of {len(gain)} gain 3 times or more; "
-        f"{(wider <= 1.15).sum()} are no more than 15% wider; the true pair is proposed first in "
+        f"{(wider <= 1.15).sum()} of {np.isfinite(wider).sum()} that can be measured are no more "
+        f"than 15% wider; the true pair is proposed first in "
         f"{sum(p == 0 for p in places)}, among the first three in "
         f"{sum(p is not None and p < 3 for p in places)}"
     )
