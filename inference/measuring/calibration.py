@@ -46,7 +46,9 @@ class Scale:
     def length(self, length_px: float, uncertainty_px: float = 0.0) -> tuple[float, float]:
         """Millimetres of a length in pixels, and their standard uncertainty."""
         by_scale = length_px * self.uncertainty
-        return length_px * self.mm_per_px, float(np.hypot(by_scale, uncertainty_px * self.mm_per_px))
+        return length_px * self.mm_per_px, float(
+            np.hypot(by_scale, uncertainty_px * self.mm_per_px)
+        )
 
 
 def of_known_length(
