@@ -15,6 +15,7 @@ from app.runs.allowance import allowed_bytes
 from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.denoising import Denoising
+from app.session.heart import Heart
 from app.session.key_images import KeyImages
 from app.session.labelling import Labelling
 from app.session.leaving import AT_ONCE_S, Leaving
@@ -44,8 +45,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, tools, labelling, measuring, key_images, denoising,
-    subtraction, adapting, library, leaving, places
+    settings, worker, background, playback, tools, labelling, measuring, key_images, heart,
+    denoising, subtraction, adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -81,6 +82,7 @@ class Session(QObject):
         self.key_images = KeyImages(self.labelling, self.playback, self.look)
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
+        self.heart = Heart(self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
         self.leaving = Leaving(self.background)
         self.places = Places(self.playback, self.look, worker, settings)
@@ -96,6 +98,8 @@ class Session(QObject):
         self.measuring.refused.connect(self.said)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
+        self.heart.said.connect(self.said)
+        self.heart.failed.connect(self.failed)
         self.adapting.said.connect(self.said)
         self.adapting.warned.connect(self.warned)
         self.library.refused.connect(self.failed)
@@ -208,6 +212,7 @@ class Session(QObject):
         self.labelling.set_run(None)
         self.measuring.set_run(None)
         self.key_images.set_run(None)
+        self.heart.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
         self.adapting.set_run(None)
@@ -226,6 +231,7 @@ class Session(QObject):
             self.labelling.select(shown.selected)
         self.measuring.set_run(opened)
         self.key_images.set_run(opened)
+        self.heart.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
         self.adapting.set_run(opened)

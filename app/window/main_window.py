@@ -275,6 +275,7 @@ class MainWindow(QMainWindow):
         self.view.invitation_clicked.connect(self._take_invitation)
         self.picture.frame_shown.connect(self.progress.count_frame)
         playback.ended.connect(self._go_on)
+        self.session.heart.changed.connect(self._show_heart)
         self.progress.rested.connect(self.session.remember_place)
 
     def _connect_labelling(self) -> None:
@@ -356,6 +357,7 @@ class MainWindow(QMainWindow):
                 r_wave_times_ms=ecg.r_wave_times_ms,
             )
         self.label_views.set_run(opened)  # tracks are drawn over the frames that are set now
+        self._show_heart()
         self.view.setFocus()
 
     def _enlarge(self) -> None:
@@ -367,6 +369,16 @@ class MainWindow(QMainWindow):
         """Ask for a file; beside other runs a click may only have meant to choose the place."""
         if self.session.places.count == 1:
             self.commander.do("open_files")
+
+    def _show_heart(self) -> None:
+        """Show the beats that are known, and which frames are played because of them."""
+        heart = self.session.heart
+        known = heart.phase
+        self.play_bar.set_note(heart.text)
+        if self.session.opened is not None and known is not None:
+            self.motion_plot.set_phases(known.phase if heart.by_beat else None)
+            if not known.from_ecg:
+                self.timeline.set_r_waves(known.beat_starts_ms)
 
     def _show_position(self, frame: int) -> None:
         opened = self.session.opened
