@@ -11,19 +11,23 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.runs.allowance import allowed_bytes
 from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.denoising import Denoising
+from app.session.key_images import KeyImages
 from app.session.labelling import Labelling
 from app.session.leaving import AT_ONCE_S, Leaving
 from app.session.library import Library
 from app.session.look import Comparison, Look, LookKeeper, remember
 from app.session.measuring import Measuring
 from app.session.open_run import OpenRun
-from app.session.places import Places, Shown, Sync
+from app.session.place import Shown
+from app.session.places import Places
 from app.session.playback import Playback
 from app.session.settings import Settings, SettingsKeeper
 from app.session.subtraction import Subtraction
+from app.session.synchrony import Sync
 from app.session.tools import Tools
 from app.session.worker import InferenceWorker
 from app.tracks.store import warm_up
@@ -40,8 +44,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, tools, labelling, measuring, denoising, subtraction,
-    adapting, library, leaving, places
+    settings, worker, background, playback, tools, labelling, measuring, key_images, denoising,
+    subtraction, adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -74,6 +78,7 @@ class Session(QObject):
         self.tools = Tools()
         self.labelling = Labelling(self.playback, worker)
         self.measuring = Measuring(self.labelling, self.playback)
+        self.key_images = KeyImages(self.labelling, self.playback, self.look)
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
@@ -175,6 +180,8 @@ class Session(QObject):
 
     def set_places(self, count: int) -> None:
         """Show so many runs side by side; the other plane of a biplane run comes by itself."""
+        if self._opened is None and count < self.places.count:
+            self.activate(self.places.first_seen)  # no run is closed for the sake of an empty place
         for gone in self.places.set_count(count):
             self._let_go(gone)
         self._share_memory()
@@ -193,11 +200,14 @@ class Session(QObject):
         self.places.lead(None)
         self.playback.set_run(None)
         self.remember_place()
-        shown = Shown(opened, self.look.now, self.playback.frame, self.denoising.kept)
+        track, frame = self.labelling.selected, self.playback.frame
+        selected = None if track is None else track.id
+        shown = Shown(opened, self.look.now, frame, self.denoising.kept, selected)
         self._opened = None
         self.denoising.set_run(None)
         self.labelling.set_run(None)
         self.measuring.set_run(None)
+        self.key_images.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
         self.adapting.set_run(None)
@@ -212,7 +222,10 @@ class Session(QObject):
         self._share_memory()
         self.look.set(shown.look)
         self.labelling.set_run(opened)
+        if shown.selected is not None:
+            self.labelling.select(shown.selected)
         self.measuring.set_run(opened)
+        self.key_images.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
         self.adapting.set_run(opened)
@@ -237,15 +250,15 @@ class Session(QObject):
         self.open(opened)
 
     def _share_memory(self) -> None:
-        """Give each run that is seen the same share of the memory for frames."""
+        """Give each run as much memory as one may have, or its share of what all may take."""
         now = self.settings.now
         seen = {place.opened for place in self.places.seen if place.opened is not None}
         runs = seen if self._opened is None else seen | {self._opened}
         for opened in runs:
-            opened.cache.set_budget((now.frame_memory_mb << 20) // len(runs))
-        shown = max(1, len(self.places.seen) + (self._opened is not None))
+            opened.cache.set_budget(_share(now.frame_memory_mb << 20, len(runs)))
+        shown = len(self.places.seen) + (self._opened is not None)
         for denoising in (self.denoising, *(place.denoising for place in self.places.all)):
-            denoising.set_budget((now.denoised_memory_mb << 20) // shown)
+            denoising.set_budget(_share(now.denoised_memory_mb << 20, shown))
 
     def _share_weights(self) -> None:
         for place in self.places.all:
@@ -339,3 +352,9 @@ class Session(QObject):
     def _follow_look(self, before: Look, now: Look) -> None:
         if now.comparison != before.comparison:
             self.denoising.set_wanted(now.comparison is not Comparison.ORIGINAL)
+
+
+def _share(wanted_bytes: int, count: int) -> int:
+    """Return what each of ``count`` gets: all it wants where the machine has enough for them."""
+    most = max(wanted_bytes, allowed_bytes(None))
+    return min(wanted_bytes, most // max(count, 1))

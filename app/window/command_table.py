@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from app.session.look import Comparison
-from app.session.places import Sync
+from app.session.synchrony import Sync
 from app.session.tools import Tool
 from app.window.commands import (
     Command,
@@ -89,6 +89,16 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.exporting.export_picture()),
         Command("export_movie", "Save movie (MP4)…", "Ctrl+M", CINE,
                 lambda h: h.exporting.export_movie()),
+        Command("keep_image", "Keep the picture as a key image", "B", RUN,
+                lambda h: h.key_images.keep(), separated=True, icon="bookmark-plus-outline"),
+        Command("remove_image", "Keep the chosen key image no longer", "", RUN,
+                lambda h: h.key_images.remove()),
+        Command("write_on_image", "Write below the chosen key image…", "", RUN,
+                lambda h: h.key_images.write()),
+        Command("make_report", "Save report (PDF)…", "Ctrl+Shift+E", RUN,
+                lambda h: h.key_images.save_report()),
+        Command("print_report", "Print report…", "Ctrl+P", RUN,
+                lambda h: h.key_images.print_report()),
         Command("toggle_reviewed", "Run is reviewed", "Ctrl+R", RUN,
                 lambda h: h.session.toggle_reviewed(), is_on=lambda h: h.session.reviewed),
         Command("open_settings", "Settings…", "Ctrl+,", NOTHING,

@@ -11,6 +11,8 @@ BENCHMARKS = (
     "without_click",
     "worst_frames",
     "denoising",
+    "calibration",
+    "vessels",
     "subtraction",
     "enhancement",
     "phase",

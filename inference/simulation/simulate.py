@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.simulation.anatomy import Anatomy, make_anatomy
+from inference.simulation.devices import Tube
 from inference.simulation.motion import ECG_HZ, HeartField, Injection, Motion, make_rhythm
-from inference.simulation.run import DeviceTruth, Scenario, SimulatedRun
+from inference.simulation.run import DeviceTruth, Scenario, SimulatedRun, VesselTruth
 from inference.simulation.scanner import make_scanner
-from inference.simulation.scene import detected_mask, device_truths, make_scene
+from inference.simulation.scene import Scene, detected_mask, device_truths, make_scene
+from inference.simulation.vessels import Stenosis
 
 FloatArray = NDArray[np.float32]
 _HARD = (
@@ -43,6 +45,8 @@ def simulate_run(
     kind: str | None = None,
     tip: tuple[float, float] | None = None,
     injection: Injection | None = None,
+    tube: Tube | None = None,
+    stenosis: Stenosis | None = None,
     field_mm: float | None = None,
     angles_deg: tuple[float, float] | None = None,
     plain: bool = False,
@@ -78,6 +82,10 @@ def simulate_run(
         Where the tip rests, as fractions of the matrix (x, y).
     injection : Injection, optional
         In place of a drawn one.
+    tube : Tube, optional
+        Cross-section of the main catheter, in place of a drawn one.
+    stenosis : Stenosis, optional
+        Of the main vessel, which then has no other.
     field_mm : float, optional
         Side of the field of view in the patient.
     angles_deg : (float, float), optional
@@ -123,6 +131,7 @@ def simulate_run(
     scene = make_scene(
         for_scene, scenario, rhythm, tip_px - crop, pixels_per_mm, 2.0 * matrix, unit,
         towards=matrix * np.array([0.5, 0.55]) - crop, kind=kind, injection=injection,
+        tube=tube, stenosis=stenosis,
         stented=stented,
     )  # fmt: skip
     reach = float(np.abs(rhythm.table_shift).max()) + float(np.abs(scene.field.breath_shift).max())
@@ -169,6 +178,7 @@ def simulate_run(
         white=scanner.white,
         devices=device_truths(scene, drawn, scanner.open_to_view),
         vessel_mask=vessel_mask,
+        vessel=_vessel_truth(scene, frame_count),
         heart_phase=rhythm.heart_phase,
         breathing_phase=rhythm.breathing_phase,
         table_shift=rhythm.table_shift,
@@ -183,6 +193,13 @@ def simulate_run(
         linear=scanner.linear,
         noise_sd=float(np.median(levels)),
     )
+
+
+def _vessel_truth(scene: Scene, frame_count: int) -> VesselTruth | None:
+    if scene.tree is None or scene.injection.duration_ms <= 0:
+        return None
+    drawn = [scene.tree.main_vessel(scene.field, frame) for frame in range(frame_count)]
+    return VesselTruth(tuple(line for line, _ in drawn), tuple(radius for _, radius in drawn))
 
 
 def draw_device_over(
