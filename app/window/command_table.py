@@ -20,10 +20,13 @@ from app.window.commands import (
     new_track,
     nudge,
     on_all_frames,
+    register,
+    registers,
     switch,
     switch_grey,
     take,
 )
+from inference.subtraction import Registration
 from widgets.translation import marked
 
 LONG_STEP = 10
@@ -42,6 +45,12 @@ TOOLS = (
     (Tool.ARROW, marked("Arrow"), "8", "arrow-top-left"),
 )
 """Tool, words, key, icon."""
+REGISTRATIONS = (
+    (Registration.OFF, marked("The mask stays where it is")),
+    (Registration.SHIFT, marked("Register the mask: same phase, shifted")),
+    (Registration.ELASTIC, marked("Register the mask: same phase, elastic")),
+)
+"""Way, words."""
 SEPARATED = (Tool.WINDOW, Tool.DISTANCE)
 NUDGES = (
     ("Left", marked("Move the measure left"), -1, 0),
@@ -234,6 +243,8 @@ COMMANDS: tuple[Command, ...] = (
                 is_on=lambda h: h.session.look.now.grey.subtracted, icon="layers-minus"),
         Command("mask_here", "This frame is the mask", "Shift+M", RUN,
                 lambda h: h.session.subtraction.use_this_frame(), separated=True),
+        Command("mask_span", "The marked span, averaged, is the mask", "Alt+M", CINE,
+                lambda h: h.session.subtraction.use_span(h.session.labelling.span)),
         Command("mask_left", "Move the mask left", "Alt+Left", RUN,
                 lambda h: h.session.subtraction.move(-1, 0)),
         Command("mask_right", "Move the mask right", "Alt+Right", RUN,
@@ -244,6 +255,17 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.subtraction.move(0, 1)),
         Command("mask_reset", "The file's mask, not moved", "Ctrl+Shift+M", RUN,
                 lambda h: h.session.subtraction.reset()),
+        *(
+            Command(f"register_{way.value}", text, "", CINE, partial(register, way=way),
+                    is_on=partial(registers, way=way), separated=way is Registration.OFF)
+            for way, text in REGISTRATIONS
+        ),
+        Command("stop_registering", "Stop registering", "", CINE,
+                lambda h: h.session.subtraction.stop_registering()),
+        Command("more_landmarks", "Show more of the unsubtracted picture", "", RUN,
+                lambda h: h.session.subtraction.change_landmarks(1), separated=True),
+        Command("fewer_landmarks", "Show less of the unsubtracted picture", "", RUN,
+                lambda h: h.session.subtraction.change_landmarks(-1)),
     ),
     *_menu(
         "Denoise",

@@ -134,6 +134,10 @@ class MainWindow(QMainWindow):
             now.trail_frames,
             session.measuring,
         )
+        session.subtraction.registered.connect(self.picture.take_registered)
+        session.subtraction.registering_changed.connect(
+            lambda: self.picture.set_registering(session.subtraction.share)
+        )
         self.places_view = PlacesView(self.place_grid, self.ecg_strip, session)
         self.label_views = LabelViews(
             session.labelling, session.look, self.timeline, self.track_panel, self.motion_plot
