@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -220,8 +220,6 @@ class MainWindow(QMainWindow):
             self.tabifyDockWidget(self.panels[3], self.panels[2])
             self.panels[2].setTitleBarWidget(QWidget())
             self.panels[2].raise_()
-        widths = [SIDE_WIDTH - 30, SIDE_WIDTH]
-        self.resizeDocks(list(self.panels[:2]), widths, Qt.Orientation.Horizontal)
 
     def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -468,6 +466,14 @@ class MainWindow(QMainWindow):
             self._demo = None
 
     # window events
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Give the panels their room, unless they have that in which they were left."""
+        super().showEvent(event)
+        if not self.hands.frame.restored:
+            self.hands.frame.restored = True
+            sides = list(self.panels[:2])
+            self.resizeDocks(sides, [SIDE_WIDTH - 30, SIDE_WIDTH], Qt.Orientation.Horizontal)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome files and folders anywhere on the window."""
