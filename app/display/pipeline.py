@@ -21,7 +21,8 @@ from app.display.grey import auto_window, steps, voi_unit
 from app.display.shutter import shutter_opening
 from app.display.subtraction import MaskSubtractor
 from app.runs.run import Lut, Run, RunError, VoiFunction, Window
-from inference.frames import FrameSequence
+from inference.frames import FrameSequence, ShouldStop
+from inference.subtraction import Registration
 
 Stored = NDArray[Any]
 Greys = NDArray[np.uint8]
@@ -54,6 +55,13 @@ class DisplaySettings:
         0-based frames averaged into the mask; empty takes the file's, else the first frame.
     mask_shift_px : (x, y)
         Moves the mask right and down before it is subtracted, in addition to the file's shift.
+    registration : Registration
+        How the mask is fitted to each frame, in place of both shifts. A frame whose mask is not
+        fitted yet (`DisplayPipeline.register`) is shown with the mask as it is.
+    landmarks : float
+        Share of the mask that stays to be seen in the subtracted picture, 0 to 1.
+    other_voi : Window, Lut or None
+        What ``voi`` becomes when subtraction is turned on or off: each has its own window.
     edges : float
         Strength of the edge enhancement, 0 to 1.
     """
@@ -64,6 +72,9 @@ class DisplaySettings:
     subtracted: bool = False
     mask_frames: tuple[int, ...] = ()
     mask_shift_px: tuple[float, float] = (0.0, 0.0)
+    registration: Registration = Registration.OFF
+    landmarks: float = 0.0
+    other_voi: Window | Lut | None = None
     edges: float = 0.0
 
 
@@ -262,7 +273,39 @@ class DisplayPipeline:
         """Return what the window is applied to: modality values, or the subtracted picture."""
         if not settings.subtracted:
             return self.to_modality(stored).astype(np.float32)
-        return self._subtractor.subtracted(stored, *self.mask(settings, frame_index))
+        mask = self._registered(settings, frame_index)
+        if mask is None:
+            mask = self._subtractor.mask(*self.mask(settings, frame_index))
+        return self._subtractor.subtracted(stored, mask, settings.landmarks)
+
+    def register(
+        self, settings: DisplaySettings, frame_index: int, should_stop: ShouldStop
+    ) -> None:
+        """Fit the mask to a frame (off the GUI thread), so that `render` shows it registered.
+
+        Raises
+        ------
+        RunError
+            If a frame cannot be decoded.
+        RegistrationStoppedError
+        """
+        frames, _ = self.mask(settings, frame_index)
+        self._subtractor.register(frame_index, frames, settings.registration, should_stop)
+
+    def is_registered(self, settings: DisplaySettings, frame_index: int) -> bool:
+        """Tell whether a frame would be shown with a mask that was fitted to it."""
+        return self._registered(settings, frame_index) is not None
+
+    @property
+    def registered_room(self) -> int:
+        """How many registered masks are kept."""
+        return self._subtractor.room
+
+    def _registered(self, settings: DisplaySettings, frame_index: int | None) -> Floats | None:
+        if frame_index is None or settings.registration is Registration.OFF:
+            return None
+        frames, _ = self.mask(settings, frame_index)
+        return self._subtractor.registered(frame_index, frames, settings.registration)
 
     def difference(
         self,

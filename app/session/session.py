@@ -15,6 +15,8 @@ from app.runs.allowance import allowed_bytes
 from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.denoising import Denoising
+from app.session.heart import Heart
+from app.session.key_images import KeyImages
 from app.session.labelling import Labelling
 from app.session.leaving import AT_ONCE_S, Leaving
 from app.session.library import Library
@@ -43,8 +45,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, tools, labelling, measuring, denoising, subtraction,
-    adapting, library, leaving, places
+    settings, worker, background, playback, tools, labelling, measuring, key_images, heart,
+    denoising, subtraction, adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -77,8 +79,10 @@ class Session(QObject):
         self.tools = Tools()
         self.labelling = Labelling(self.playback, worker)
         self.measuring = Measuring(self.labelling, self.playback)
+        self.key_images = KeyImages(self.labelling, self.playback, self.look)
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
+        self.heart = Heart(self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
         self.leaving = Leaving(self.background)
         self.places = Places(self.playback, self.look, worker, settings)
@@ -94,6 +98,8 @@ class Session(QObject):
         self.measuring.refused.connect(self.said)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
+        self.heart.said.connect(self.said)
+        self.heart.failed.connect(self.failed)
         self.adapting.said.connect(self.said)
         self.adapting.warned.connect(self.warned)
         self.library.refused.connect(self.failed)
@@ -205,6 +211,8 @@ class Session(QObject):
         self.denoising.set_run(None)
         self.labelling.set_run(None)
         self.measuring.set_run(None)
+        self.key_images.set_run(None)
+        self.heart.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
         self.adapting.set_run(None)
@@ -222,6 +230,8 @@ class Session(QObject):
         if shown.selected is not None:
             self.labelling.select(shown.selected)
         self.measuring.set_run(opened)
+        self.key_images.set_run(opened)
+        self.heart.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
         self.adapting.set_run(opened)
