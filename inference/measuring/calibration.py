@@ -91,9 +91,7 @@ def by_length(
 
 def by_sphere(circle: Circle, diameter_mm: float, tolerance_mm: float = 0.0) -> Scale:
     """Scale by a ball of known diameter."""
-    return of_known_length(
-        diameter_mm, circle.diameter_px, circle.uncertainty_px, tolerance_mm
-    )
+    return of_known_length(diameter_mm, circle.diameter_px, circle.uncertainty_px, tolerance_mm)
 
 
 def by_geometry(
