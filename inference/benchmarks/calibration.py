@@ -181,6 +181,8 @@ def main(arguments: list[str] | None = None) -> None:
     empty = list(stretches(chosen.runs, "empty"))
     known = [measure(stretch, stretch.build) for stretch in empty]
     table.add_row(*_row("empty", known))
+    sure = [outcome for outcome in known if outcome is not None and not outcome.doubts]
+    table.add_row(*_row("empty, not doubted", list(sure)))
     for build in INNER_SHARES:
         part = [o for o, s in zip(known, empty, strict=True) if s.build is build]
         table.add_row(*_row(f"empty, {build.value}", part))

@@ -11,8 +11,11 @@ FloatArray = NDArray[np.float64]
 
 
 def unit_of(shape: tuple[int, ...]) -> float:
-    """Size in pixels of what is one pixel of a 512 matrix, for a picture of (rows, columns)."""
-    return max(max(shape[:2]) / 512.0, 0.5)
+    """Size in pixels of what is one pixel of a 512 matrix, for a picture of (rows, columns).
+
+    At least 1: smaller pictures are taken for parts of such a matrix.
+    """
+    return max(max(shape[:2]) / 512.0, 1.0)
 
 
 def evenly(points: NDArray[np.floating], step_px: float = 1.0) -> FloatArray:

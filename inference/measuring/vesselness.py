@@ -92,6 +92,15 @@ def _second_derivatives(
     )
 
 
+def check_clicks(shape: tuple[int, ...], clicks: NDArray[np.floating]) -> None:
+    """Raise a ValueError where clicks (K, 2) mark no way within a picture (rows, columns)."""
+    rows, columns = shape
+    inside = np.all((clicks >= -0.5) & (clicks <= (columns - 0.5, rows - 0.5)), axis=1)
+    if len(clicks) < 2 or not inside.all():
+        raise ValueError("A vessel needs two clicks within the picture.")
+    evenly(clicks)  # says where they do not lie apart
+
+
 def way_along(picture: NDArray[np.float32], clicks: NDArray[np.floating], sign: int) -> FloatArray:
     """Centre line (N, 2) of the vessel through clicks (K, 2) in their order, points 1 px apart.
 
@@ -101,11 +110,8 @@ def way_along(picture: NDArray[np.float32], clicks: NDArray[np.floating], sign: 
         Where fewer than two clicks lie apart within the picture.
     """
     clicks = np.asarray(clicks, np.float64)
+    check_clicks(picture.shape, clicks)
     rows, columns = picture.shape
-    inside = np.all((clicks >= -0.5) & (clicks <= (columns - 0.5, rows - 0.5)), axis=1)
-    if len(clicks) < 2 or not inside.all():
-        raise ValueError("A vessel needs two clicks within the picture.")
-    evenly(clicks)  # says where they do not lie apart
     shrink = max(1, int(np.ceil(max(picture.shape) / _WORKING_SIDE)))
     unit = unit_of(picture.shape)
     margin = _MARGIN_PX * unit + 0.25 * float(np.ptp(clicks, axis=0).max())
