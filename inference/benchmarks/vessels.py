@@ -93,7 +93,9 @@ def cases(count: int, noise: tuple[float, float] = NOISE) -> Iterator[Case]:
     while found < count:
         seed += 1
         stenosis = Stenosis(
-            float(rng.uniform(*PLACES_MM)), float(rng.uniform(*SHARES)), float(rng.uniform(*LENGTHS_MM))
+            float(rng.uniform(*PLACES_MM)),
+            float(rng.uniform(*SHARES)),
+            float(rng.uniform(*LENGTHS_MM)),
         )
         run = simulate_run(
             seed,
@@ -216,7 +218,9 @@ def simulated(console: Console, count: int, denoiser: Denoiser) -> None:
     table.add_row(*_row("denoised", after))
     console.print(table)
     apart = [abs(a.measured_mm - b.measured_mm) for a, b in zip(before, after, strict=True)]
-    console.print(f"Before and after denoising the minimal diameters differ by {np.mean(apart):.3f} mm.")
+    console.print(
+        f"Before and after denoising the minimal diameters differ by {np.mean(apart):.3f} mm."
+    )
 
 
 def phantom(console: Console, data: Path, denoiser: Denoiser) -> None:

@@ -47,7 +47,9 @@ class Scale:
     def length(self, length_px: float, uncertainty_px: float = 0.0) -> tuple[float, float]:
         """Millimetres of a length in pixels, and their standard uncertainty."""
         by_scale = length_px * self.uncertainty
-        return length_px * self.mm_per_px, float(np.hypot(by_scale, uncertainty_px * self.mm_per_px))
+        return length_px * self.mm_per_px, float(
+            np.hypot(by_scale, uncertainty_px * self.mm_per_px)
+        )
 
 
 def of_known_length(
@@ -89,9 +91,7 @@ def by_length(
 
 def by_sphere(circle: Circle, diameter_mm: float, tolerance_mm: float = 0.0) -> Scale:
     """Scale by a ball of known diameter."""
-    return of_known_length(
-        diameter_mm, circle.diameter_px, circle.uncertainty_px, tolerance_mm
-    )
+    return of_known_length(diameter_mm, circle.diameter_px, circle.uncertainty_px, tolerance_mm)
 
 
 def by_geometry(

@@ -170,9 +170,7 @@ def measure_catheter(
         profile_count=len(profiles),
         darker=sign < 0,
         lumen_share=filling.lumen_share,
-        doubts=_doubts(
-            len(profiles), tube.radius_sd_px / tube.radius_px, filling.lumen_share
-        ),
+        doubts=_doubts(len(profiles), tube.radius_sd_px / tube.radius_px, filling.lumen_share),
     )
 
 

@@ -83,7 +83,9 @@ def across(
     return np.where(outside, np.nan, values.astype(np.float64))
 
 
-def cheapest_path(cost: NDArray[np.floating], most_step: int = 1, bend: float = 0.0) -> NDArray[np.intp]:
+def cheapest_path(
+    cost: NDArray[np.floating], most_step: int = 1, bend: float = 0.0
+) -> NDArray[np.intp]:
     """Cheapest way through a map from its first row to its last (dynamic programming).
 
     Parameters

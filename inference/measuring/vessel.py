@@ -180,9 +180,7 @@ def _steepest(
     reach = float(np.ceil(_MOST_RADIUS_PX * unit))
     offsets = np.arange(-reach, reach + _STEP_PX / 2, _STEP_PX)
     strip = _filled(across(picture, line, offsets))
-    slope = gaussian_filter(
-        strip, (1.0 * unit, unit / _STEP_PX), order=(0, 1), mode="nearest"
-    )
+    slope = gaussian_filter(strip, (1.0 * unit, unit / _STEP_PX), order=(0, 1), mode="nearest")
     # Beyond some steepness an edge is an edge: that of a bone must not win for its contrast, and of
     # two the nearer one is the vessel's.
     slope = np.tanh(slope / (2.0 * float(np.abs(slope).mean()) + 1e-9))
@@ -198,7 +196,9 @@ def _filled(strip: FloatArray) -> FloatArray:
     known = np.isfinite(strip)
     if known.all():
         return strip
-    rows = [np.median(row[use]) if use.any() else 0.0 for row, use in zip(strip, known, strict=True)]
+    rows = [
+        np.median(row[use]) if use.any() else 0.0 for row, use in zip(strip, known, strict=True)
+    ]
     return np.where(known, strip, np.array(rows)[:, None])
 
 
@@ -349,9 +349,7 @@ class _Fit:
         return np.asarray(0.5 * chi)
 
 
-def _smooth_way(
-    costs: FloatArray, bend: float
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _smooth_way(costs: FloatArray, bend: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Radius and place (N,) of the cheapest way through costs (N, R, K) by small steps.
 
     ``bend`` is the cost of a step from one radius to the next, times its square.

@@ -7,6 +7,8 @@ Sethian 1996, as Deschamps & Cohen, Med. Image Anal. 5, 281, 2001, use it for ve
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 import SimpleITK as sitk
@@ -125,9 +127,7 @@ def way_along(picture: NDArray[np.float32], clicks: NDArray[np.floating], sign: 
     speed = (1.0 + (_FASTEST - 1.0) * found.astype(np.float64) ** 2) / _FASTEST
     places = (clicks - low + 0.5) * scale - 0.5
     places = np.clip(np.rint(places), 0, np.array(size) - 1).astype(int)
-    legs = [
-        _cheapest(speed, start, end) for start, end in zip(places[:-1], places[1:], strict=True)
-    ]
+    legs = [_cheapest(speed, start, end) for start, end in pairwise(places)]
     way = np.concatenate([legs[0], *(leg[1:] for leg in legs[1:])])
     line = (way + 0.5) / scale - 0.5 + low
     line[0], line[-1] = clicks[0], clicks[-1]

@@ -19,7 +19,7 @@ def picture(shadow, seed=0, contrast=12.0, noise=1.0, ground=120.0):
 @pytest.mark.parametrize("width", [6.5, 10.0])
 def test_the_width_is_found(build, inner, width):
     frame = picture(tube(width, inner))
-    found = measure_catheter(frame, along(20.0) + [[0.8, -1.0], [-0.5, 1.2]], build)
+    found = measure_catheter(frame, along(20.0) + np.array([[0.8, -1.0], [-0.5, 1.2]]), build)
     assert found.width_px == pytest.approx(width, rel=0.03)
     assert 0.005 * width < found.uncertainty_px < 0.05 * width
     assert found.darker and not found.doubts
@@ -66,7 +66,9 @@ def test_linear_values_are_measured_by_their_logarithm():
 
 def test_knowing_the_build_makes_it_surer():
     frame = picture(tube(8.0, 0.72))
-    known, unknown = (measure_catheter(frame, along(20.0), b) for b in (Build.DIAGNOSTIC, Build.UNKNOWN))
+    known, unknown = (
+        measure_catheter(frame, along(20.0), b) for b in (Build.DIAGNOSTIC, Build.UNKNOWN)
+    )
     assert known.uncertainty_px < 0.7 * unknown.uncertainty_px
 
 
