@@ -68,7 +68,10 @@ class WindowFrame(QObject):
         if self.full_screen:
             self._was_maximized = window.isMaximized()
             if self._layout_before is None:
-                self._size_before, self._layout_before = window.size(), window.saveState(PANELS_VERSION)
+                self._size_before, self._layout_before = (
+                    window.size(),
+                    window.saveState(PANELS_VERSION),
+                )
         for bar in (window.menuBar(), self._tool_bar):
             bar.setVisible(not self.full_screen)
         self._show_panels()
@@ -112,7 +115,9 @@ class WindowFrame(QObject):
         if not self.full_screen:
             self._settings.change(
                 window_geometry=bytes(self._window.saveGeometry().toBase64().data()).decode(),
-                window_layout=bytes(self._window.saveState(PANELS_VERSION).toBase64().data()).decode(),
+                window_layout=bytes(
+                    self._window.saveState(PANELS_VERSION).toBase64().data()
+                ).decode(),
             )
 
     def _show_panels(self) -> None:

@@ -66,7 +66,9 @@ def test_from_the_side_the_table_height_says_nothing():
     assert lateral.uncertainty == pytest.approx(by_geometry(0.2, 1000.0, 750.0).uncertainty)
 
 
-@pytest.mark.parametrize("distances", [(0.2, 700.0, 750.0), (0.0, 1000.0, 750.0), (0.2, 1000.0, 0.0)])
+@pytest.mark.parametrize(
+    "distances", [(0.2, 700.0, 750.0), (0.0, 1000.0, 750.0), (0.2, 1000.0, 0.0)]
+)
 def test_impossible_geometry_is_refused(distances):
     with pytest.raises(ValueError, match="between"):
         by_geometry(*distances)
@@ -78,7 +80,9 @@ def test_impossible_lengths_are_refused(lengths):
         of_known_length(*lengths, uncertainty_px=0.1)
 
 
-@pytest.mark.parametrize("scale", [(0.0, 0.1), (float("inf"), 0.1), (0.2, -0.1), (0.2, float("nan"))])
+@pytest.mark.parametrize(
+    "scale", [(0.0, 0.1), (float("inf"), 0.1), (0.2, -0.1), (0.2, float("nan"))]
+)
 def test_impossible_scales_are_refused(scale):
     with pytest.raises(ValueError, match="0"):
         Scale(*scale)

@@ -66,7 +66,9 @@ def test_linear_values_are_measured_by_their_logarithm():
 
 def test_knowing_the_build_makes_it_surer():
     frame = picture(tube(8.0, 0.72))
-    known, unknown = (measure_catheter(frame, along(20.0), b) for b in (Build.DIAGNOSTIC, Build.UNKNOWN))
+    known, unknown = (
+        measure_catheter(frame, along(20.0), b) for b in (Build.DIAGNOSTIC, Build.UNKNOWN)
+    )
     assert known.uncertainty_px < 0.7 * unknown.uncertainty_px
 
 
