@@ -140,6 +140,21 @@ def test_the_end_is_the_last_frame(player):
     assert player.frame == 9
 
 
+def test_the_time_of_the_run_goes_on_between_two_frames(player, clock):
+    player.seek(3)
+    assert player.position_ms == 300.0
+    player.play()
+    clock["now"] = 40.0
+    assert player.position_ms == 340.0
+    player.set_speed(0.5)
+    clock["now"] = 60.0
+    assert player.position_ms == 350.0
+    clock["now"] = 2000.0  # once round the loop
+    assert player.position_ms == 320.0
+    player.set_run(None)
+    assert player.position_ms == 0.0
+
+
 def test_frames_that_are_played_alone_keep_their_times(qtbot):
     player = Playback()
     player.set_run(make_run(count=10, step_ms=10.0))
