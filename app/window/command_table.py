@@ -262,6 +262,9 @@ COMMANDS: tuple[Command, ...] = (
                     is_on=partial(registers, way=way), separated=way is Registration.OFF)
             for way, text in REGISTRATIONS
         ),
+        Command("toggle_peak", "Peak opacification", "", CINE,
+                lambda h: h.session.subtraction.toggle_peak(),
+                is_on=lambda h: h.session.subtraction.shows_peak),
         Command("stop_registering", "Stop registering", "", CINE,
                 lambda h: h.session.subtraction.stop_registering()),
         Command("more_landmarks", "Show more of the unsubtracted picture", "", RUN,
