@@ -88,7 +88,7 @@ def draw(wrongs: list[Wrong], options: argparse.Namespace) -> list[Wrong]:
 
 def plant(wrong: Wrong, copied: Path, tests: dict[str, list[str]]) -> str:
     """Plant a wrong in a copy of the tree, run its tests, and say what came of it."""
-    if equivalent(wrong):
+    if equivalent(wrong, copied):
         return "equivalent"
     room = f"tests/{Path(wrong.path).parent.as_posix()}"  # of lines that run at the import alone
     asked = tests.get(f"{wrong.path}:{wrong.line}") or tests.get(wrong.path) or [room]
@@ -109,9 +109,9 @@ def plant(wrong: Wrong, copied: Path, tests: dict[str, list[str]]) -> str:
     return "survived" if status in (0, NOTHING_RUN) else "caught"
 
 
-def equivalent(wrong: Wrong) -> bool:
+def equivalent(wrong: Wrong, copied: Path) -> bool:
     """Tell whether a wrong is among those that change nothing."""
-    line = (ROOT / wrong.path).read_text("utf-8").splitlines()[wrong.line - 1].strip()
+    line = (copied / wrong.path).read_text("utf-8").splitlines()[wrong.line - 1].strip()
     known = tomllib.loads(EQUIVALENT.read_text("utf-8")).get("equivalent", [])
     return (wrong.path, line, wrong.before, wrong.after) in {
         (each["path"], each["code"], each["before"], each["after"]) for each in known

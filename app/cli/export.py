@@ -22,10 +22,12 @@ def add(commands: Commands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the labels of a run to a file."""
     with opened(options.path, options.output) as review:
+        from app.measure.scale import spacing_of
         from app.tracks.formats import FORMATS, label_file
 
         if not review.labels.tracks:
             raise UserError(tr("There are no labels of this run; make some in the window first."))
-        labels = label_file(review.run, review.labels.tracks)
+        spacing = spacing_of(review.run, review.labels.marks)
+        labels = label_file(review.run, review.labels.tracks, spacing)
         FORMATS[options.format].write(options.output, labels)
     return 0

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from app.measure.scale import scale_of, scale_text
 from app.runs.run import Run, Window
-from app.runs.words import angles_on, spacing_text
+from app.runs.words import angles_on
 
 
 def summary(run: Run) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def summary(run: Run) -> dict[str, Any]:
         "angles": angles_on(run, 0),
         "primary_angles_deg": _numbers(run.primary_angles_deg),
         "secondary_angles_deg": _numbers(run.secondary_angles_deg),
-        "spacing": spacing_text(run.spacing),
+        "spacing": scale_text(run, scale_of(run)),
         "spacing_mm": None if run.spacing is None else [run.spacing.row_mm, run.spacing.column_mm],
         "spacing_source": None if run.spacing is None else run.spacing.source.value,
         "shutter": _shutter(run),

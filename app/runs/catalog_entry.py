@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,12 @@ class CatalogEntry:
         None where only reading all of the file would tell; shown as "?".
     part : SeriesPart or None
         While the list is made: how a single-frame file joins others of its series.
+    plane : str
+        What Image Type says of the C-arm (PS3.3 C.8.7.1.1.1): "SINGLE PLANE", "BIPLANE A",
+        "BIPLANE B", or "" where it says nothing.
+    acquired : datetime or None
+        When the run began.
+    instance_number : int or None
     error : str or None
         Why this file is listed but cannot be opened: one plain sentence.
     """
@@ -40,5 +46,8 @@ class CatalogEntry:
     series_uid: str = ""
     study_description: str = ""
     series_description: str = ""
+    plane: str = ""
+    acquired: datetime | None = None
+    instance_number: int | None = None
     error: str | None = None
     part: SeriesPart | None = None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from gettext import gettext as tr
 from pathlib import Path
 
 from pydicom import Dataset
 from pydicom.uid import UID
+from pydicom.valuerep import DT
 
+from app.runs.biplane import PLANES
 from app.runs.catalog_entry import CatalogEntry
 from app.runs.dicom_frames import declared_frames, index_frames
 from app.runs.dicom_geometry import read_angles
@@ -25,7 +28,7 @@ from app.runs.dicom_header import (
 from app.runs.dicom_pixels import PixelFormat, is_video
 from app.runs.dicom_series import ordered, series_part, series_times
 from app.runs.dicom_timing import read_timing
-from app.runs.dicom_values import day, items, text, words
+from app.runs.dicom_values import day, items, sensible, text, words
 from app.runs.files import SharedFile, shown_name
 from app.runs.run import RunError
 
@@ -124,6 +127,7 @@ def _entry(path: Path, header: OpenedHeader, listed_by_user: bool) -> CatalogEnt
     count = _count(path, header, pixels)
     times = read_timing(dataset, count or 1).times_ms
     primary, secondary = read_angles(dataset, 1, [])
+    number = sensible(dataset, "InstanceNumber", 0, 2**31, "", [])
     return CatalogEntry(
         path=path,
         title=_title(dataset) or shown_name(path),
@@ -138,12 +142,31 @@ def _entry(path: Path, header: OpenedHeader, listed_by_user: bool) -> CatalogEnt
         series_uid=text(dataset, "SeriesInstanceUID"),
         study_description=text(dataset, "StudyDescription"),
         series_description=text(dataset, "SeriesDescription"),
+        plane=_plane(dataset),
+        acquired=_acquired(dataset),
+        instance_number=None if number is None else int(number),
         part=part,
     )
 
 
 def _title(dataset: Dataset) -> str:
     return text(dataset, "SeriesDescription") or text(dataset, "ProtocolName")
+
+
+def _plane(dataset: Dataset) -> str:
+    kinds = words(dataset, "ImageType")
+    return kinds[2] if len(kinds) > 2 and kinds[2] in PLANES else ""
+
+
+def _acquired(dataset: Dataset) -> datetime | None:
+    """Return when the first frame was taken; None where the file lacks its date or time."""
+    date = text(dataset, "AcquisitionDate") or text(dataset, "StudyDate")
+    time = text(dataset, "AcquisitionTime") or text(dataset, "ContentTime")
+    told = text(dataset, "AcquisitionDateTime") or (f"{date}{time}" if date and time else "")
+    try:
+        return DT(told).replace(tzinfo=None) if told else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _count(path: Path, header: OpenedHeader, pixels: PixelElement) -> int | None:

@@ -31,7 +31,9 @@ class FrameCache:
     """Stored pixel values of a run, decoded by background threads.
 
     The frames that are kept are those around the playhead, as many as the budget holds; when all
-    of these are decoded the workers rest. The run stays the caller's: close it after the cache.
+    of these are decoded the workers rest. Whoever looks at the run has a playhead of its own: a
+    movie that is saved, or a second place on the screen. The run stays the caller's: close it
+    after the cache.
 
     Parameters
     ----------
@@ -46,7 +48,6 @@ class FrameCache:
     def __init__(
         self, run: Run, budget_bytes: int = DEFAULT_BUDGET_BYTES, workers: int = 2
     ) -> None:
-        self.on_decoded: Callable[[int], None] | None = None  # called from a worker thread
         self._run = run
         self._budget_bytes = budget_bytes
         self._frame_bytes = run.rows * run.columns * (1 if run.grey.bits_stored <= 8 else 2)
@@ -54,8 +55,8 @@ class FrameCache:
         self._frames: dict[int, Frame] = {}
         self._errors: dict[int, RunError] = {}
         self._decoding: set[int] = set()
-        self._playhead = 0
-        self._direction = 1
+        self._playheads: dict[object, tuple[int, int]] = {}  # frame and direction, by viewer
+        self._watchers: dict[object, Callable[[int], None]] = {}
         self._closed = False
         self._wanted: list[int] = []
         self._next = 0  # all of _wanted before this position is decoded or being decoded
@@ -100,14 +101,38 @@ class FrameCache:
         with self._changed:
             return self._errors.get(index)
 
-    def set_playhead(self, index: int, direction: int = 1) -> None:
-        """Decode from frame ``index`` on, then ahead in ``direction`` (+1 or -1), then behind."""
+    def set_playhead(self, index: int, direction: int = 1, viewer: object = None) -> None:
+        """Decode from frame ``index`` on, then ahead in ``direction`` (+1 or -1), then behind.
+
+        Several viewers share the memory, each around its own playhead, until they `leave`.
+        """
         with self._changed:
-            if (index, direction) == (self._playhead, self._direction):
-                return
-            self._playhead, self._direction = index, direction
-            self._plan()
-            self._changed.notify_all()
+            if self._playheads.get(viewer, (0, 0)) != (index, direction):
+                self._playheads[viewer] = index, direction
+                self._plan()
+                self._changed.notify_all()
+
+    def watch(self, viewer: object, tell: Callable[[int], None]) -> None:
+        """Call ``tell``, from a worker thread, with each frame that is decoded or cannot be."""
+        with self._changed:
+            self._watchers[viewer] = tell
+
+    def leave(self, viewer: object) -> None:
+        """Tell a viewer nothing more, and keep no frames for it."""
+        with self._changed:
+            self._watchers.pop(viewer, None)
+            if self._playheads.pop(viewer, None) and self._playheads:
+                self._plan()
+                self._changed.notify_all()
+
+    def set_budget(self, budget_bytes: int) -> None:
+        """Keep as many frames as this holds from now on."""
+        with self._changed:
+            if budget_bytes != self._budget_bytes:
+                self._budget_bytes = budget_bytes
+                self._plan()
+                self._drop_unwanted()
+                self._changed.notify_all()
 
     @property
     def decoded_count(self) -> int:
@@ -150,11 +175,18 @@ class FrameCache:
         """Choose the frames to keep, nearest first. The lock is held."""
         count = self._run.frame_count
         room = min(max(self._budget_bytes // max(self._frame_bytes, 1), 1), count)
+        playheads = list(self._playheads.values()) or [(0, 1)]
+        share = room if room == count else max(room // len(playheads), 1)
+        orders = [self._order(playhead, step, share) for playhead, step in playheads]
+        nearest = dict.fromkeys(index for those in zip(*orders, strict=True) for index in those)
+        self._wanted, self._next = list(nearest)[:room], 0
+
+    def _order(self, playhead: int, step: int, room: int) -> list[int]:
+        """Return as many frames as there is room for, those ahead of a playhead first."""
+        count = self._run.frame_count
         ahead = min(count, max(1, round(room * AHEAD_SHARE))) if room < count else count
-        step = self._direction
-        wanted = [(self._playhead + step * i) % count for i in range(ahead)]
-        wanted += [(self._playhead - step * (i + 1)) % count for i in range(room - ahead)]
-        self._wanted, self._next = wanted, 0
+        order = [(playhead + step * i) % count for i in range(ahead)]
+        return order + [(playhead - step * (i + 1)) % count for i in range(room - ahead)]
 
     def _take_next(self) -> int | None:
         """Return the nearest frame that is still to be decoded. The lock is held."""
@@ -168,13 +200,14 @@ class FrameCache:
 
     def _work(self) -> None:
         for index in self._assignments():
-            decoded, tell = self._decode(index), self.on_decoded
-            if isinstance(decoded, RunError) or tell is None:
-                continue
-            try:
-                tell(index)
-            except Exception as error:  # noqa: BLE001 - a listener must not end the decoding
-                log_unforeseen(logger, f"telling of frame {index}", error)
+            self._decode(index)
+            with self._changed:
+                watchers = tuple(self._watchers.values())
+            for tell in watchers:
+                try:
+                    tell(index)
+                except Exception as error:  # noqa: BLE001 - a listener must not end the decoding
+                    log_unforeseen(logger, f"telling of frame {index}", error)
 
     def _assignments(self) -> Iterator[int]:
         while True:
@@ -216,9 +249,12 @@ class FrameCache:
 
     def _keep(self, index: int, frame: Frame) -> None:
         """Store a frame if it is wanted, and drop those that no longer are. The lock is held."""
-        wanted = set(self._wanted)
-        if index in wanted:
+        if index in set(self._wanted):
             self._frames[index] = frame
-        if len(self._frames) > len(wanted):
-            for other in [i for i in self._frames if i not in wanted]:
-                del self._frames[other]
+        if len(self._frames) > len(self._wanted):
+            self._drop_unwanted()
+
+    def _drop_unwanted(self) -> None:
+        wanted = set(self._wanted)
+        for other in [index for index in self._frames if index not in wanted]:
+            del self._frames[other]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from gettext import gettext as tr
 
-from app.runs.run import Lut, Run, Spacing, Window
+from app.runs.run import Lut, Run, Window
 
 _TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d)([0-5]\d|60)?(?:\.\d*)?\s*$", re.ASCII)
 
@@ -89,16 +89,6 @@ def angles_on(run: Run, frame: int) -> str:
     )
 
 
-def spacing_text(spacing: Spacing | None) -> str:
-    """Say how long a pixel is and how that is known, or that it is not."""
-    if spacing is None:
-        return tr("px only: not calibrated")
-    size = f"{spacing.column_mm:.3f} mm/px"
-    if not spacing.holds_in_patient:
-        return tr("{size} at detector: not in the patient").format(size=size)
-    return f"{size} {tr(spacing.source.value)}"
-
-
 def timing_lines(run: Run, frame: int) -> tuple[str, ...]:
     """Return frame, time, and where the time comes from; a still has no time."""
     number = tr("Frame {number} / {count}").format(number=frame + 1, count=run.frame_count)
@@ -127,7 +117,10 @@ def window_text(voi: Window | Lut, *, inverted: bool) -> str:
 
 def mask_text(frames: tuple[int, ...], shift_px: tuple[float, float]) -> str:
     """Return what is subtracted: the mask's frames, numbered from 1, and how far it is moved."""
-    numbers = ", ".join(str(frame + 1) for frame in frames)
+    if len(frames) > 2 and frames == tuple(range(frames[0], frames[-1] + 1)):
+        numbers = tr("{first} to {last}").format(first=frames[0] + 1, last=frames[-1] + 1)
+    else:
+        numbers = ", ".join(str(frame + 1) for frame in frames)
     parts = [tr("DSA, mask {frames}").format(frames=numbers)]
     if shift_px != (0.0, 0.0):
         right, down = (f"{shift:+g}" for shift in shift_px)

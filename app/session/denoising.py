@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 
 import numpy as np
@@ -18,9 +19,19 @@ MOVED_ENOUGH = 0.25
 SHARE_OVER_FRAMES = 60
 """The latest frames under the playhead that the share shown denoised is taken over."""
 
+_numbers = itertools.count(1)
+
 
 class Denoising(QObject):
     """Keeps denoised frames of one run and asks the worker for those that are missing.
+
+    Parameters
+    ----------
+    worker : InferenceWorker
+    budget_bytes : int
+        Memory for denoised frames; at least one is kept.
+    behind : bool
+        The run is not the one that is worked on: it is denoised once that one is.
 
     Signals
     -------
@@ -34,16 +45,17 @@ class Denoising(QObject):
     found_clean = Signal(bool)
     _packed = Signal(str, int, object, bool)  # from the worker's thread: key, frame, PackedFrame
 
-    def __init__(self, worker: InferenceWorker, budget_bytes: int) -> None:
+    def __init__(self, worker: InferenceWorker, budget_bytes: int, *, behind: bool = False) -> None:
         super().__init__()
         self._worker = worker
         self._budget_bytes = budget_bytes
-        self._review: OpenRun | None = None
+        self._behind = behind
+        self._number = next(_numbers)  # the same run may be shown, and denoised, twice
+        self._opened: OpenRun | None = None
         self._weights = ""
         self._kept = KeptFrames(0, 0, 0)
         self._unpacked: tuple[int, NDArray[np.float32]] | None = None
         self._wanted = False
-        self._nothing_to_remove = False
         self._playhead = 0
         self._asked: range | None = None
         self._shown: deque[bool] = deque(maxlen=SHARE_OVER_FRAMES)
@@ -59,7 +71,17 @@ class Denoising(QObject):
     @property
     def nothing_to_remove(self) -> bool:
         """True where the run's noise is too weak to be seen: its frames come back as they are."""
-        return self._nothing_to_remove
+        return self._kept.nothing_to_remove
+
+    @property
+    def weights(self) -> str:
+        """What denoises: the path of an adapted denoiser without ending, "" for the shipped one."""
+        return self._weights
+
+    @property
+    def kept(self) -> KeptFrames:
+        """The frames that are denoised, to be handed over to whoever shows the run next."""
+        return self._kept
 
     @property
     def share_shown(self) -> float:
@@ -69,39 +91,43 @@ class Denoising(QObject):
         """
         return sum(self._shown) / len(self._shown) if self._shown else 0.0
 
-    def set_review(self, review: OpenRun | None) -> None:
-        """Work on another run; what was denoised of the former one is forgotten."""
-        if self._review is not None:
+    def set_run(self, opened: OpenRun | None, kept: KeptFrames | None = None) -> None:
+        """Work on another run; what was denoised of the former one is forgotten.
+
+        Parameters
+        ----------
+        kept : KeptFrames, optional
+            What is denoised of the run already.
+        """
+        if self._opened is not None:
             self._worker.cancel_denoising(self._key)
-        self._review = review
+        self._opened = opened
         self._playhead = 0
-        self.forget()
+        usable = opened is not None and kept is not None and kept.weights == self._weights
+        self._begin_with(kept.resized(self._room, 0) if usable and kept else self._empty())
 
     def forget(self) -> None:
         """Throw the denoised frames away, such as after a change of device."""
-        self._make_room()
-        self._unpacked = None
-        self._shown.clear()
-        self._asked = None
-        self._judge(nothing_to_remove=False)
-        self._ask()
+        self._begin_with(self._empty())
 
     def set_weights(self, weights: str) -> None:
-        """Denoise with others: the path of an adapted denoiser without ending, "" for the shipped.
+        """Denoise with other `weights`.
 
         What the former ones made is forgotten, and not taken should it still come.
         """
         if weights != self._weights:
-            if self._review is not None:
+            if self._opened is not None:
                 self._worker.cancel_denoising(self._key)
             self._weights = weights
             self.forget()
 
     def set_budget(self, budget_bytes: int) -> None:
-        """Keep at most this much."""
-        if budget_bytes != self._budget_bytes:
-            self._budget_bytes = budget_bytes
-            self.forget()
+        """Keep at most this much; of what is denoised, that which lies nearest stays."""
+        self._budget_bytes = budget_bytes
+        if self._room != self._kept.room:
+            self._kept = self._kept.resized(self._room, self._playhead)
+            self._asked = None
+            self._ask()
 
     def set_wanted(self, wanted: bool) -> None:
         """Begin or stop to denoise, this run and later ones; frames that are done stay."""
@@ -109,7 +135,7 @@ class Denoising(QObject):
             self._wanted = wanted
             self._shown.clear()
             self._asked = None
-            if self._review is not None and not wanted:
+            if self._opened is not None and not wanted:
                 self._worker.cancel_denoising(self._key)
                 self.progress_changed.emit(0, 0)
             self._ask()
@@ -117,7 +143,7 @@ class Denoising(QObject):
     def set_playhead(self, frame: int) -> None:
         """Denoise first what will be shown next, and keep longest what is near ``frame``."""
         self._playhead = frame
-        if self._review is None or not self._wanted:
+        if self._opened is None or not self._wanted:
             return
         self._shown.append(frame in self._kept)
         self._worker.set_playhead(self._key, frame)
@@ -127,44 +153,60 @@ class Denoising(QObject):
 
     def frame(self, index: int) -> NDArray[np.float32] | None:
         """Return a denoised frame on the stored grey scale, None where it is not there (yet)."""
-        if self._review is None or index not in self._kept:
+        if self._opened is None or index not in self._kept:
             return None
         if self._unpacked is None or self._unpacked[0] != index:
-            pixels = self._review.display.from_mono2(self._kept.get(index))
+            pixels = self._opened.display.from_mono2(self._kept.get(index))
             self._unpacked = index, pixels
         return self._unpacked[1]
 
     def ready(self) -> NDArray[np.bool_]:
         """Return which frames are denoised, shape (frame_count,)."""
-        count = 0 if self._review is None else self._review.run.frame_count
+        count = 0 if self._opened is None else self._opened.run.frame_count
         done = np.zeros(count, bool)
         done[self._kept.indices()] = True
         return done
 
     @property
     def _key(self) -> str:
-        assert self._review is not None
-        return f"{self._review.key} {self._weights}"
+        assert self._opened is not None
+        return f"{self._opened.key} {self._number} {self._weights}"
 
-    def _make_room(self) -> None:
-        """Throw away what is kept; make room for as many frames as the budget holds."""
-        if self._review is None:
-            self._kept = KeptFrames(0, 0, 0)
-            return
-        run = self._review.run
+    @property
+    def _room(self) -> int:
+        """Return how many frames of the run the budget holds."""
+        if self._opened is None:
+            return 0
+        run = self._opened.run
         fitting = self._budget_bytes // (run.rows * run.columns * 2)
-        room = min(run.frame_count, max(1, fitting))
-        self._kept = KeptFrames(room, run.rows, run.columns)
+        return min(run.frame_count, max(1, fitting))
+
+    def _empty(self) -> KeptFrames:
+        if self._opened is None:
+            return KeptFrames(0, 0, 0)
+        run = self._opened.run
+        return KeptFrames(self._room, run.rows, run.columns, self._weights)
+
+    def _begin_with(self, kept: KeptFrames) -> None:
+        """Keep these frames and no others, and ask for those that are missing."""
+        said_clean = self.nothing_to_remove
+        self._kept = kept
+        self._unpacked = None
+        self._shown.clear()
+        self._asked = None
+        if said_clean != self.nothing_to_remove:
+            self.found_clean.emit(self.nothing_to_remove)
+        self._ask()
 
     def _window(self) -> range:
         """Return the frames around the playhead that there is room for."""
-        assert self._review is not None
+        assert self._opened is not None
         room = self._kept.room
-        first = min(max(self._playhead - room // 2, 0), self._review.run.frame_count - room)
+        first = min(max(self._playhead - room // 2, 0), self._opened.run.frame_count - room)
         return range(first, first + room)
 
     def _ask(self) -> None:
-        if self._review is None or not self._wanted:
+        if self._opened is None or not self._wanted:
             return
         self._asked = window = self._window()
         for far in [frame for frame in self._kept.indices() if frame not in window]:
@@ -175,20 +217,22 @@ class Denoising(QObject):
             self._worker.denoise(
                 DenoiseJob(
                     self._key,
-                    self._review.sequence,
+                    self._opened.sequence,
                     missing,
                     self._playhead,
                     weights=self._weights,
+                    behind=self._behind,
                 )
             )
 
     def _pack(self, key: str, denoised: DenoisedFrame) -> None:
         """Hand a frame over to the window's thread (this runs on the worker's)."""
-        packed = pack(denoised.pixels)
-        self._packed.emit(key, denoised.frame, packed, denoised.noise_removed)
+        if key.split()[1] == str(self._number):
+            packed = pack(denoised.pixels)
+            self._packed.emit(key, denoised.frame, packed, denoised.noise_removed)
 
     def _keep(self, key: str, frame: int, packed: PackedFrame, noise_removed: bool) -> None:
-        if self._review is None or key != self._key or not self._wanted:
+        if self._opened is None or key != self._key or not self._wanted:
             return
         window = range(0) if self._asked is None else self._asked
         if frame not in window:
@@ -199,6 +243,6 @@ class Denoising(QObject):
         self.frame_ready.emit(frame)
 
     def _judge(self, *, nothing_to_remove: bool) -> None:
-        if nothing_to_remove != self._nothing_to_remove:
-            self._nothing_to_remove = nothing_to_remove
+        if nothing_to_remove != self._kept.nothing_to_remove:
+            self._kept.nothing_to_remove = nothing_to_remove
             self.found_clean.emit(nothing_to_remove)

@@ -52,10 +52,19 @@ class KeptFrames:
     ----------
     room : int
         How many frames it holds.
+    weights : str
+        What denoised them, as a `DenoiseJob` names it.
+
+    Attributes
+    ----------
+    nothing_to_remove : bool
+        The latest frame came back as it was: its noise is too weak to be seen.
     """
 
-    def __init__(self, room: int, rows: int, columns: int) -> None:
+    def __init__(self, room: int, rows: int, columns: int, weights: str = "") -> None:
         self.room = room
+        self.weights = weights
+        self.nothing_to_remove = False
         self._block = np.empty((room, rows, columns), np.uint16)
         self._free = list(range(room))[::-1]
         self._packed: dict[int, PackedFrame] = {}
@@ -87,3 +96,18 @@ class KeptFrames:
     def get(self, index: int) -> NDArray[np.float32]:
         """Return a frame that is here."""
         return self._packed[index].unpacked()
+
+    def resized(self, room: int, playhead: int) -> KeptFrames:
+        """Return room for another number of frames, with those here that are nearest.
+
+        It is this one where the number is the same.
+        """
+        if room == self.room:
+            return self
+        _, rows, columns = self._block.shape
+        other = KeptFrames(room, rows, columns, self.weights)
+        other.nothing_to_remove = self.nothing_to_remove
+        nearest = sorted(self._packed, key=lambda index: abs(index - playhead))
+        for index in nearest[:room]:
+            other.put(index, self._packed[index])
+        return other

@@ -45,7 +45,7 @@ class Labelling(QObject):
     def __init__(self, playback: Playback, worker: InferenceWorker) -> None:
         super().__init__()
         self._playback = playback
-        self._review: OpenRun | None = None
+        self._opened: OpenRun | None = None
         self._unsubscribe: Callable[[], None] = lambda: None
         self._selected: str | None = None
         self._span: tuple[int, int] | None = None
@@ -63,29 +63,29 @@ class Labelling(QObject):
 
     # what is being labelled
 
-    def set_review(self, review: OpenRun | None) -> None:
+    def set_run(self, opened: OpenRun | None) -> None:
         """Label another run; tracking of the former one goes on while it is open."""
         self._unsubscribe()
         self._rest.stop()
-        self._review = review
+        self._opened = opened
         self._span = None
         self._selected = None
-        if review is not None:
-            self._unsubscribe = review.labels.subscribe(self._after_change)
-            tracks = review.labels.tracks
+        if opened is not None:
+            self._unsubscribe = opened.labels.subscribe(self._after_change)
+            tracks = opened.labels.tracks
             self._selected = tracks[0].id if tracks else None
         else:
             self._unsubscribe = lambda: None
-        self.tracking.show(review, review.store.state.playhead if review is not None else 0)
+        self.tracking.show(opened, opened.store.state.playhead if opened is not None else 0)
         self.selection_changed.emit()
         self.span_changed.emit()
 
     @property
     def selected(self) -> Track | None:
         """The track that gestures change."""
-        if self._review is None or self._selected is None:
+        if self._opened is None or self._selected is None:
             return None
-        labels = self._review.labels
+        labels = self._opened.labels
         return labels.track(self._selected) if self._selected in labels else None
 
     @property
@@ -111,9 +111,9 @@ class Labelling(QObject):
 
     def select_next(self) -> None:
         """Choose the next track."""
-        if self._review is None or not self._review.labels.tracks:
+        if self._opened is None or not self._opened.labels.tracks:
             return
-        ids = [track.id for track in self._review.labels.tracks]
+        ids = [track.id for track in self._opened.labels.tracks]
         now = ids.index(self._selected) if self._selected in ids else -1
         self.select(ids[(now + 1) % len(ids)])
 
@@ -121,24 +121,24 @@ class Labelling(QObject):
 
     def add_track(self, kind: TrackKind = TrackKind.CATHETER_TIP) -> None:
         """Add an empty track and choose it."""
-        if self._review is not None and self._may_edit():
-            track = edits.new_track(self._review.labels.tracks, kind=kind)
+        if self._opened is not None and self._may_edit():
+            track = edits.new_track(self._opened.labels.tracks, kind=kind)
             self._apply(lambda: edits.add_track(track))
             self.select(track.id)
 
     def remove_track(self, track_id: str | None = None) -> None:
         """Delete a track, the chosen one by default."""
-        if self._review is None:
+        if self._opened is None:
             return
         track_id = track_id or self._selected
-        if track_id is not None and track_id in self._review.labels:
-            track = self._review.labels.track(track_id)
-            place = self._review.labels.tracks.index(track)
+        if track_id is not None and track_id in self._opened.labels:
+            track = self._opened.labels.track(track_id)
+            place = self._opened.labels.tracks.index(track)
             chosen = self._selected == track_id
             if self._apply(lambda: edits.remove_track(track)) is None:
                 return
-            self.tracking.cancel(self._review, track_id)
-            remaining = self._review.labels.tracks
+            self.tracking.cancel(self._opened, track_id)
+            remaining = self._opened.labels.tracks
             if chosen and remaining:
                 self.select(remaining[min(place, len(remaining) - 1)].id)
 
@@ -146,15 +146,15 @@ class Labelling(QObject):
         self, track_id: str, name: str | None = None, kind: TrackKind | None = None
     ) -> None:
         """Rename a track or change its kind."""
-        if self._review is not None and track_id in self._review.labels:
-            track = self._review.labels.track(track_id)
+        if self._opened is not None and track_id in self._opened.labels:
+            track = self._opened.labels.track(track_id)
             self._apply(lambda: edits.change_track(track, name=name, kind=kind))
 
     # points
 
     def drop(self, track_id: str, frame: int, x: float, y: float) -> None:
         """Put the point of a track that was dragged on a frame where it was let go."""
-        if self._review is not None and track_id in self._review.labels:
+        if self._opened is not None and track_id in self._opened.labels:
             self.select(track_id)
             self.place(x, y, keep_state=True, frame=frame)
 
@@ -166,13 +166,13 @@ class Labelling(QObject):
         The first click makes the track. ``keep_state`` (a drag) leaves an occluded point occluded;
         without ``frame`` it is the one under the playhead.
         """
-        if self._review is None or not self._may_edit():
+        if self._opened is None or not self._may_edit():
             return
         if self._inside(x, y):
             frame = self._playback.frame if frame is None else frame
             track = self.selected
             if track is None:
-                track = edits.new_track(self._review.labels.tracks)
+                track = edits.new_track(self._opened.labels.tracks)
                 made = edits.add_track(track)
                 placed = edits.place_point(track, frame, x, y)
                 both = Edit(placed.label, (*made.changes, *placed.changes))
@@ -242,11 +242,11 @@ class Labelling(QObject):
     def interpolate_span(self) -> None:
         """Fill the span, or the stretch around this frame, between the edited points."""
         track = self.selected
-        if self._review is None or track is None:
+        if self._opened is None or track is None:
             self._refuse_without_track()
             return
         span = self._span_here()
-        first, last = span or self._review.labels.stretch(track.id, self._playback.frame)
+        first, last = span or self._opened.labels.stretch(track.id, self._playback.frame)
         step = self._apply(lambda: edits.interpolate_span(track, first, last))
         if step is not None and span:
             self.drop_span()
@@ -268,12 +268,12 @@ class Labelling(QObject):
     def track_again(self, *, backward: bool = True, forward: bool = True) -> None:
         """Track from this frame's neighbouring edited points: backward, forward or both."""
         track = self.selected
-        if self._review is None or track is None:
+        if self._opened is None or track is None:
             self._refuse_without_track()
             return
         if not self._may_edit():
             return
-        frame, labels = self._playback.frame, self._review.labels
+        frame, labels = self._playback.frame, self._opened.labels
         first, last = labels.stretch(track.id, frame)
         span = self._span_here()
         if span is not None:
@@ -292,8 +292,8 @@ class Labelling(QObject):
 
     def cancel_tracking(self) -> None:
         """Stop tracking; what has been found stays."""
-        if self._review is not None:
-            self.tracking.cancel(self._review)
+        if self._opened is not None:
+            self.tracking.cancel(self._opened)
 
     def go_to_doubtful(self, *, backward: bool = False) -> None:
         """Go to the next frame where the network was not sure."""
@@ -311,10 +311,10 @@ class Labelling(QObject):
 
     def _go(self, find: Callable[[Labels, str, int], int | None], nothing: str) -> None:
         track = self.selected
-        if self._review is None or track is None:
+        if self._opened is None or track is None:
             self._refuse_without_track()
             return
-        frame = find(self._review.labels, track.id, self._playback.frame)
+        frame = find(self._opened.labels, track.id, self._playback.frame)
         if frame is None:
             self.refused.emit(nothing.format(name=track.name))
         else:
@@ -325,11 +325,11 @@ class Labelling(QObject):
 
     def undo(self) -> None:
         """Take the last gesture back, with what was tracked because of it."""
-        self._walk_history(lambda review: review.labels.undo(), tr("There is nothing to undo."))
+        self._walk_history(lambda opened: opened.labels.undo(), tr("There is nothing to undo."))
 
     def redo(self) -> None:
         """Do the last undone gesture again."""
-        self._walk_history(lambda review: review.labels.redo(), tr("There is nothing to redo."))
+        self._walk_history(lambda opened: opened.labels.redo(), tr("There is nothing to redo."))
 
     def apply(self, edit: Edit) -> int | None:
         """Apply an edit made elsewhere, such as an import; None where it is refused, and said."""
@@ -338,20 +338,22 @@ class Labelling(QObject):
     # inside
 
     def _walk_history(self, walk: Callable[[OpenRun], str | None], nothing: str) -> None:
-        if self._review is None or not self._may_edit():
+        if self._opened is None or not self._may_edit():
             return
-        self.cancel_tracking()
+        waiting = set(self._opened.labels.pending)
         try:
-            if walk(self._review) is None:
+            if walk(self._opened) is None:
                 self.refused.emit(nothing)
         except UserError as error:
             self.refused.emit(str(error))
-        if self.selected is None and self._review.labels.tracks:
-            self.select(self._review.labels.tracks[-1].id)
+        for track_id in waiting - set(self._opened.labels.pending):
+            self.tracking.cancel(self._opened, track_id)
+        if self.selected is None and self._opened.labels.tracks:
+            self.select(self._opened.labels.tracks[-1].id)
 
     def refuse_locked(self) -> None:
         """Say why a gesture does nothing while the labels are locked."""
-        self.refused.emit(tr("The labels are locked; press K to unlock them."))
+        self.refused.emit(locked_sentence())
 
     def _may_edit(self) -> bool:
         if self.locked:
@@ -359,20 +361,22 @@ class Labelling(QObject):
         return not self.locked
 
     def _refuse_without_track(self) -> None:
-        self.refused.emit(tr("There is no track yet: click the catheter tip on the picture."))
+        self.refused.emit(
+            tr("There is no track yet: in Label (R), click the catheter tip on the picture.")
+        )
 
     def _inside(self, x: float, y: float) -> bool:
-        assert self._review is not None
-        run = self._review.run
+        assert self._opened is not None
+        run = self._opened.run
         return -0.5 <= x <= run.columns - 0.5 and -0.5 <= y <= run.rows - 0.5
 
     def _apply(self, make: Callable[[], Edit]) -> int | None:
         """Make and apply an edit; returns the step, None if refused or where nothing changes."""
-        if self._review is None or not self._may_edit():
+        if self._opened is None or not self._may_edit():
             return None
         try:
             edit = make()
-            return self._review.labels.apply(edit)
+            return self._opened.labels.apply(edit)
         except UserError as error:
             self.refused.emit(str(error))
             return None
@@ -398,8 +402,8 @@ class Labelling(QObject):
 
         Points that somebody interpolated are interpolated anew, not tracked.
         """
-        assert self._review is not None
-        labels = self._review.labels
+        assert self._opened is not None
+        labels = self._opened.labels
         begin = labels.stretch(track_id, first)[0]
         end = labels.stretch(track_id, last)[1]
         track = labels.track(track_id)
@@ -414,25 +418,25 @@ class Labelling(QObject):
         self, track_id: str, first: int, last: int, step: int, *, forced: bool = False
     ) -> None:
         """Ask the tracker, where the track has a point to start from."""
-        assert self._review is not None
-        if not anchors_of(self._review.labels, track_id):
+        assert self._opened is not None
+        if not anchors_of(self._opened.labels, track_id):
             return
         frame = self._playback.frame
         try:
             self.tracking.ask(
-                self._review, track_id, first, last, step=step, start_frame=frame, forced=forced
+                self._opened, track_id, first, last, step=step, start_frame=frame, forced=forced
             )
         except UserError as error:
             self.refused.emit(str(error))
 
     def _see(self) -> None:
         """Note that the frame under the playhead was seen as it is."""
-        review = self._review
-        if review is None or review.store.read_only or self._playback.playing:
+        opened = self._opened
+        if opened is None or opened.store.read_only or self._playback.playing:
             return
         try:
-            for track in review.labels.tracks:
-                review.labels.see(track.id, self._playback.frame)
+            for track in opened.labels.tracks:
+                opened.labels.see(track.id, self._playback.frame)
         except UserError as error:
             self.refused.emit(str(error))
 
@@ -446,3 +450,8 @@ class Labelling(QObject):
 
 def _frame_of(change: edits.Change) -> int | None:
     return change.frame if isinstance(change, edits.PointChange) else None
+
+
+def locked_sentence() -> str:
+    """Say why a gesture does nothing while the labels are locked."""
+    return tr("The labels are locked; press K to unlock them.")

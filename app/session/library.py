@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6.QtCore import QObject, Signal
 
 from app.display.thumbnail import thumbnail
+from app.runs.biplane import other_plane
 from app.runs.catalog import CatalogEntry, scan
 from app.session.background import Background, Task
 from app.session.leaving import Leaving
@@ -47,6 +48,7 @@ class Library(QObject):
         self._under_way: set[tuple[Path, Path | None]] = set()  # openings; the last asked counts
         self._asked: tuple[Path, Path | None] | None = None
         self._scanning: list[Task] = []
+        self._found: dict[Path, CatalogEntry] = {}
         self.take_back: Callable[[Path], OpenRun | None] = lambda path: None
         """Gives a run that is open already: on the screen, still tracked, or not to be saved."""
 
@@ -79,11 +81,12 @@ class Library(QObject):
         self._asked_for = path
         this, settings = (path.resolve(), labels_folder), self._settings.now
         self._asked = this
+        self.opening.emit(path)
         kept = self.take_back(path)
         if kept is not None:
+            self.opening.emit(None)
             self.opened.emit(kept)
             return
-        self.opening.emit(path)
         if this in self._under_way:  # twice at once, they would lock each other out
             return
         self._under_way.add(this)
@@ -110,6 +113,12 @@ class Library(QObject):
 
         self._background.start(work, deliver, refuse)
 
+    def other_plane(self, path: Path) -> Path | None:
+        """Return the run that the C-arm's other plane took at the same time, of those found."""
+        this = self._found.get(path)
+        plane = None if this is None else other_plane(this, tuple(self._found.values()))
+        return None if plane is None else plane.path
+
     def _scan(self, paths: Sequence[Path], *, open_first: bool) -> None:
         if not paths:
             return
@@ -134,6 +143,7 @@ class Library(QObject):
             nonlocal opened, count
             entry, labels = told
             count += 1
+            self._found[entry.path] = entry
             self.found.emit(entry, labels)
             self.scanning.emit(count)
             if entry.error:

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from app.display.pipeline import DisplaySettings
 from app.runs.run import Lut, Run, VoiFunction, Window
 from app.session.open_run import OpenRun
+from inference.subtraction import Registration
 
 
 class Comparison(StrEnum):
@@ -38,6 +39,10 @@ class Look:
         whole picture is fitted.
     hidden_tracks : frozenset of str
         Tracks that are not drawn.
+    turns : int
+        Quarter turns clockwise, 0 to 3.
+    mirrored : bool
+        Left and right are exchanged, before the picture is turned.
     tracks, trails, corners, patient : bool
         What stands on the picture, whichever run it is.
     """
@@ -47,6 +52,8 @@ class Look:
     strength: float = 1.0
     place: tuple[float, float, float] | None = None
     hidden_tracks: frozenset[str] = frozenset()
+    turns: int = 0
+    mirrored: bool = False
     tracks: bool = True
     trails: bool = True
     corners: bool = True
@@ -75,9 +82,13 @@ class LookKeeper(QObject):
 
     def change(self, **values: Any) -> None:
         """Show it another way; ``values`` are fields of `Look`."""
-        before, self._now = self._now, replace(self._now, **values)
-        if self._now != before:
-            self.changed.emit(before, self._now)
+        self.set(replace(self._now, **values))
+
+    def set(self, look: Look) -> None:
+        """Show it this way."""
+        before, self._now = self._now, look
+        if look != before:
+            self.changed.emit(before, look)
 
     def change_grey(self, **values: Any) -> None:
         """Show the grey scale another way; ``values`` are fields of `DisplaySettings`."""
@@ -86,6 +97,20 @@ class LookKeeper(QObject):
     def set_strength(self, strength: float) -> None:
         """Blend more or less of the denoised picture in."""
         self.change(strength=min(max(strength, 0.0), 1.0))
+
+    def turn(self, quarters: int) -> None:
+        """Turn the picture on the screen clockwise."""
+        self.change(turns=(self._now.turns + quarters) % 4)
+
+    def mirror(self, *, top_to_bottom: bool = False) -> None:
+        """Exchange left and right as they are seen, or top and bottom."""
+        lying = self._now.turns % 2 == 1
+        turns = self._now.turns + (2 if top_to_bottom != lying else 0)
+        self.change(mirrored=not self._now.mirrored, turns=turns % 4)
+
+    def change_edges(self, step: float) -> None:
+        """Enhance edges more or less."""
+        self.change_grey(edges=round(min(max(self._now.grey.edges + step, 0.0), 1.0), 2))
 
     def show_track(self, track_id: str, shown: bool) -> None:
         """Draw a track, or do not."""
@@ -100,19 +125,25 @@ class LookKeeper(QObject):
             self._flip_to = self._now.comparison
             self.change(comparison=Comparison.ORIGINAL)
 
-    def set_run(self, opened: OpenRun) -> None:
-        """Show a run as it was left, one that was never open as its file asks for."""
+    def of_run(self, opened: OpenRun) -> Look:
+        """Return how a run was left; one that was never open is shown as its file asks for."""
         default = replace(
             self._now,
             grey=opened.display.default_settings(),
             place=None,
+            turns=0,
+            mirrored=False,
             hidden_tracks=frozenset(),
         )
-        self.change(**_fields(look_from(opened.store.state.view, opened.run, default)))
+        return look_from(opened.store.state.view, opened.run, default)
 
 
-def _fields(look: Look) -> dict[str, Any]:
-    return {name: getattr(look, name) for name in Look.__dataclass_fields__}
+def remember(opened: OpenRun, look: Look, frame: int) -> None:
+    """Save where the playhead of a run stands, and how the run is shown."""
+    store = opened.store
+    state = replace(store.state, playhead=frame, view=view_of(look, opened.run))
+    if state != store.state:
+        store.save_state(state)
 
 
 def view_of(look: Look, run: Run) -> dict[str, Any]:
@@ -127,13 +158,21 @@ def view_of(look: Look, run: Run) -> dict[str, Any]:
         "subtracted": grey.subtracted,
         "mask_frames": list(grey.mask_frames),
         "mask_shift_px": list(grey.mask_shift_px),
+        "registration": str(grey.registration),
+        "landmarks": grey.landmarks,
+        "peak": grey.peak,
+        "edges": grey.edges,
+        "turns": look.turns,
+        "mirrored": look.mirrored,
     }
     if look.place is not None:
         view["place"] = list(look.place)
-    if isinstance(grey.voi, Window):
-        view["window"] = asdict(grey.voi)
-    elif isinstance(grey.voi, Lut):
-        view["lut"] = next(i for i, lut in enumerate(run.grey.voi_luts) if lut is grey.voi)
+    for prefix, voi in (("", grey.voi), ("other_", grey.other_voi)):
+        if isinstance(voi, Window):
+            view[f"{prefix}window"] = asdict(voi)
+        elif isinstance(voi, Lut):
+            number = next(i for i, lut in enumerate(run.grey.voi_luts) if lut is voi)
+            view[f"{prefix}lut"] = number
     return view
 
 
@@ -142,6 +181,7 @@ def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
     grey = replace(
         default.grey,
         voi=_voi(view, run),
+        other_voi=_voi(view, run, "other_"),
         inverted=_flag(view, "inverted", default.grey.inverted),
         shutter=_flag(view, "shutter", default.grey.shutter),
         subtracted=_flag(view, "subtracted", default.grey.subtracted),
@@ -151,22 +191,31 @@ def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
             if isinstance(frame, int) and 0 <= frame < run.frame_count
         ),
         mask_shift_px=_numbers(view, "mask_shift_px", 2) or (0.0, 0.0),
+        registration=next(
+            (r for r in Registration if r == view.get("registration")), Registration.OFF
+        ),
+        landmarks=min(max(_number(view.get("landmarks")) or 0.0, 0.0), 1.0),
+        peak=_flag(view, "peak", False),
+        edges=min(max(_number(view.get("edges")) or 0.0, 0.0), 1.0),
     )
     comparison = view.get("comparison")
     strength = _number(view.get("strength"))
     place = _numbers(view, "place", 3)
+    turns = view.get("turns")
     return replace(
         default,
         grey=grey,
         comparison=next((c for c in Comparison if c == comparison), default.comparison),
         strength=default.strength if strength is None else min(max(strength, 0.0), 1.0),
         place=place if place and place[0] > 0 else None,
+        turns=turns % 4 if isinstance(turns, int) else 0,
+        mirrored=_flag(view, "mirrored", False),
         hidden_tracks=frozenset(t for t in _list(view, "hidden_tracks") if isinstance(t, str)),
     )
 
 
-def _voi(view: Mapping[str, Any], run: Run) -> Window | Lut | None:
-    number, window = view.get("lut"), view.get("window")
+def _voi(view: Mapping[str, Any], run: Run, prefix: str = "") -> Window | Lut | None:
+    number, window = view.get(f"{prefix}lut"), view.get(f"{prefix}window")
     if isinstance(number, int) and 0 <= number < len(run.grey.voi_luts):
         return run.grey.voi_luts[number]
     if not isinstance(window, dict):

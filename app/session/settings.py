@@ -21,6 +21,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "denoised_memory_mb": (1, 1 << 20),
     "trail_frames": (0, 10_000),
     "assumed_frame_rate_hz": (0.01, 10_000.0),
+    "places": (1, 4),
 }
 """What the program can work with; a number beyond it stands in a damaged file."""
 
@@ -38,6 +39,11 @@ class Settings:
     trail_frames: int = 12
     assumed_frame_rate_hz: float = 15.0
     show_patient: bool = True
+    autoplay: bool = False  # a run plays as soon as it is open
+    next_at_end: bool = False  # a run plays once, then the next one in the list
+    places: int = 1  # runs side by side: 1, 2 or 4
+    sync: str = "time"  # what they have in common: time, frame, phase or off
+    linked_zoom: bool = False  # zooming and moving one picture does the same to all
     recent_runs: tuple[str, ...] = ()
     last_folder: str = ""  # where the open dialog begins
     window_geometry: str = ""  # as Qt writes them, in base64

@@ -29,11 +29,13 @@ class Tracking(QObject):
     Signals
     -------
     progress_changed(int, int) : frames done and asked of the run that is shown; equal when none.
+    run_progress(object, int, int) : the same of any `OpenRun`, also one that was left.
     refused(str) : one sentence, why an answer could not be taken.
     left_done(object) : an `OpenRun` that was left is tracked; the receiver closes it.
     """
 
     progress_changed = Signal(int, int)
+    run_progress = Signal(object, int, int)
     refused = Signal(str)
     left_done = Signal(object)
 
@@ -49,26 +51,28 @@ class Tracking(QObject):
 
     # runs
 
-    def show(self, review: OpenRun | None, start_frame: int = 0) -> None:
-        """Work for another run on the screen, and go on with what it waits for."""
-        self._shown = review
-        if review is not None and not review.store.read_only:
-            for pending in tuple(review.labels.pending.values()):
-                if self._key(review, pending.track_id) not in self._progress:
-                    self._send(review, pending, start_frame)
+    def show(self, opened: OpenRun | None, start_frame: int = 0) -> None:
+        """Work for another run, and go on with what it waits for."""
+        self._shown = opened
+        if opened is not None:
+            self._left.pop(opened.key, None)
+        if opened is not None and not opened.store.read_only:
+            for pending in tuple(opened.labels.pending.values()):
+                if self._key(opened, pending.track_id) not in self._progress:
+                    self._send(opened, pending, start_frame)
         self._tell()
 
-    def leave(self, review: OpenRun) -> bool:
-        """Keep a run that is no longer shown until it is tracked.
+    def leave(self, opened: OpenRun) -> bool:
+        """Keep a run that is no longer worked on until it is tracked.
 
         Returns
         -------
         bool
             False where nothing is being tracked: the run is still the caller's to close.
         """
-        if not self._jobs_of(review):
+        if not self._jobs_of(opened):
             return False
-        self._left[review.key] = review
+        self._left[opened.key] = opened
         return True
 
     @property
@@ -78,8 +82,8 @@ class Tracking(QObject):
 
     def take_back(self, path: Path) -> OpenRun | None:
         """Give a run that was left and is to be shown again; None where it is not kept."""
-        for key, review in self._left.items():
-            if review.lies_at(path):
+        for key, opened in self._left.items():
+            if opened.lies_at(path):
                 return self._left.pop(key)
         return None
 
@@ -96,7 +100,7 @@ class Tracking(QObject):
 
     def ask(
         self,
-        review: OpenRun,
+        opened: OpenRun,
         track_id: str,
         first: int,
         last: int,
@@ -114,40 +118,40 @@ class Tracking(QObject):
         forced : bool
             A person asked for these frames: interpolated and emptied ones give way.
         """
-        waiting = review.labels.pending.get(track_id)
+        waiting = opened.labels.pending.get(track_id)
         if waiting is not None:
             first, last = min(first, waiting.first), max(last, waiting.last)
             forced = forced or waiting.forced
         pending = Pending(track_id, first, last, step, forced)
-        review.labels.set_pending(track_id, pending)
-        self._send(review, pending, start_frame)
+        opened.labels.set_pending(track_id, pending)
+        self._send(opened, pending, start_frame)
 
-    def cancel(self, review: OpenRun, track_id: str | None = None) -> None:
+    def cancel(self, opened: OpenRun, track_id: str | None = None) -> None:
         """Stop tracking one track of a run, or all; what has been found stays."""
-        for name in tuple(review.labels.pending) if track_id is None else (track_id,):
-            self._worker.cancel_tracking(self._key(review, name))
-            self._progress.pop(self._key(review, name), None)
-            if name in review.labels:
-                review.labels.set_pending(name, None)
+        for name in tuple(opened.labels.pending) if track_id is None else (track_id,):
+            self._worker.cancel_tracking(self._key(opened, name))
+            self._progress.pop(self._key(opened, name), None)
+            if name in opened.labels:
+                opened.labels.set_pending(name, None)
         self._tell()
 
-    def _send(self, review: OpenRun, pending: Pending, start_frame: int) -> None:
-        anchors = anchors_of(review.labels, pending.track_id)
+    def _send(self, opened: OpenRun, pending: Pending, start_frame: int) -> None:
+        anchors = anchors_of(opened.labels, pending.track_id)
         if not anchors:
-            review.labels.set_pending(pending.track_id, None)
+            opened.labels.set_pending(pending.track_id, None)
             return
         request = TrackRequest(anchors, pending.first, pending.last, start_frame)
-        key = self._key(review, pending.track_id)
+        key = self._key(opened, pending.track_id)
         self._progress[key] = (0, pending.last - pending.first + 1)
-        self._worker.track(TrackJob(key, review.sequence, request, tag=pending.step_id))
+        self._worker.track(TrackJob(key, opened.sequence, request, tag=pending.step_id))
 
     # answers
 
     def _take_points(self, key: str, step: int, points: list[TrackedPoint]) -> None:
-        review, track_id = self._run_of(key), _track_of(key)
-        if review is None or track_id not in review.labels:
+        opened, track_id = self._run_of(key), _track_of(key)
+        if opened is None or track_id not in opened.labels:
             return
-        track, waiting = review.labels.track(track_id), review.labels.pending.get(track_id)
+        track, waiting = opened.labels.track(track_id), opened.labels.pending.get(track_id)
         if waiting is None or waiting.step_id != step:
             return
         if not waiting.forced:
@@ -155,48 +159,52 @@ class Tracking(QObject):
         weights = self._worker.tracker_weights
         answers = edits.put_tracked(track, points, weights=weights, forced=waiting.forced)
         try:
-            review.labels.extend(step, answers.changes)
+            opened.labels.extend(step, answers.changes)
         except UserError as error:
             self.refused.emit(str(error))
 
     def _take_end(self, key: str, step: int, _: bool) -> None:
-        review, track_id = self._run_of(key), _track_of(key)
-        if review is None:
+        opened, track_id = self._run_of(key), _track_of(key)
+        if opened is None:
             self._progress.pop(key, None)
             return
-        waiting = review.labels.pending.get(track_id)
+        waiting = opened.labels.pending.get(track_id)
         if waiting is not None and waiting.step_id != step:
             return  # a newer request took its place
         self._progress.pop(key, None)
         if waiting is not None:
             try:
-                review.labels.set_pending(track_id, None)
+                opened.labels.set_pending(track_id, None)
             except UserError as error:
                 self.refused.emit(str(error))
-        self._tell()
-        if review.key in self._left and not self._jobs_of(review):
-            del self._left[review.key]
-            self.left_done.emit(review)
+        self._tell(opened)
+        if opened.key in self._left and not self._jobs_of(opened):
+            del self._left[opened.key]
+            self.left_done.emit(opened)
 
     def _tell_progress(self, key: str, done: int, asked: int) -> None:
         if key in self._progress:
             self._progress[key] = done, asked
-            if self._run_of(key) is self._shown:
-                self._tell()
+            self._tell(self._run_of(key))
 
-    def _tell(self) -> None:
-        """Tell how far the tracking of the run is that is shown."""
-        jobs = [] if self._shown is None else self._jobs_of(self._shown)
+    def _tell(self, opened: OpenRun | None = None) -> None:
+        """Tell how far the tracking of a run is, by default of the one that is shown."""
+        opened = opened or self._shown
+        jobs = [] if opened is None else self._jobs_of(opened)
         told = [self._progress[key] for key in jobs]
-        self.progress_changed.emit(sum(done for done, _ in told), sum(asked for _, asked in told))
+        done, asked = sum(done for done, _ in told), sum(asked for _, asked in told)
+        if opened is self._shown:
+            self.progress_changed.emit(done, asked)
+        if opened is not None:
+            self.run_progress.emit(opened, done, asked)
 
     # inside
 
-    def _key(self, review: OpenRun, track_id: str) -> str:
-        return f"{review.key}/{track_id}"
+    def _key(self, opened: OpenRun, track_id: str) -> str:
+        return f"{opened.key}/{track_id}"
 
-    def _jobs_of(self, review: OpenRun) -> list[str]:
-        return [key for key in self._progress if key.startswith(f"{review.key}/")]
+    def _jobs_of(self, opened: OpenRun) -> list[str]:
+        return [key for key in self._progress if key.startswith(f"{opened.key}/")]
 
     def _run_of(self, key: str) -> OpenRun | None:
         run_key = key.rpartition("/")[0]

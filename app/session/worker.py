@@ -68,7 +68,8 @@ class TrackJob:
 class DenoiseJob:
     """Denoise the frames of one run that are still wanted.
 
-    ``weights`` is the path of an adapted denoiser without its ending, "" for the shipped one.
+    ``weights`` is the path of an adapted denoiser without its ending, "" for the shipped one; a
+    job that is ``behind`` waits while there is another.
     """
 
     key: str
@@ -77,6 +78,7 @@ class DenoiseJob:
     playhead: int = 0
     causal: bool = False
     weights: str = ""
+    behind: bool = False
     order: DenoisingOrder = field(init=False)
 
     def __post_init__(self) -> None:
@@ -219,7 +221,8 @@ class InferenceWorker(QObject):
                 if self._closing:
                     return
                 track_job = next(iter(self._tracking.values()), None)
-                denoise_job = next(iter(self._denoising.values()), None)
+                waiting = self._denoising.values()
+                denoise_job = min(waiting, key=lambda job: job.behind, default=None)
             if track_job is not None:
                 self._do_tracks(track_job.frames)
             elif denoise_job is not None:
@@ -291,14 +294,18 @@ class InferenceWorker(QObject):
         self.tracking_finished.emit(job.key, job.tag, cancelled)
 
     def _do_denoise(self, job: DenoiseJob) -> None:
-        """Denoise what a job wants until all is done, or tracking comes between."""
+        """Denoise what a job wants until all is done, or something more urgent comes between."""
         running: set[int] = set()
 
         def replaced() -> bool:
             return self._closing or self._denoising.get(job.key) is not job
 
         def stopped() -> bool:
-            return bool(self._tracking) or replaced()
+            return bool(self._tracking) or replaced() or overtaken()
+
+        def overtaken() -> bool:
+            with self._wake:
+                return job.behind and not all(other.behind for other in self._denoising.values())
 
         def turns() -> Iterator[int]:
             while True:

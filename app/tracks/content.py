@@ -8,6 +8,7 @@ from typing import Any
 
 from app.tracks.history import Pending, Step
 from app.tracks.identity import RunIdentity
+from app.tracks.marks import Mark
 from app.tracks.track import Track
 
 
@@ -45,6 +46,7 @@ class Content:
     undone: tuple[Step, ...] = ()
     pending: tuple[Pending, ...] = ()
     state: ReviewState = field(default_factory=ReviewState)
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.errors import UserError
+from app.tracks.marks import Mark
 from app.tracks.track import (
     TRACK_COLORS,
     PointSource,
@@ -32,6 +33,7 @@ from app.tracks.track import (
 DECIMALS = 3  # of what the network answers: a thousandth of a pixel
 MOVED_PX = 1.0
 """A re-tracking that moves a point farther than this marks it as moved."""
+NO_FRAME = -1
 
 
 class EditError(UserError):
@@ -75,7 +77,26 @@ class TrackChange:
         return TrackChange(self.track_id, self.after, self.before)
 
 
-Change = PointChange | TrackChange
+@dataclass(frozen=True, slots=True)
+class MarkChange:
+    """A mark before and after; None where there is no such mark."""
+
+    mark_id: str
+    before: Mark | None
+    after: Mark | None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What the change touches."""
+        return self.mark_id, NO_FRAME
+
+    def inverted(self) -> MarkChange:
+        """Return the change that takes this one back."""
+        return MarkChange(self.mark_id, self.after, self.before)
+
+
+TracksChange = PointChange | TrackChange
+Change = TracksChange | MarkChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +112,11 @@ class Edit:
 
     def __post_init__(self) -> None:
         if len({change.key for change in self.changes}) != len(self.changes):
-            raise ValueError("an edit changes each point and each track once")
+            raise ValueError("an edit changes each point, track and mark once")
 
     def inverted(self) -> Edit:
         """Return the edit that takes this one back."""
         return Edit(self.label, tuple(change.inverted() for change in self.changes))
-
-    @property
-    def track_ids(self) -> frozenset[str]:
-        """The tracks that the edit touches."""
-        return frozenset(change.track_id for change in self.changes)
 
 
 class NetworkPoint(Protocol):
@@ -359,7 +375,7 @@ def was_moved(before: TrackPoint | None, after: TrackPoint | None) -> bool:
     return math.hypot(after.x - before.x, after.y - before.y) > MOVED_PX
 
 
-def _info_changes(track: Track, after: TrackInfo) -> tuple[Change, ...]:
+def _info_changes(track: Track, after: TrackInfo) -> tuple[TrackChange, ...]:
     return () if after == track.info else (TrackChange(track.id, track.info, after),)
 
 

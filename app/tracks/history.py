@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
-from app.tracks.edits import Change
+from app.tracks.edits import (
+    Change,
+    PointChange,
+    TrackChange,
+    TracksChange,
+    was_moved,
+)
 
 Key = tuple[str, int | None]
 
@@ -110,8 +117,39 @@ class LabelsChange:
         A track came, went, or changed its name, kind, colour or weights.
     pending_changed : bool
         What waits for the tracker changed.
+    marks_changed : bool
+        A mark came, went or changed.
     """
 
     frames: MappingProxyType[str, frozenset[int]]
     tracks_changed: bool
     pending_changed: bool = False
+    marks_changed: bool = False
+
+
+def collides(change: TracksChange, touched: Mapping[Key, Change]) -> bool:
+    """Return True where a later step changed the same thing, or made or deleted the track."""
+    track = touched.get((change.track_id, None))
+    if track is not None and (track.before is None or track.after is None):
+        return True
+    return change.key in touched
+
+
+def since(step: Step, change: TracksChange) -> TracksChange:
+    """Let a frame that the step itself moves twice count as moved by what was there before it."""
+    old = step.changes.get(change.key)
+    if not isinstance(change, PointChange) or not isinstance(old, PointChange):
+        return change
+    if change.after is None:
+        return change
+    after = replace(change.after, moved=was_moved(old.before, change.after))
+    return PointChange(change.track_id, change.frame, change.before, after)
+
+
+def joined(old: Change | None, change: TracksChange) -> TracksChange:
+    """Return a change of a step that changes the same thing once more."""
+    if isinstance(old, PointChange) and isinstance(change, PointChange):
+        return PointChange(change.track_id, change.frame, old.before, change.after)
+    if isinstance(old, TrackChange) and isinstance(change, TrackChange):
+        return TrackChange(change.track_id, old.before, change.after)
+    return change

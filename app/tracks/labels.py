@@ -1,4 +1,4 @@
-"""The labels of one run: its tracks now, and every gesture that led there, undoable."""
+"""The labels of one run: its tracks and marks now, and every gesture that led there, undoable."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from gettext import gettext as tr
 from types import MappingProxyType
 from typing import Literal
 
-from app.tracks.edits import Change, Edit, EditError, PointChange, TrackChange, was_moved
+from app.tracks.edits import (
+    Change,
+    Edit,
+    EditError,
+    MarkChange,
+    PointChange,
+    TrackChange,
+    TracksChange,
+)
 from app.tracks.frame_index import FrameIndex, indexed, next_of
 from app.tracks.history import (
     Journal,
-    Key,
     LabelsChange,
     Pending,
     PendingRecord,
@@ -21,18 +28,22 @@ from app.tracks.history import (
     Step,
     StepAction,
     StepRecord,
+    collides,
+    joined,
+    since,
 )
+from app.tracks.marks import Mark
 from app.tracks.track import Track, TrackInfo, TrackPoint
 
 
 class Labels:
-    """Tracks of one run and their history. Used from one thread.
+    """Tracks and marks of one run and their history. Used from one thread.
 
     Parameters
     ----------
     frame_count : int
         Frames of the run.
-    tracks, done, undone : sequences
+    tracks, marks, done, undone : sequences
         The state to start from; ``undone[-1]`` is redone first.
     pending : sequence of Pending
         What the tracker was asked and has not answered.
@@ -48,9 +59,11 @@ class Labels:
         undone: Iterable[Step] = (),
         pending: Iterable[Pending] = (),
         journal: Journal | None = None,
+        marks: Iterable[Mark] = (),
     ) -> None:
         self.frame_count = frame_count
         self._tracks = {track.id: track for track in sorted(tracks, key=lambda t: t.order)}
+        self._marks = {mark.id: mark for mark in sorted(marks, key=lambda m: m.order)}
         self._done = list(done)
         self._undone = list(undone)
         self._awaited: dict[int, str] = {}  # labels of steps that enter with their first answer
@@ -75,6 +88,15 @@ class Labels:
     def track(self, track_id: str) -> Track:
         """Return one track; KeyError where there is none."""
         return self._tracks[track_id]
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """All marks in their order."""
+        return tuple(self._marks.values())
+
+    def mark(self, mark_id: str) -> Mark | None:
+        """Return one mark; None where there is none."""
+        return self._marks.get(mark_id)
 
     def __contains__(self, track_id: object) -> bool:
         return track_id in self._tracks
@@ -170,7 +192,7 @@ class Labels:
         Raises
         ------
         EditError
-            If the tracks are no longer what the edit was built from.
+            If tracks or marks are no longer what the edit was built from.
         """
         if not edit.changes:
             return None
@@ -185,16 +207,16 @@ class Labels:
     def await_step(self, label: str) -> int:
         """Reserve a step for what the network will answer, and return its id for `extend`.
 
-        It enters the history with the first answer; undo and redo give it up.
+        It enters the history with the first answer.
         """
         step_id = self._next_id()
         self._awaited[step_id] = label
         return step_id
 
-    def extend(self, step_id: int, changes: Sequence[Change]) -> int:
+    def extend(self, step_id: int, changes: Iterable[Change]) -> int:
         """Add what the network answers to the step that asked for it.
 
-        Left out are changes of held points, of the tracks but for their weights, and of anything
+        Left out are changes of held points, of marks, of tracks but for their weights, and of all
         that a later gesture touched, done or undone, so that undo and redo stay exact. Nothing is
         taken for a step that is undone.
 
@@ -214,14 +236,16 @@ class Labels:
         else:
             return 0
         taken = tuple(
-            _since(step, change)
+            since(step, change)
             for change in changes
-            if self._may_answer(change) and not any(_collides(change, c) for c in later)
+            if not isinstance(change, MarkChange)
+            and self._may_answer(change)
+            and not any(collides(change, c) for c in later)
         )
         self._check(taken)
         if not taken:
             return 0
-        kept = tuple(_joined(step.changes.get(change.key), change) for change in taken)
+        kept = tuple(joined(step.changes.get(change.key), change) for change in taken)
         action = StepAction.EXTEND if there else StepAction.APPLY
         self._record(action, step, taken, kept)
         if not there:
@@ -245,7 +269,7 @@ class Labels:
     def set_pending(self, track_id: str, pending: Pending | None) -> None:
         """Say what of a track waits for the tracker; None when it is done.
 
-        Not a step. Undo, redo and the removal of the track give it up.
+        Not a step. Undo and redo of what changes the track, and its removal, give it up.
 
         Raises
         ------
@@ -290,10 +314,10 @@ class Labels:
             return None
         step = self._done[-1]
         changes = tuple(change.inverted() for change in step.changes.values())
+        self._give_up_tracking(changes)
         self._record(StepAction.UNDO, step, changes)
         self._undone.append(self._done.pop())
-        self._awaited.clear()
-        self._change(changes, dropped=tuple(self._pending))
+        self._change(changes)
         return step.label
 
     def redo(self) -> str | None:
@@ -302,11 +326,17 @@ class Labels:
             return None
         step = self._undone[-1]
         changes = tuple(step.changes.values())
+        self._give_up_tracking(changes)
         self._record(StepAction.REDO, step, changes)
         self._done.append(self._undone.pop())
-        self._awaited.clear()
-        self._change(changes, dropped=tuple(self._pending))
+        self._change(changes)
         return step.label
+
+    def _give_up_tracking(self, changes: Iterable[Change]) -> None:
+        """Give up what waits for the tracker of the tracks that undo or redo changes."""
+        for track_id in {c.track_id for c in changes if not isinstance(c, MarkChange)}:
+            if track_id in self._pending:
+                self.set_pending(track_id, None)
 
     @property
     def history(self) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
@@ -343,7 +373,7 @@ class Labels:
             record = StepRecord(action, step.id, step.label, tuple(changes), tuple(held))
             self._journal.record(record)
 
-    def _may_answer(self, change: Change) -> bool:
+    def _may_answer(self, change: TracksChange) -> bool:
         """Return True where the network may make this change to the tracks as they are."""
         track = self._tracks.get(change.track_id)
         if track is None:
@@ -355,10 +385,14 @@ class Labels:
         return before is None or before.emptied or not before.held
 
     def _check(self, changes: Iterable[Change]) -> None:
-        """Raise EditError where a change does not start from the tracks as they are."""
+        """Raise EditError where a change does not start from tracks and marks as they are."""
         changes = tuple(changes)
         coming = {c.track_id for c in changes if isinstance(c, TrackChange) and c.before is None}
         for change in changes:
+            if isinstance(change, MarkChange):
+                if self._marks.get(change.mark_id) != change.before:
+                    raise EditError(tr("The labels have changed since; look again and repeat."))
+                continue
             track = self._tracks.get(change.track_id)
             now: object
             if isinstance(change, TrackChange):
@@ -370,8 +404,8 @@ class Labels:
             if now != change.before:
                 raise EditError(tr("The labels have changed since; look again and repeat."))
 
-    def _change(self, changes: Sequence[Change], dropped: Iterable[str] = ()) -> None:
-        """Make the changes, give up the pending tracking of ``dropped`` tracks, and tell."""
+    def _change(self, changes: Sequence[Change]) -> None:
+        """Make the changes, and tell; a track that goes waits for the tracker no more."""
         infos = [c for c in changes if isinstance(c, TrackChange)]
         points: dict[str, list[PointChange]] = {}
         for change in changes:
@@ -390,8 +424,20 @@ class Labels:
             self._tracks = {track.id: track for track in ordered}
         frames = {c.track_id: frozenset[int]() for c in infos}
         frames |= {track_id: frozenset(c.frame for c in cs) for track_id, cs in points.items()}
-        pending_changed = self._drop_pending([*dropped, *gone])
-        self._tell(LabelsChange(MappingProxyType(frames), bool(infos), pending_changed))
+        pending_changed = self._drop_pending(gone)
+        marked = [c for c in changes if isinstance(c, MarkChange)]
+        self._put_marks(marked)
+        self._tell(
+            LabelsChange(MappingProxyType(frames), bool(infos), pending_changed, bool(marked))
+        )
+
+    def _put_marks(self, changes: Iterable[MarkChange]) -> None:
+        for change in changes:
+            if change.after is None:
+                self._marks.pop(change.mark_id, None)
+            else:
+                self._marks[change.mark_id] = change.after
+        self._marks = dict(sorted(self._marks.items(), key=lambda item: item[1].order))
 
     def _drop_pending(self, track_ids: Iterable[str]) -> bool:
         dropped = [self._pending.pop(i) for i in track_ids if i in self._pending]
@@ -424,31 +470,3 @@ class Labels:
                 points[change.frame] = change.after
             index.put(change.frame, change.after)
         self._tracks[track.id] = replace(track, points=MappingProxyType(points))
-
-
-def _collides(change: Change, touched: Mapping[Key, Change]) -> bool:
-    """Return True where a later step changed the same thing, or made or deleted the track."""
-    track = touched.get((change.track_id, None))
-    if track is not None and (track.before is None or track.after is None):
-        return True
-    return change.key in touched
-
-
-def _since(step: Step, change: Change) -> Change:
-    """Let a frame that the step itself moves twice count as moved by what was there before it."""
-    old = step.changes.get(change.key)
-    if not isinstance(change, PointChange) or not isinstance(old, PointChange):
-        return change
-    if change.after is None:
-        return change
-    after = replace(change.after, moved=was_moved(old.before, change.after))
-    return PointChange(change.track_id, change.frame, change.before, after)
-
-
-def _joined(old: Change | None, change: Change) -> Change:
-    """Return a change of a step that changes the same thing once more."""
-    if isinstance(old, PointChange) and isinstance(change, PointChange):
-        return PointChange(change.track_id, change.frame, old.before, change.after)
-    if isinstance(old, TrackChange) and isinstance(change, TrackChange):
-        return TrackChange(change.track_id, old.before, change.after)
-    return change

@@ -14,14 +14,13 @@ from app.tracks.identity import RunIdentity
 from app.tracks.track import DOUBTFUL_BELOW
 
 APPLICATION_ID = 0x464C5452  # "FLTR"
-VERSION = 2
-"""In ``user_version``: 1 had one reader's tables, see the first revision of the migrations."""
-REVISION = "0002"
+VERSION = 3
+"""In ``user_version``: as many as there are revisions in `app.tracks.migrations`."""
 BUSY_TIMEOUT_S = 0.8
 MOST_BYTES = 1 << 30
 MOST_ROWS = 20_000_000
 
-TABLES = {
+TABLES: dict[int, dict[str, str]] = {
     1: {
         "run": "identity",
         "review": "playhead reviewed view",
@@ -44,12 +43,17 @@ TABLES = {
         "alembic_version": "version_num",
     },
 }
+TABLES[3] = TABLES[2] | {
+    "marks": "layer_id id kind frame points text values position",
+    "mark_changes": "layer_id step_id mark_id before after",
+}
 """Tables and columns of each version of the file."""
 
 IDENTITY = {
     1: "SELECT identity, '', 0 FROM run",
     2: "SELECT identity, signature, frame_count FROM runs",
 }
+IDENTITY[3] = IDENTITY[2]
 SUMMARY = {
     1: "SELECT (SELECT count(*) FROM tracks), "
     "(SELECT count(*) FROM points WHERE source IN ('clicked', 'imported')), "
@@ -60,6 +64,7 @@ SUMMARY = {
     "(SELECT count(*) FROM points WHERE NOT confirmed AND confidence < :doubtful), "
     "(SELECT max(reviewed) FROM reviews), (SELECT count(*) FROM pending)",
 }
+SUMMARY[3] = SUMMARY[2]
 
 
 def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
@@ -109,8 +114,8 @@ def version(connection: sqlite3.Connection) -> int:
     kinds = ask("SELECT type, name FROM sqlite_master LIMIT 1000").fetchall()
     strange = [name for kind, name in kinds if kind not in ("table", "index")]
     tables = {name for kind, name in kinds if kind == "table"}
-    if found == VERSION:
-        _check_revision(connection, tables)
+    if "alembic_version" in tables:
+        _check_revision(connection, found)
     if strange or tables != set(TABLES[found]):
         raise Damaged("other tables than a labels file has")
     for table, columns in TABLES[found].items():
@@ -120,11 +125,12 @@ def version(connection: sqlite3.Connection) -> int:
     return found
 
 
-def _check_revision(connection: sqlite3.Connection, tables: set[str]) -> None:
-    if "alembic_version" in tables:
-        (revision,) = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
-        if revision != REVISION:
-            raise Newer
+def _check_revision(connection: sqlite3.Connection, found: int) -> None:
+    (revision,) = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+    if not isinstance(revision, str) or revision > f"{found:04d}":
+        raise Newer
+    if revision != f"{found:04d}":
+        raise Damaged("another revision than its version")
 
 
 def check_whole(connection: sqlite3.Connection, found: int) -> None:

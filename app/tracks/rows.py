@@ -1,4 +1,4 @@
-"""Points, tracks and history as rows, and rows checked before they are believed.
+"""Points, tracks, marks and history as rows, and rows checked before they are believed.
 
 A labels file may come from a broken disk or from somebody who means harm. Whatever breaks the
 rules of `app.tracks.track` and `app.tracks.labels` raises `Damaged` here, so that nothing fails
@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.tracks.content import Content, Damaged, ReviewState
-from app.tracks.edits import Change, PointChange, TrackChange
+from app.tracks.edits import NO_FRAME, Change, MarkChange, PointChange, TrackChange
 from app.tracks.history import Key, Pending, Step
+from app.tracks.marks import Mark, MarkKind
 from app.tracks.track import (
     LONGEST_NAME,
     PointSource,
@@ -30,7 +31,11 @@ MOST_FRAMES = 100_000_000
 FARTHEST_PX = 1e6
 """No picture has pixels farther out than this."""
 LONGEST_TEXT = 10_000
+LONGEST_VALUES = 1 << 20
+MOST_HANDLES = 10_000
 
+MarkFields = tuple[str, str, int | None, str, str, str, int]
+"""id, kind, frame, points, text, values, position"""
 PointFields = tuple[
     int, float | None, float | None, str | None, str, float | None, bool, bool
 ]  # frame, x, y, state, source, confidence, confirmed, moved
@@ -87,6 +92,59 @@ def info_from(fields: Iterable[Any]) -> TrackInfo:
 def info_fields(info: TrackInfo) -> tuple[str, str, str, int, str]:
     """Return a track as the columns name, kind, color, position, weights."""
     return info.name, info.kind.value, info.color, info.order, info.weights
+
+
+def mark_fields(mark: Mark) -> MarkFields:
+    """Return a mark as the columns of ``marks`` after the layer."""
+    points, values = json.dumps(mark.points), json.dumps(dict(mark.values))
+    return mark.id, mark.kind.value, mark.frame, points, mark.text, values, mark.order
+
+
+def mark_from(fields: Iterable[Any]) -> Mark:
+    """Return the mark that the columns describe."""
+    mark_id, kind, frame, points, words, values, position = fields
+    if not isinstance(mark_id, str) or not 0 < len(mark_id) <= 64:
+        raise Damaged("a mark has no id")
+    if not isinstance(values, str) or len(values) > LONGEST_VALUES:
+        raise Damaged("the values of a mark are too long")
+    handles, more = json.loads(points), json.loads(values)
+    if not isinstance(handles, list) or len(handles) > MOST_HANDLES or not isinstance(more, dict):
+        raise Damaged("a mark is not built like one")
+    return Mark(
+        mark_id,
+        MarkKind(kind),
+        None if frame is None else whole(frame),
+        tuple(_handle(x, y) for x, y in handles),
+        text(words),
+        more,
+        whole(position),
+    )
+
+
+def _handle(x: Any, y: Any) -> tuple[float, float]:
+    placed = _place(x), _place(y)
+    if placed[0] is None or placed[1] is None:
+        raise Damaged("a mark's point has no place")
+    return placed[0], placed[1]
+
+
+def mark_text(mark: Mark | None) -> str | None:
+    """Return a mark as the history keeps it: JSON."""
+    return None if mark is None else json.dumps(mark_fields(mark))
+
+
+def mark_parsed(text: str | None) -> Mark | None:
+    """Return a mark from how the history keeps it."""
+    return None if text is None else mark_from(json.loads(text))
+
+
+def mark_change(mark_id: Any, before: Mark | None, after: Mark | None) -> MarkChange:
+    """Return a change of a mark."""
+    if before is None and after is None:
+        raise Damaged("a change changes nothing")
+    if any(mark is not None and mark.id != mark_id for mark in (before, after)):
+        raise Damaged("a change names two marks")
+    return MarkChange(text(mark_id), before, after)
 
 
 def point_text(point: TrackPoint | None) -> str | None:
@@ -152,6 +210,7 @@ def check_history(content: Content) -> None:
         now.update(((track.id, frame), point) for frame, point in track.points.items())
     if len({track.id for track in content.tracks}) != len(content.tracks):
         raise Damaged("two tracks are one")
+    now.update(((mark.id, NO_FRAME), mark) for mark in content.marks)
     start = dict(now)
     for step in reversed(content.done):
         _walk(now, (change.inverted() for change in step.changes.values()))

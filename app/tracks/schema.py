@@ -20,7 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest revision in `app.tracks.migrations`."""
 
 metadata = MetaData()
@@ -105,6 +105,28 @@ point_changes = Table(
     Column("track_id", String(32), primary_key=True),
     Column("frame", Integer, primary_key=True, autoincrement=False),
     Column("before", Text),
+    Column("after", Text),
+    _below("step_id", "steps"),
+)
+marks = Table(
+    "marks",
+    metadata,
+    _layer(),
+    Column("id", String(32), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("frame", Integer),  # NULL: on all frames
+    Column("points", Text, nullable=False),  # JSON
+    Column("text", Text, nullable=False),
+    Column("values", Text, nullable=False),  # JSON
+    Column("position", Integer, nullable=False),
+)
+mark_changes = Table(  # of marks that may be deleted since
+    "mark_changes",
+    metadata,
+    _layer(),
+    Column("step_id", Integer, primary_key=True, autoincrement=False),
+    Column("mark_id", String(32), primary_key=True),
+    Column("before", Text),  # JSON
     Column("after", Text),
     _below("step_id", "steps"),
 )

@@ -31,6 +31,7 @@ from app.tracks.content import Content, Damaged, Foreign, LabelSummary, Newer, R
 from app.tracks.history import Record
 from app.tracks.identity import SUFFIX, OwnIdentity, RunIdentity, other_stores, store_paths
 from app.tracks.labels import Labels
+from app.tracks.track import Track
 from app.tracks.writer import PATIENCE_S, Writer
 from resources import resource_path
 
@@ -83,6 +84,7 @@ class Store:
             content.undone,
             content.pending,
             journal=self,
+            marks=content.marks,
         )
         self._own, self._path, self._folders, self._lock = own, path, folders, lock
         self._run_path = run.path
@@ -156,15 +158,17 @@ class Store:
         UserError
             If that fails too; the store stays open.
         """
-        from app.tracks import database
+        from sqlalchemy.exc import DBAPIError
+
+        from app.tracks import records
 
         own = [self._run_path] if self._path is None else [self._run_path, self._path]
         check_output(path, own)
         try:
             with whole_file(path) as draft:
                 draft.unlink()
-                database.write_new(draft, self._content())
-        except (sqlite3.Error, database.DBAPIError) as error:
+                records.write_new(draft, self._content())
+        except (sqlite3.Error, DBAPIError) as error:
             log.exception("labels could not be saved elsewhere")
             raise StoreError(
                 tr("The labels could not be saved to {path}; choose another place.").format(
@@ -186,7 +190,7 @@ class Store:
         done, undone = labels.history
         pending = tuple(labels.pending.values())
         run = replace(self._own.known, signature=self._own.signature)
-        return Content(run, labels.tracks, done, undone, pending, self.state)
+        return Content(run, labels.tracks, done, undone, pending, self.state, labels.marks)
 
     def _unsaved_sentence(self) -> str:
         count, writer = self.unsaved, self._writer
@@ -232,7 +236,8 @@ class Store:
         self._lock = None
 
     def _holds_nothing(self) -> bool:
-        return not (self.labels.tracks or self.labels.can_undo or self.state.reviewed)
+        labels = self.labels
+        return not (labels.tracks or labels.marks or labels.can_undo or self.state.reviewed)
 
 
 def open_store(run: Run, project_folder: Path | None = None) -> Store:
@@ -263,7 +268,7 @@ def open_store(run: Run, project_folder: Path | None = None) -> Store:
 
 def warm_up() -> None:
     """Import what the first gesture in a run without labels needs, which takes a while."""
-    import_module("app.tracks.database")
+    import_module("app.tracks.records")
 
 
 def _open_found(
@@ -275,10 +280,12 @@ def _open_found(
         if lock is not None:
             _release(lock)
         newer = tr(
-            "The labels in {name} were made by a newer version of Fluorotrace; update it to "
-            "see and change them. They are left as they are."
+            "The labels in {name} were made by a newer version of Fluorotrace: they can only be "
+            "looked at; update it to change them."
         )
-        return Store(run, own, path, folders, notice=newer.format(name=path.name), read_only=True)
+        notice = newer.format(name=path.name)
+        shown = Content(RunIdentity(own.key), _read_newer(path, run))
+        return Store(run, own, path, folders, shown, notice=notice, read_only=True)
     except Damaged as reason:
         if lock is None:
             raise StoreError(_unreadable(path)) from reason
@@ -299,6 +306,14 @@ def _open_found(
         notice = shorter.format(name=path.name)
         return Store(run, own, path, folders, content, None, notice, read_only=True)
     return Store(run, own, path, folders, content, lock, notice, read_only=lock is None)
+
+
+def _read_newer(path: Path, run: Run) -> tuple[Track, ...]:
+    from app.tracks import database
+
+    tracks = database.read_newer(path)
+    fits = all(frame < run.frame_count for track in tracks for frame in track.points)
+    return tracks if fits else ()
 
 
 def _read(path: Path) -> Content | None:
@@ -327,7 +342,8 @@ def _unreadable(path: Path) -> str:
 def _last_frame(content: Content) -> int:
     changed = (frame for s in (*content.done, *content.undone) for _, frame in s.changes if frame)
     there = (frame for track in content.tracks for frame in track.points)
-    return max((*there, *changed), default=0)
+    marked = (mark.frame for mark in content.marks if mark.frame)
+    return max((*there, *changed, *marked), default=0)
 
 
 def saved_labels(run: Run, project_folder: Path | None = None) -> Content | None:

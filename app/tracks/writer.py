@@ -210,9 +210,9 @@ class Writer:
                 self._begun += 1
             try:
                 connection = connection or self._open()
-                from app.tracks import database
+                from app.tracks import records
 
-                database.write(connection, batch, state)
+                records.write(connection, batch, state)
             except Exception as error:
                 log.exception("labels could not be saved")
                 self._close(connection)

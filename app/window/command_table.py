@@ -3,12 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
+from app.session.heart import Played
 from app.session.look import Comparison
-from app.window.commands import Command, Need, compare, escape, history, switch, switch_grey
+from app.session.synchrony import Sync
+from app.session.tools import Tool
+from app.window.commands import (
+    Command,
+    Need,
+    compare,
+    delete,
+    escape,
+    history,
+    in_hand,
+    new_track,
+    nudge,
+    on_all_frames,
+    register,
+    registers,
+    switch,
+    switch_grey,
+    take,
+)
+from inference.subtraction import Registration
+from widgets.translation import marked
 
 LONG_STEP = 10
-NOTHING, RUN, CINE, TRACK, UNDO, REDO = Need
+NOTHING, RUN, CINE, TRACK, MEASURE, ITEM, UNDO, REDO, PLACES = Need
+EDGE_STEP = 0.25
+TOOLS = (
+    (Tool.WINDOW, marked("Drag: window"), "S", "contrast"),
+    (Tool.PAN, marked("Drag: move the picture"), "P", "hand-back-right-outline"),
+    (Tool.ZOOM, marked("Drag: zoom"), "Z", "magnify-plus-outline"),
+    (Tool.DISTANCE, marked("Distance"), "2", "ruler"),
+    (Tool.ANGLE, marked("Angle"), "3", "angle-acute"),
+    (Tool.POLYLINE, marked("Polyline"), "4", "vector-polyline"),
+    (Tool.RECTANGLE, marked("Rectangle: mean, SD, area"), "5", "rectangle-outline"),
+    (Tool.ELLIPSE, marked("Ellipse: mean, SD, area"), "6", "ellipse-outline"),
+    (Tool.TEXT, marked("Text"), "7", "format-text"),
+    (Tool.ARROW, marked("Arrow"), "8", "arrow-top-left"),
+)
+"""Tool, words, key, icon."""
+REGISTRATIONS = (
+    (Registration.OFF, marked("The mask stays where it is")),
+    (Registration.SHIFT, marked("Register the mask: same phase, shifted")),
+    (Registration.ELASTIC, marked("Register the mask: same phase, elastic")),
+)
+"""Way, words."""
+SEPARATED = (Tool.WINDOW, Tool.DISTANCE)
+NUDGES = (
+    ("Left", marked("Move the measure left"), -1, 0),
+    ("Right", marked("Move the measure right"), 1, 0),
+    ("Up", marked("Move the measure up"), 0, -1),
+    ("Down", marked("Move the measure down"), 0, 1),
+)
+"""Way, words, pixels right and down."""
 
 
 def _menu(menu: str, *commands: Command) -> tuple[Command, ...]:
@@ -25,6 +75,7 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.dialogs.open_folder(), icon="folder-open-outline"),
         Command("open_sample", "Open the built-in sample", "", NOTHING,
                 lambda h: h.dialogs.open_sample()),
+        Command("close_run", "Close this run", "Ctrl+F4", RUN, lambda h: h.session.open(None)),
         Command("previous_run", "Previous run in the list", "PgUp", NOTHING,
                 lambda h: h.runs.open_neighbour(-1), separated=True),
         Command("next_run", "Next run in the list", "PgDown", NOTHING,
@@ -39,6 +90,16 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.exporting.export_picture()),
         Command("export_movie", "Save movie (MP4)…", "Ctrl+M", CINE,
                 lambda h: h.exporting.export_movie()),
+        Command("keep_image", "Keep the picture as a key image", "B", RUN,
+                lambda h: h.key_images.keep(), separated=True, icon="bookmark-plus-outline"),
+        Command("remove_image", "Keep the chosen key image no longer", "", RUN,
+                lambda h: h.key_images.remove()),
+        Command("write_on_image", "Write below the chosen key image…", "", RUN,
+                lambda h: h.key_images.write()),
+        Command("make_report", "Save report (PDF)…", "Ctrl+Shift+E", RUN,
+                lambda h: h.key_images.save_report()),
+        Command("print_report", "Print report…", "Ctrl+P", RUN,
+                lambda h: h.key_images.print_report()),
         Command("toggle_reviewed", "Run is reviewed", "Ctrl+R", RUN,
                 lambda h: h.session.toggle_reviewed(), is_on=lambda h: h.session.reviewed),
         Command("open_settings", "Settings…", "Ctrl+,", NOTHING,
@@ -66,6 +127,22 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.playback.step(LONG_STEP)),
         Command("first_frame", "First frame", "Home", CINE, lambda h: h.session.playback.seek(0)),
         Command("last_frame", "Last frame", "End", CINE, lambda h: h.session.playback.seek_end()),
+        Command("next_beat", "Next heart beat", "Down", CINE,
+                lambda h: h.session.heart.step(1), separated=True),
+        Command("previous_beat", "Previous heart beat", "Up", CINE,
+                lambda h: h.session.heart.step(-1)),
+        Command("loop_beat", "Loop this heart beat", "Ctrl+H", CINE,
+                lambda h: h.session.heart.toggle_beat(),
+                is_on=lambda h: h.session.heart.played is Played.BEAT, icon="heart-pulse"),
+        Command("end_diastole", "End-diastole alone", "Shift+H", CINE,
+                lambda h: h.session.heart.toggle_end_diastole(),
+                is_on=lambda h: h.session.heart.end_diastole_alone),
+        Command("this_phase", "This phase of the heart alone", "Ctrl+Shift+H", CINE,
+                lambda h: h.session.heart.toggle_this_phase(),
+                is_on=lambda h: h.session.heart.one_phase_alone),
+        Command("motion_by_beat", "Motion by heart beat", "Alt+H", CINE,
+                lambda h: h.session.heart.toggle_by_beat(),
+                is_on=lambda h: h.session.heart.by_beat),
         Command("slower", "Slower", "[", NOTHING,
                 lambda h: h.session.playback.change_speed(-1), separated=True),
         Command("faster", "Faster", "]", NOTHING, lambda h: h.session.playback.change_speed(1)),
@@ -91,7 +168,22 @@ COMMANDS: tuple[Command, ...] = (
         Command("toggle_shutter", "Shutter", "Shift+S", RUN,
                 lambda h: switch_grey(h, "shutter"),
                 is_on=lambda h: h.session.look.now.grey.shutter),
-        Command("toggle_tracks", "Show tracks", "O", NOTHING,
+        Command("toggle_loupe", "Loupe at the mouse", "Shift+L", RUN,
+                lambda h: h.view.set_loupe(not h.view.loupe), is_on=lambda h: h.view.loupe),
+        Command("turn_right", "Turn right", "Shift+R", RUN,
+                lambda h: h.session.look.turn(1), separated=True, icon="rotate-right"),
+        Command("turn_left", "Turn left", "Ctrl+Shift+R", RUN, lambda h: h.session.look.turn(-1)),
+        Command("mirror", "Mirror left and right", "Shift+F", RUN,
+                lambda h: h.session.look.mirror(), icon="flip-horizontal"),
+        Command("mirror_upright", "Mirror top and bottom", "Ctrl+Shift+F", RUN,
+                lambda h: h.session.look.mirror(top_to_bottom=True)),
+        Command("as_stored", "Neither turned nor mirrored", "", RUN,
+                lambda h: h.session.look.change(turns=0, mirrored=False)),
+        Command("more_edges", "Sharper edges", "Ctrl+]", RUN,
+                lambda h: h.session.look.change_edges(EDGE_STEP), icon="blur-off"),
+        Command("fewer_edges", "Softer edges", "Ctrl+[", RUN,
+                lambda h: h.session.look.change_edges(-EDGE_STEP)),
+        Command("toggle_tracks", "Show tracks and measures", "O", NOTHING,
                 lambda h: switch(h, "tracks"),
                 is_on=lambda h: h.session.look.now.tracks, separated=True),
         Command("toggle_trails", "Show trails", "Shift+O", NOTHING,
@@ -110,12 +202,51 @@ COMMANDS: tuple[Command, ...] = (
                 is_on=lambda h: h.frame.full_screen, icon="fullscreen"),
     ),
     *_menu(
+        "Compare",
+        Command("one_place", "One run", "Ctrl+Alt+1", NOTHING,
+                lambda h: h.session.set_places(1), is_on=lambda h: h.session.places.count == 1),
+        Command("two_places", "Two runs side by side", "Ctrl+Alt+2", NOTHING,
+                lambda h: h.session.set_places(2), is_on=lambda h: h.session.places.count == 2),
+        Command("four_places", "Four runs", "Ctrl+Alt+4", NOTHING,
+                lambda h: h.session.set_places(4), is_on=lambda h: h.session.places.count == 4),
+        Command("next_place", "Next place", "F6 Ctrl+Tab", PLACES,
+                lambda h: h.session.activate_next(1), separated=True),
+        Command("previous_place", "Previous place", "Shift+F6 Ctrl+Shift+Tab", PLACES,
+                lambda h: h.session.activate_next(-1)),
+        Command("maximise_place", "This place alone", "Shift+F11", PLACES,
+                lambda h: h.session.places.toggle_maximised(),
+                is_on=lambda h: h.session.places.maximised),
+        Command("sync_time", "Same time", "Alt+1", PLACES,
+                lambda h: h.session.places.set_sync(Sync.TIME),
+                is_on=lambda h: h.session.places.sync is Sync.TIME, separated=True),
+        Command("sync_frame", "Same frame", "Alt+2", PLACES,
+                lambda h: h.session.places.set_sync(Sync.FRAME),
+                is_on=lambda h: h.session.places.sync is Sync.FRAME),
+        Command("sync_phase", "Same heart phase", "Alt+3", PLACES,
+                lambda h: h.session.places.set_sync(Sync.PHASE),
+                is_on=lambda h: h.session.places.sync is Sync.PHASE),
+        Command("sync_off", "Each by itself", "Alt+4", PLACES,
+                lambda h: h.session.places.set_sync(Sync.OFF),
+                is_on=lambda h: h.session.places.sync is Sync.OFF),
+        Command("shift_back", "Move this run a frame back against the others", "Ctrl+Left",
+                PLACES, lambda h: h.session.places.shift(-1), separated=True),
+        Command("shift_forward", "Move this run a frame on against the others", "Ctrl+Right",
+                PLACES, lambda h: h.session.places.shift(1)),
+        Command("shift_reset", "Not moved against each other", "Ctrl+0", PLACES,
+                lambda h: h.session.places.align()),
+        Command("link_zoom", "Zoom and move all together", "Alt+Z", PLACES,
+                lambda h: h.session.places.toggle_linked(),
+                is_on=lambda h: h.session.places.linked, separated=True),
+    ),
+    *_menu(
         "Subtraction",
         Command("toggle_subtraction", "Subtract the mask (DSA)", "M", RUN,
                 lambda h: h.session.subtraction.toggle(),
                 is_on=lambda h: h.session.look.now.grey.subtracted, icon="layers-minus"),
         Command("mask_here", "This frame is the mask", "Shift+M", RUN,
                 lambda h: h.session.subtraction.use_this_frame(), separated=True),
+        Command("mask_span", "The marked span, averaged, is the mask", "Alt+M", CINE,
+                lambda h: h.session.subtraction.use_span(h.session.labelling.span)),
         Command("mask_left", "Move the mask left", "Alt+Left", RUN,
                 lambda h: h.session.subtraction.move(-1, 0)),
         Command("mask_right", "Move the mask right", "Alt+Right", RUN,
@@ -126,6 +257,20 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.subtraction.move(0, 1)),
         Command("mask_reset", "The file's mask, not moved", "Ctrl+Shift+M", RUN,
                 lambda h: h.session.subtraction.reset()),
+        *(
+            Command(f"register_{way.value}", text, "", CINE, partial(register, way=way),
+                    is_on=partial(registers, way=way), separated=way is Registration.OFF)
+            for way, text in REGISTRATIONS
+        ),
+        Command("toggle_peak", "Peak opacification", "", CINE,
+                lambda h: h.session.subtraction.toggle_peak(),
+                is_on=lambda h: h.session.subtraction.shows_peak),
+        Command("stop_registering", "Stop registering", "", CINE,
+                lambda h: h.session.subtraction.stop_registering()),
+        Command("more_landmarks", "Show more of the unsubtracted picture", "", RUN,
+                lambda h: h.session.subtraction.change_landmarks(1), separated=True),
+        Command("fewer_landmarks", "Show less of the unsubtracted picture", "", RUN,
+                lambda h: h.session.subtraction.change_landmarks(-1)),
     ),
     *_menu(
         "Denoise",
@@ -148,9 +293,38 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.adapting.use("")),
     ),
     *_menu(
+        "Measure",
+        Command("toggle_mode", "Label: a click places the tip", "R", NOTHING,
+                lambda h: h.session.tools.toggle_mode(),
+                is_on=lambda h: h.session.tools.labelling),
+        *(
+            Command(f"tool_{tool.value}", text, key, RUN, partial(take, tool=tool),
+                    is_on=partial(in_hand, tool=tool), separated=tool in SEPARATED, icon=symbol)
+            for tool, text, key, symbol in TOOLS
+        ),
+        Command("rename_measure", "Write on the measure…", "F2", MEASURE,
+                lambda h: h.marks.write(), separated=True),
+        Command("measure_all_frames", "Measure on all frames", "Ctrl+A", MEASURE,
+                lambda h: h.session.measuring.toggle_all_frames(), is_on=on_all_frames),
+        *(
+            Command(f"nudge_{way.lower()}", text, f"Ctrl+Shift+{way}", MEASURE,
+                    partial(nudge, right=right, down=down))
+            for way, text, right, down in NUDGES
+        ),
+        Command("calibrate_length", "Calibrate by a known length…", "", RUN,
+                lambda h: h.marks.calibrate_by_length(), separated=True),
+        Command("forget_calibration", "Forget the calibration", "", RUN,
+                lambda h: h.session.measuring.forget_calibration()),
+        Command("delete_measures", "Delete all measures", "", RUN,
+                lambda h: h.session.measuring.delete([m.id for m in h.session.measuring.marks])),
+        Command("copy_measures", "Copy the measures", "Ctrl+C", RUN,
+                lambda h: h.exporting.copy_measures(), separated=True),
+        Command("export_measures", "Export the measures (CSV)…", "", RUN,
+                lambda h: h.exporting.export_measures()),
+    ),
+    *_menu(
         "Track",
-        Command("new_track", "New track", "N", RUN,
-                lambda h: h.session.labelling.add_track(), icon="plus"),
+        Command("new_track", "New track", "N", RUN, new_track, icon="plus"),
         Command("next_track", "Next track", "Q", TRACK,
                 lambda h: h.session.labelling.select_next()),
         Command("delete_track", "Delete track", "Ctrl+Delete", TRACK,
@@ -182,8 +356,7 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.labelling.mark_absent()),
         Command("mark_visible", "Visible on this frame", "V", TRACK,
                 lambda h: h.session.labelling.mark_visible()),
-        Command("delete_point", "Delete on this frame", "Delete", TRACK,
-                lambda h: h.session.labelling.delete_point()),
+        Command("delete_point", "Delete on this frame", "Delete", ITEM, delete),
         Command("span_start", "Span starts here", ",", RUN,
                 lambda h: h.session.labelling.start_span(), separated=True),
         Command("span_end", "Span ends here", ".", RUN, lambda h: h.session.labelling.end_span()),

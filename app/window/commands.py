@@ -8,7 +8,9 @@ from enum import Enum, auto
 from gettext import gettext as tr
 
 from app.session.look import Comparison
+from app.session.tools import Mode, Tool
 from app.window.hands import Hands
+from inference.subtraction import Registration
 from widgets.translation import marked
 
 
@@ -19,17 +21,25 @@ class Need(Enum):
     RUN = auto()
     CINE = auto()  # a run of more than one frame
     TRACK = auto()
+    MEASURE = auto()  # a measure is chosen
+    ITEM = auto()  # a track, or a measure that is chosen
     UNDO = auto()
     REDO = auto()
+    PLACES = auto()  # more than one place on the screen
 
 
 NEED_WORDS = {
     Need.NOTHING: "",
     Need.RUN: marked("Open a run first."),
     Need.CINE: marked("Open a run of several frames first."),
-    Need.TRACK: marked("There is no track yet: click the catheter tip on the picture."),
+    Need.TRACK: marked(
+        "There is no track yet: in Label (R), click the catheter tip on the picture."
+    ),
+    Need.MEASURE: marked("Choose a measure first: click it on the picture, in review."),
+    Need.ITEM: marked("There is nothing to delete here."),
     Need.UNDO: marked("There is nothing to undo."),
     Need.REDO: marked("There is nothing to redo."),
+    Need.PLACES: marked("Show several runs side by side first."),
 }
 """What is said where a key asks for a command that cannot be done."""
 
@@ -80,6 +90,8 @@ class Command:
 def fulfilled(hands: Hands) -> set[Need]:
     """Return what is there now of what commands need."""
     there = {Need.NOTHING}
+    if hands.session.places.count > 1:
+        there.add(Need.PLACES)
     opened = hands.session.opened
     if opened is None:
         return there
@@ -87,7 +99,9 @@ def fulfilled(hands: Hands) -> set[Need]:
     if opened.run.frame_count > 1:
         there.add(Need.CINE)
     if opened.labels.tracks:
-        there.add(Need.TRACK)
+        there |= {Need.TRACK, Need.ITEM}
+    if hands.session.measuring.selected is not None:
+        there |= {Need.MEASURE, Need.ITEM}
     if opened.labels.can_undo:
         there.add(Need.UNDO)
     if opened.labels.can_redo:
@@ -107,15 +121,70 @@ def switch_grey(hands: Hands, field: str) -> None:
     look.change_grey(**{field: not getattr(look.now.grey, field)})
 
 
+def register(hands: Hands, way: Registration) -> None:
+    """Let the mask follow each frame in a way."""
+    hands.session.subtraction.set_registration(way)
+
+
+def registers(hands: Hands, way: Registration) -> bool:
+    """Tell whether the mask follows each frame in a way."""
+    grey = hands.session.look.now.grey
+    return grey.subtracted and grey.registration is way
+
+
 def compare(hands: Hands, comparison: Comparison) -> None:
     """Compare original and denoised in one way."""
     hands.session.look.change(comparison=comparison)
 
 
+def take(hands: Hands, tool: Tool) -> None:
+    """Take a tool into the hand."""
+    hands.session.tools.take(tool)
+
+
+def in_hand(hands: Hands, tool: Tool) -> bool:
+    """Tell whether a tool is in the hand."""
+    tools = hands.session.tools
+    return tools.tool is tool and not tools.labelling
+
+
+def nudge(hands: Hands, right: int, down: int) -> None:
+    """Move the chosen measure as it is seen: on a turned picture, right is where right is."""
+    hands.session.measuring.nudge(*hands.view.whole_step(right, down))
+
+
+def on_all_frames(hands: Hands) -> bool:
+    """Tell whether the chosen measure holds on all frames."""
+    mark = hands.session.measuring.selected
+    return mark is not None and mark.frame is None
+
+
+def new_track(hands: Hands) -> None:
+    """Add a track, and let the next click place its point."""
+    hands.session.tools.set_mode(Mode.LABEL)
+    hands.session.labelling.add_track()
+
+
+def delete(hands: Hands) -> None:
+    """Delete the chosen measure, else the point on this frame."""
+    measuring = hands.session.measuring
+    if measuring.selected is not None:
+        measuring.delete()
+    else:
+        hands.session.labelling.delete_point()
+
+
 def escape(hands: Hands) -> None:
-    """Stop tracking; in full screen, leave it first."""
-    if hands.frame.full_screen:
+    """Take the last thing back that is under way, one at a time; in the end, stop tracking."""
+    tools, measuring = hands.session.tools, hands.session.measuring
+    if hands.view.drawing:
+        hands.view.cancel_drawing()
+    elif hands.frame.full_screen:
         hands.frame.toggle_full_screen()
+    elif measuring.selected is not None:
+        measuring.select(None)
+    elif tools.tool is not Tool.WINDOW:
+        tools.take(Tool.WINDOW)
     else:
         hands.session.labelling.cancel_tracking()
 

@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer
 from app.session.look import Comparison
 from app.session.open_run import OpenRun
 from app.session.session import Session
+from app.session.tools import Mode
 from resources import resource_path
 from widgets.panels.notice_bar import NoticeBar
 from widgets.picture.cine_view import CineView
@@ -66,10 +67,11 @@ class Demo(QObject):
         """End the scenes and throw the demo's labels away; a run of one's own stays open."""
         self._timer.stop()
         self._sweep.stop()
-        opened = self._session.opened
-        if opened is not None and self._holds(opened):
-            self._session.labelling.cancel_tracking()
-            self._session.open(None)
+        places = self._session.places.seen
+        for opened in (self._session.opened, *(place.opened for place in places)):
+            if opened is not None and self._holds(opened):
+                self._session.labelling.tracking.cancel(opened)
+                self._session.close_run(opened)
         self._folder.cleanup()
 
     def _holds(self, opened: OpenRun) -> bool:
@@ -156,6 +158,7 @@ class Demo(QObject):
         self._session.playback.pause()
         frame, x, y = demo_click()
         self._session.playback.seek(frame)
+        self._session.tools.set_mode(Mode.LABEL)
         self._session.labelling.place(x, y)
 
 

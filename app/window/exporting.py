@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer
-from PySide6.QtGui import QImage, QImageWriter
+from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
 from PySide6.QtWidgets import QProgressDialog, QWidget
 
 from app.errors import UserError, sentence
+from app.measure.scale import spacing_of
+from app.measure.table import csv_text
 from app.outputs import check_output, whole_file
-from app.session.look import LookKeeper
 from app.session.movie_writer import MovieWriter
 from app.session.open_run import OpenRun
-from app.session.playback import Playback
 from app.session.session import Session
 from app.tracks.formats import FORMATS, label_file
 from app.window.asking import ask_file
-from app.window.picture import Picture
+from app.window.hidden_picture import HiddenPicture
 from widgets.picture.cine_view import CineView
 
 LONGEST_MOVIE_SIDE = 1920
@@ -31,35 +31,36 @@ LONGEST_MOVIE_SIDE = 1920
 class Exporting:
     """Asks where to, and does it; each ``save_...`` also runs without asking."""
 
-    def __init__(self, parent: QWidget, session: Session, view: CineView, picture: Picture) -> None:
+    def __init__(self, parent: QWidget, session: Session, view: CineView) -> None:
         self._parent = parent
         self._session = session
         self._view = view
-        self._picture = picture
         self._recorder: MovieRecorder | None = None
 
     def export_labels(self) -> None:
         """Ask for a file and write the labels."""
-        review = self._session.opened
-        if review is None or not review.labels.tracks:
+        opened = self._session.opened
+        if opened is None or not opened.labels.tracks:
             self._session.said.emit(
-                tr("There are no labels yet: click the catheter tip on the picture.")
+                tr("There are no labels yet: in Label (R), click the catheter tip on the picture.")
             )
             return
         formats = {name: (tr(fmt.title), fmt.suffix) for name, fmt in FORMATS.items()}
-        asked = self._ask(tr("Export labels"), review, ".tracks.json", formats)
+        asked = self._ask(tr("Export labels"), opened, ".tracks.json", formats)
         if asked is not None:
             self.save_labels(*asked)
 
     def save_labels(self, path: Path, format_name: str) -> None:
         """Write the labels in one of `FORMATS`."""
-        review = self._session.opened
-        assert review is not None
+        opened = self._session.opened
+        assert opened is not None
         fmt = FORMATS[format_name]
-        labels = label_file(review.run, review.labels.tracks)
+        spacing = spacing_of(opened.run, opened.labels.marks)
+        labels = label_file(opened.run, opened.labels.tracks, spacing)
+        kept = self._session.files
 
         def write(_: object) -> None:
-            check_output(path, review.files)
+            check_output(path, kept)
             fmt.write(path, labels)
 
         self._session.background.start(
@@ -68,24 +69,53 @@ class Exporting:
             self._session.failed.emit,
         )
 
+    def copy_measures(self) -> None:
+        """Put all measures on the clipboard, as CSV."""
+        QGuiApplication.clipboard().setText(self._measures())
+        self._session.said.emit(tr("The measures are on the clipboard."))
+
+    def export_measures(self) -> None:
+        """Ask for a file and write all measures as CSV."""
+        opened = self._session.opened
+        if opened is None:
+            return
+        end, formats = "-measures.csv", {"csv": ("CSV", ".csv")}
+        asked = self._ask(tr("Export measures"), opened, end, formats)
+        if asked is not None:
+            self.save_measures(asked[0])
+
+    def save_measures(self, path: Path) -> None:
+        """Write all measures as CSV."""
+        try:
+            check_output(path, self._session.files)
+            with whole_file(path) as draft:
+                draft.write_text(self._measures(), "utf-8", newline="")
+        except (UserError, OSError) as error:
+            self._session.failed.emit(sentence(error))
+        else:
+            self._session.said.emit(tr("The measures are in {path}.").format(path=path))
+
+    def _measures(self) -> str:
+        measuring = self._session.measuring
+        return csv_text(measuring.measured(mark) for mark in measuring.marks)
+
     def export_picture(self) -> None:
         """Ask for a file and save what is on the screen."""
-        review = self._session.opened
-        if review is None:
+        opened = self._session.opened
+        if opened is None:
             self._session.said.emit(tr("Open a run first."))
             return
         frame = self._session.playback.frame + 1
         end, formats = f"-frame{frame}.png", {"png": ("PNG", ".png")}
-        asked = self._ask(tr("Save picture"), review, end, formats)
+        asked = self._ask(tr("Save picture"), opened, end, formats)
         if asked is not None:
             self.save_picture(asked[0])
 
     def save_picture(self, path: Path) -> None:
         """Save the picture with all that is drawn on it."""
-        review = self._session.opened
         picture = self._view.grab_picture()
         try:
-            check_output(path, review.files if review is not None else ())
+            check_output(path, self._session.files)
             with whole_file(path) as draft:
                 if not QImageWriter(str(draft), QByteArray(b"png")).write(picture):
                     raise OSError(errno.EIO, "not saved", str(path))
@@ -96,22 +126,19 @@ class Exporting:
 
     def export_movie(self) -> None:
         """Ask for a file and record the whole run as it is shown."""
-        review = self._session.opened
-        if review is None or review.run.frame_count < 2:
+        opened = self._session.opened
+        if opened is None or opened.run.frame_count < 2:
             self._session.said.emit(tr("Open a run with several frames first."))
             return
-        asked = self._ask(tr("Save movie"), review, "-movie.mp4", {"mp4": ("MP4", ".mp4")})
+        asked = self._ask(tr("Save movie"), opened, "-movie.mp4", {"mp4": ("MP4", ".mp4")})
         if asked is not None:
             self.save_movie(asked[0])
 
     def save_movie(self, path: Path) -> MovieRecorder | None:
         """Record the whole run as it is shown, at its true speed."""
-        review = self._session.opened
         try:
-            check_output(path, review.files if review is not None else ())
-            self._recorder = MovieRecorder(
-                self._parent, self._session, self._view, self._picture, path
-            )
+            check_output(path, self._session.files)
+            self._recorder = MovieRecorder(self._parent, self._session, self._view, path)
         except (UserError, OSError) as error:
             self._session.failed.emit(sentence(error))
             return None
@@ -119,10 +146,10 @@ class Exporting:
         return self._recorder
 
     def _ask(
-        self, title: str, review: OpenRun, end: str, formats: Mapping[str, tuple[str, str]]
+        self, title: str, opened: OpenRun, end: str, formats: Mapping[str, tuple[str, str]]
     ) -> tuple[Path, str] | None:
         """Ask where to save; a name beside the run, its own with ``end``, is offered."""
-        path = review.run.path
+        path = opened.run.path
         return ask_file(self._parent, title, path.with_name(f"{path.stem}{end}"), formats)
 
     def close(self) -> None:
@@ -138,9 +165,7 @@ class MovieRecorder(QObject):
     denoised are waited for.
     """
 
-    def __init__(
-        self, parent: QWidget, session: Session, view: CineView, picture: Picture, path: Path
-    ) -> None:
+    def __init__(self, parent: QWidget, session: Session, view: CineView, path: Path) -> None:
         super().__init__(parent)
         assert session.opened is not None
         self._session = session
@@ -152,18 +177,8 @@ class MovieRecorder(QObject):
             self._run.frame_times_ms / session.playback.speed,
             (self._size.width(), self._size.height()),
         )
-        self._view = CineView()
-        self._playback = Playback(self)
-        self._picture = Picture(
-            self._view,
-            self._playback,
-            session.denoising,
-            session.labelling,
-            LookKeeper(session.look.now),
-            session.settings.now.trail_frames,
-        )
-        self._picture.copy_look(picture)
-        self._playback.set_run(self._run)
+        self._hidden = HiddenPicture(session, session.opened, session.look.now, view.size())
+        self._hidden.view.copy_look(view)
         self._next = 0
         self._timer = QTimer(self)
         self._timer.setInterval(0)
@@ -191,18 +206,15 @@ class MovieRecorder(QObject):
             self._session.said.emit(tr("The movie was not saved."))
 
     def _record(self) -> None:
-        opened = self._session.opened
-        if opened is None or opened.run is not self._run:
+        if not self._hidden.alive:
             self.stop()
             return
-        self._playback.seek(self._next)
-        if not self._picture.complete:
-            self._picture.draw()
+        if not self._hidden.show(self._next):
             self._timer.setInterval(20)  # wait for the decoder, or the denoiser
             return
         self._timer.setInterval(0)
         try:
-            self._writer.write(rgb(self._view.grab_picture(self._size)))
+            self._writer.write(rgb(self._hidden.grab(self._size)))
         except (UserError, OSError) as error:
             self._end()
             self._writer.abort()
@@ -225,8 +237,7 @@ class MovieRecorder(QObject):
         self._progress.canceled.disconnect(self.stop)
         self._progress.close()
         self._progress.deleteLater()
-        self._picture.deleteLater()
-        self._view.deleteLater()
+        self._hidden.close()
 
 
 def movie_size(view: QSize) -> QSize:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6.QtCore import QObject, QTimer
 
+from app.measure.scale import scale_of
 from app.session.labelling import Labelling
 from app.session.look import Look, LookKeeper
 from app.session.open_run import OpenRun
@@ -36,7 +37,7 @@ class LabelViews(QObject):
         self._timeline = timeline
         self._panel = panel
         self._plot = plot
-        self._review: OpenRun | None = None
+        self._opened: OpenRun | None = None
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(PLOT_DELAY_MS)
@@ -47,17 +48,17 @@ class LabelViews(QObject):
         look.changed.connect(self._follow_look)
         labelling.span_changed.connect(lambda: timeline.set_span(labelling.span))
 
-    def set_review(self, review: OpenRun | None) -> None:
+    def set_run(self, opened: OpenRun | None) -> None:
         """Show the labels of another run."""
-        self._review = review
+        self._opened = opened
         self.redraw()
 
     def redraw(self) -> None:
         """Show everything anew."""
-        review = self._review
-        tracks = review.labels.tracks if review is not None else ()
+        opened = self._opened
+        tracks = opened.labels.tracks if opened is not None else ()
         self._timeline.set_tracks(
-            [overlays.strip(review.labels, track) for track in tracks] if review else []
+            [overlays.strip(opened.labels, track) for track in tracks] if opened else []
         )
         self._draw_slow()
         self._show_selection()
@@ -67,13 +68,13 @@ class LabelViews(QObject):
         self._later.stop()
 
     def _follow(self, change: LabelsChange) -> None:
-        review = self._review
-        if review is None:
+        opened = self._opened
+        if opened is None:
             return
         if change.tracks_changed or change.pending_changed:
             self.redraw()
             return
-        labels = review.labels
+        labels = opened.labels
         for track_id, frames in change.frames.items():
             if frames and track_id in labels:
                 touched = sorted(frames)
@@ -87,21 +88,21 @@ class LabelViews(QObject):
             self._draw_slow()
 
     def _draw_slow(self) -> None:
-        review = self._review
-        if review is None:
+        opened = self._opened
+        if opened is None:
             self._panel.set_tracks(())
             self._plot.set_curves(())
             return
-        labels = review.labels
+        labels = opened.labels
         self._panel.set_tracks(
             [
                 overlays.row(labels, track, visible=track.id not in self._look.now.hidden_tracks)
                 for track in labels.tracks
             ]
         )
+        scale = scale_of(opened.run, labels.marks)
         self._plot.set_curves(
-            [overlays.motion(review.run, track) for track in labels.tracks],
-            overlays.motion_unit(review.run),
+            [overlays.motion(opened.run, track, scale) for track in labels.tracks], scale.unit
         )
 
     def _show_selection(self) -> None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
     QMainWindow,
     QSizePolicy,
+    QTabWidget,
     QToolBar,
     QVBoxLayout,
     QWidget,
@@ -25,6 +26,7 @@ from app.session.open_run import OpenRun
 from app.session.playback import SPEEDS
 from app.session.session import Session
 from app.session.settings import Settings, SettingsKeeper
+from app.session.tools import Tool
 from app.session.worker import InferenceWorker
 from app.tracks.track import TrackKind
 from app.window.commander import Commander, shortcut_rows, shown_keys
@@ -35,18 +37,25 @@ from app.window.exporting import Exporting
 from app.window.frame import WindowFrame
 from app.window.hands import Hands
 from app.window.importing import Importing
+from app.window.key_image_views import KeyImageViews
 from app.window.label_views import LabelViews
+from app.window.mark_views import MarkViews
 from app.window.picture import Picture
+from app.window.places_view import PlacesView
 from app.window.progress import Progress
 from app.window.run_list_view import RunListView
 from app.window.unsaved import UnsavedDialogs
 from resources import resource_path
 from widgets.panels.denoise_panel import DenoisePanel
+from widgets.panels.key_image_strip import KeyImageStrip
+from widgets.panels.measure_panel import MeasurePanel
+from widgets.panels.mode_switch import ModeSwitch
 from widgets.panels.notice_bar import Notice, NoticeBar, Severity
 from widgets.panels.run_list import RunList
 from widgets.panels.track_panel import TrackPanel
 from widgets.picture.cine_view import CineView
 from widgets.picture.compare import ViewMode
+from widgets.picture.place_grid import PlaceGrid
 from widgets.theme import THEMES, palette, style_sheet
 from widgets.timeline.ecg_strip import EcgStrip
 from widgets.timeline.motion_plot import MotionPlot
@@ -60,6 +69,7 @@ if TYPE_CHECKING:
 
 TOOL_BAR = (
     ("open_files", "open_folder", "undo", "redo"),
+    ("tool_window", "tool_pan", "tool_distance", "tool_angle"),
     ("fit", "auto_window", "toggle_invert", "toggle_subtraction"),
     ("toggle_denoised", "new_track", "export_labels"),
 )
@@ -71,6 +81,8 @@ DEVICE_WORDS = {
 }
 TOO_CLEAN = marked("The noise of this run is too weak to be seen: it stays as it is.")
 SIDE_WIDTH = 274
+TABBED = (1, 3, 4, 5)
+"""Panels that share their place with another one."""
 LOW_SCREEN = 840
 """On screens of less height the plots of the motion stand behind the denoising."""
 
@@ -120,19 +132,28 @@ class MainWindow(QMainWindow):
             session.labelling,
             session.look,
             now.trail_frames,
+            session.measuring,
         )
+        session.subtraction.registered.connect(self.picture.take_registered)
+        session.subtraction.registering_changed.connect(
+            lambda: self.picture.set_registering(session.subtraction.share)
+        )
+        self.places_view = PlacesView(self.place_grid, self.ecg_strip, session)
         self.label_views = LabelViews(
             session.labelling, session.look, self.timeline, self.track_panel, self.motion_plot
         )
         self.progress = Progress(session.playback, session.denoising, self.timeline, self.play_bar)
+        self.marks = MarkViews(self, session, self.view, self.measure_panel, self.mode_switch)
         self.hands = Hands(
             session=session,
             view=self.view,
             picture=self.picture,
             frame=WindowFrame(self, self.tool_bar, self.panels, settings),
             runs=RunListView(self.run_list, session),
-            exporting=Exporting(self, session, self.view, self.picture),
+            exporting=Exporting(self, session, self.view),
             importing=Importing(self, session),
+            marks=self.marks,
+            key_images=KeyImageViews(self, session, self.view, self.key_image_strip),
             dialogs=Dialogs(self, session, shortcut_rows()),
         )
         self.commander = Commander(self, self.hands)
@@ -150,12 +171,16 @@ class MainWindow(QMainWindow):
 
     def _make_widgets(self) -> None:
         self.view = CineView()
-        self.notices = NoticeBar(self.view)
+        self.place_grid = PlaceGrid(self.view)
+        self.notices = NoticeBar(self.place_grid)
         self.play_bar = PlayBar(SPEEDS)
         self.timeline = Timeline()
         self.ecg_strip = EcgStrip()
         self.run_list = RunList()
         self.track_panel = TrackPanel({str(kind): tr(str(kind)) for kind in TrackKind})
+        self.measure_panel = MeasurePanel()
+        self.key_image_strip = KeyImageStrip()
+        self.mode_switch = ModeSwitch()
         self.denoise_panel = DenoisePanel()
         self.motion_plot = MotionPlot()
         self.tool_bar = QToolBar(tr("Tools"))
@@ -165,7 +190,7 @@ class MainWindow(QMainWindow):
         column = QVBoxLayout(center)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        column.addWidget(self.view, 1)
+        column.addWidget(self.place_grid, 1)
         column.addWidget(self.ecg_strip)
         column.addWidget(self.timeline)
         column.addWidget(self.play_bar)
@@ -180,12 +205,21 @@ class MainWindow(QMainWindow):
             self._dock("Tracks", tr("Tracks"), self.track_panel, right),
             self._dock("Denoise", tr("Denoise"), self.denoise_panel, right),
             self._dock("Motion", tr("Motion"), self.motion_plot, right),
+            self._dock("Measures", tr("Measures"), self.measure_panel, right),
+            self._dock("KeyImages", tr("Key images"), self.key_image_strip, right),
         )
+        self.setAnimated(False)  # nothing moves by itself
+        self.setTabPosition(right, QTabWidget.TabPosition.North)
+        self.tabifyDockWidget(self.panels[1], self.panels[4])
+        self.tabifyDockWidget(self.panels[3], self.panels[5])
+        for index in TABBED:  # the tab names it
+            self.panels[index].setTitleBarWidget(QWidget())
+        self.panels[1].raise_()
+        self.panels[3].raise_()
         if self.screen().availableGeometry().height() < LOW_SCREEN:
-            self.tabifyDockWidget(self.panels[2], self.panels[3])
+            self.tabifyDockWidget(self.panels[3], self.panels[2])
+            self.panels[2].setTitleBarWidget(QWidget())
             self.panels[2].raise_()
-        widths = [SIDE_WIDTH - 30, SIDE_WIDTH]
-        self.resizeDocks(list(self.panels[:2]), widths, Qt.Orientation.Horizontal)
 
     def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -196,6 +230,8 @@ class MainWindow(QMainWindow):
         return dock
 
     def _fill_tool_bar(self) -> None:
+        self.tool_bar.addWidget(self.mode_switch)
+        self.tool_bar.addSeparator()
         for group in TOOL_BAR:
             for name in group:
                 self.tool_bar.addAction(self.commander.actions[name])
@@ -209,10 +245,11 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         session = self.session
         session.run_changed.connect(self._show_run)
-        session.run_left.connect(lambda _: self.progress.set_review(None))
+        session.run_left.connect(lambda _: self.progress.set_run(None))
         session.said.connect(lambda text: self._notice(text, Severity.INFO))
         session.warned.connect(lambda text: self._notice(text, Severity.WARNING))
         session.failed.connect(lambda text: self._notice(text, Severity.ERROR))
+        session.withdrawn.connect(self.notices.withdraw)
         session.look.changed.connect(self._show_look)
         session.leaving.finished.connect(self._close_when_saved)
         session.worker.device_changed.connect(
@@ -237,9 +274,11 @@ class MainWindow(QMainWindow):
         self.ecg_strip.frame_requested.connect(playback.seek)
         self.motion_plot.frame_requested.connect(playback.seek)
         self.view.wheel_stepped.connect(playback.step)
-        self.view.full_screen_toggled.connect(self.hands.frame.toggle_full_screen)
-        self.view.invitation_clicked.connect(lambda: self.commander.do("open_files"))
+        self.view.full_screen_toggled.connect(self._enlarge)
+        self.view.invitation_clicked.connect(self._take_invitation)
         self.picture.frame_shown.connect(self.progress.count_frame)
+        playback.ended.connect(self._go_on)
+        self.session.heart.changed.connect(self._show_heart)
         self.progress.rested.connect(self.session.remember_place)
 
     def _connect_labelling(self) -> None:
@@ -252,7 +291,12 @@ class MainWindow(QMainWindow):
         view.point_drag_started.connect(lambda *_: self.session.playback.pause())
         view.point_dropped.connect(labelling.drop)
         view.track_picked.connect(labelling.select)
+        view.window_dragged.connect(self.picture.drag_window)
         panel.command_requested.connect(self.commander.do)
+        self.measure_panel.command_requested.connect(self.commander.do)
+        self.key_image_strip.command_requested.connect(self.commander.do)
+        self.session.key_images.kept.connect(self.panels[5].raise_)
+        self.session.tools.changed.connect(self._show_tools)
         panel.track_picked.connect(labelling.select)
         panel.renamed.connect(lambda track, name: labelling.change_track(track, name=name))
         panel.kind_picked.connect(
@@ -279,25 +323,24 @@ class MainWindow(QMainWindow):
         denoising.progress_changed.connect(panel.set_progress)
         denoising.found_clean.connect(lambda clean: panel.set_note(tr(TOO_CLEAN) if clean else ""))
 
+    def _go_on(self) -> None:
+        """Go to the next run once this one has been played, where that is wanted."""
+        if self.session.settings.now.next_at_end:
+            self.hands.runs.open_neighbour(1)
+
     # what is shown
 
     def _show_run(self, opened: OpenRun | None) -> None:
-        self.notices.clear()
+        if self.session.places.count == 1:
+            self.notices.clear()  # elsewhere the run that they are about is still seen
         self.ecg_strip.clear()
         self.picture.set_run(opened)
-        self.progress.set_review(opened)
+        self.progress.set_run(opened)
         if opened is None:
             self.setWindowTitle("Fluorotrace")
-            self.view.set_message(
-                tr("Drop an X-ray run here"),
-                tr(
-                    "or click here to choose one; File, Open the built-in sample shows what can be"
-                    " done"
-                ),
-            )
             self.timeline.set_frames(np.zeros(0))
             self.play_bar.set_frame_count(0)
-            self.label_views.set_review(None)
+            self.label_views.set_run(None)
             return
         run = opened.run
         self.setWindowTitle(f"{run.path.name} – Fluorotrace")
@@ -316,8 +359,29 @@ class MainWindow(QMainWindow):
                 label=ecg.label,
                 r_wave_times_ms=ecg.r_wave_times_ms,
             )
-        self.label_views.set_review(opened)  # tracks are drawn over the frames that are set now
+        self.label_views.set_run(opened)  # tracks are drawn over the frames that are set now
+        self._show_heart()
         self.view.setFocus()
+
+    def _enlarge(self) -> None:
+        """Give the picture more room: its window, where it shares that, else the whole screen."""
+        several = self.session.places.count > 1
+        self.commander.do("maximise_place" if several else "toggle_full_screen")
+
+    def _take_invitation(self) -> None:
+        """Ask for a file; beside other runs a click may only have meant to choose the place."""
+        if self.session.places.count == 1:
+            self.commander.do("open_files")
+
+    def _show_heart(self) -> None:
+        """Show the beats that are known, and which frames are played because of them."""
+        heart = self.session.heart
+        known = heart.phase
+        self.play_bar.set_note(heart.text)
+        if self.session.opened is not None and known is not None:
+            self.motion_plot.set_phases(known.phase if heart.by_beat else None)
+            if not known.from_ecg:
+                self.timeline.set_r_waves(known.beat_starts_ms)
 
     def _show_position(self, frame: int) -> None:
         opened = self.session.opened
@@ -331,9 +395,19 @@ class MainWindow(QMainWindow):
         self.denoise_panel.set_mode(ViewMode(now.comparison))
         self.denoise_panel.set_strength(now.strength)
 
+    def _show_tools(self) -> None:
+        """Bring the panel to the front that belongs to what the hand does."""
+        tools = self.session.tools
+        if tools.labelling:
+            self.panels[1].raise_()
+        elif tools.tool not in (Tool.WINDOW, Tool.PAN, Tool.ZOOM):
+            self.panels[4].raise_()
+
     def _show_usable(self, commands: frozenset[str]) -> None:
         self.play_bar.set_usable(commands)
         self.track_panel.set_usable(commands)
+        self.measure_panel.set_usable(commands)
+        self.key_image_strip.set_usable(commands)
         self.denoise_panel.set_usable(commands)
 
     def _notice(self, text: str, severity: Severity) -> None:
@@ -345,6 +419,7 @@ class MainWindow(QMainWindow):
             self._show_theme(settings)
         if before is None or settings.trail_frames != before.trail_frames:
             self.picture.set_trail(settings.trail_frames)
+            self.places_view.set_trail(settings.trail_frames)
 
     def _show_theme(self, settings: Settings) -> None:
         theme = THEMES.get(settings.theme, THEMES["dark"])
@@ -356,11 +431,14 @@ class MainWindow(QMainWindow):
         app.setStyleSheet(style_sheet(theme, template, icons))
         for widget in (
             self.notices,
+            self.place_grid,
             self.play_bar,
             self.timeline,
             self.ecg_strip,
             self.run_list,
             self.track_panel,
+            self.measure_panel,
+            self.key_image_strip,
             self.denoise_panel,
             self.motion_plot,
         ):
@@ -368,6 +446,9 @@ class MainWindow(QMainWindow):
         keys = shown_keys()
         self.play_bar.set_shortcuts(keys)
         self.track_panel.set_shortcuts(keys)
+        self.measure_panel.set_shortcuts(keys)
+        self.key_image_strip.set_shortcuts(keys)
+        self.mode_switch.set_shortcut(keys["toggle_mode"])
         self.denoise_panel.set_shortcuts(keys)
         self.commander.set_theme(theme)
 
@@ -386,6 +467,14 @@ class MainWindow(QMainWindow):
             self._demo = None
 
     # window events
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Give the panels their room, unless they have that in which they were left."""
+        super().showEvent(event)
+        if not self.hands.frame.restored:
+            self.hands.frame.restored = True
+            sides = list(self.panels[:2])
+            self.resizeDocks(sides, [SIDE_WIDTH - 30, SIDE_WIDTH], Qt.Orientation.Horizontal)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome files and folders anywhere on the window."""
@@ -408,6 +497,7 @@ class MainWindow(QMainWindow):
         self.hands.frame.remember()
         self.stop_demo()
         self.hands.exporting.close()
+        self.hands.key_images.stop()
         self.hands.dialogs.close()
         self._closing = True
         if self.session.close():

@@ -7,10 +7,15 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from app.measure.scale import Scale
 from app.runs.run import Run
+from app.session.measuring import measured
+from app.session.open_run import OpenRun
 from app.tracks.labels import Labels
+from app.tracks.marks import MarkKind
 from app.tracks.track import PointSource, PointState, Track, TrackPoint
 from widgets.panels.track_panel import TrackRow
+from widgets.picture.mark_overlay import MarkOverlay, MarkShape
 from widgets.picture.track_overlay import OverlayPoint, TrackOverlay
 from widgets.point_look import FrameLooks, PointLook
 from widgets.timeline.motion_plot import MotionCurve
@@ -22,6 +27,15 @@ SOURCE_LOOKS = {
     PointSource.TRACKED: PointLook.TRACKED,
     PointSource.INTERPOLATED: PointLook.INTERPOLATED,
     PointSource.IMPORTED: PointLook.CONFIRMED,
+}
+SHAPES = {
+    MarkKind.DISTANCE: MarkShape.LINE,
+    MarkKind.POLYLINE: MarkShape.POLYLINE,
+    MarkKind.ANGLE: MarkShape.ANGLE,
+    MarkKind.RECTANGLE: MarkShape.RECTANGLE,
+    MarkKind.ELLIPSE: MarkShape.ELLIPSE,
+    MarkKind.TEXT: MarkShape.TEXT,
+    MarkKind.ARROW: MarkShape.ARROW,
 }
 
 
@@ -97,20 +111,17 @@ def row(labels: Labels, track: Track, *, visible: bool) -> TrackRow:
     return TrackRow(track.id, track.name, str(track.kind), track.color, edited, doubtful, visible)
 
 
-def motion(run: Run, track: Track) -> MotionCurve:
+def motion(run: Run, track: Track, scale: Scale) -> MotionCurve:
     """Return displacement from the first point, speed, and confidence over the frames.
 
-    In mm where the run's spacing holds in the patient, else in px; speed by central differences.
+    In the unit of ``scale``; speed by central differences.
     """
     xy = positions(track, range(run.frame_count))
-    scale = (1.0, 1.0)
-    if run.spacing is not None and run.spacing.holds_in_patient:
-        scale = (run.spacing.column_mm, run.spacing.row_mm)
     known = np.flatnonzero(np.isfinite(xy[:, 0]))
     displacement = np.full(run.frame_count, np.nan)
     speed = np.full(run.frame_count, np.nan)
     if len(known):
-        scaled = xy * scale
+        scaled = xy * (scale.column_size, scale.row_size)
         displacement = np.hypot(*(scaled - scaled[known[0]]).T)
         if run.frame_count > 1:
             velocity = np.gradient(scaled, run.frame_times_ms / 1000.0, axis=0)
@@ -120,12 +131,22 @@ def motion(run: Run, track: Track) -> MotionCurve:
     return MotionCurve(track.id, track.name, track.color, displacement, speed, np.array(sure))
 
 
-def motion_unit(run: Run) -> str:
-    """Return the unit of `motion`'s lengths."""
-    return "mm" if run.spacing is not None and run.spacing.holds_in_patient else "px"
-
-
 def _position(point: TrackPoint | None) -> tuple[float, float]:
     if point is None or point.x is None or point.y is None:
         return (np.nan, np.nan)
     return (point.x, point.y)
+
+
+def marks(opened: OpenRun, frame: int, chosen_id: str) -> list[MarkOverlay]:
+    """Return the measures of a frame with what they say."""
+    return [
+        MarkOverlay(
+            mark.id,
+            SHAPES[mark.kind],
+            mark.points,
+            measured(opened, mark, frame).lines,
+            mark.id == chosen_id,
+        )
+        for mark in opened.labels.marks
+        if mark.kind in SHAPES and mark.frame in (None, frame)
+    ]

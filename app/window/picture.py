@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from gettext import gettext as tr
 
@@ -9,17 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from app.measure.scale import scale_of, scale_text
 from app.runs import words
 from app.runs.run import Lut, RunError, Window
 from app.session.denoising import Denoising
 from app.session.labelling import Labelling
 from app.session.look import Comparison, Look, LookKeeper
+from app.session.measuring import Measuring
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
+from app.tracks.history import LabelsChange
 from app.window import overlays
-from widgets.picture.cine_view import CineView
+from inference.subtraction import Registration
 from widgets.picture.compare import FramePictures, PictureNames, ViewMode
 from widgets.picture.corner_text import Corner, MessageKind
+from widgets.picture.picture_view import PictureView
 
 BESIDE_EACH_OTHER = (Comparison.SIDE_BY_SIDE, Comparison.WIPE)
 WINDOW_DRAG_SHARE = 1 / 400
@@ -31,8 +36,12 @@ class Picture(QObject):
 
     Parameters
     ----------
+    labelling : Labelling or None
+        Tells which track is selected; None where the run is only seen.
     trail_frames : int
         Frames to both sides that a trail goes through.
+    measuring : Measuring, optional
+        Tells which measure is selected; nobody can choose one where left out.
 
     Signals
     -------
@@ -44,54 +53,75 @@ class Picture(QObject):
 
     def __init__(
         self,
-        view: CineView,
+        view: PictureView,
         playback: Playback,
         denoising: Denoising,
-        labelling: Labelling,
+        labelling: Labelling | None,
         look: LookKeeper,
         trail_frames: int,
+        measuring: Measuring | None = None,
     ) -> None:
         super().__init__()
         self._view = view
         self._playback = playback
         self._denoising = denoising
         self._labelling = labelling
+        self._measuring = measuring
         self._look = look
         self._trail_frames = trail_frames
-        self._review: OpenRun | None = None
+        self._opened: OpenRun | None = None
+        self._unsubscribe: Callable[[], None] = lambda: None
         self._waiting = False
         self._place_due = False
+        self._registering: float | None = None
         playback.frame_changed.connect(self._go)
         denoising.frame_ready.connect(self._take_denoised)
-        labelling.labels_changed.connect(self._follow_labels)
-        labelling.selection_changed.connect(self.draw_tracks)
+        if labelling is not None:
+            labelling.selection_changed.connect(self.draw_tracks)
+        if measuring is not None:
+            measuring.changed.connect(self.draw_marks)
         look.changed.connect(self._follow_look)
         view.zoom_changed.connect(lambda _: self.draw_corners())
         view.place_changed.connect(self._keep_place)
-        view.window_dragged.connect(self._drag_window)
         self._decoded.connect(self._take_decoded)
 
     # the run
 
     def set_run(self, opened: OpenRun | None) -> None:
         """Show another run."""
-        if self._review is not None:
-            self._review.cache.on_decoded = None
-        self._review = opened
+        self._unsubscribe()
+        self._unsubscribe = lambda: None
+        if self._opened is not None:
+            self._opened.cache.leave(self)
+        self._opened = opened
         if opened is None:
             self._view.clear_frame()
             return
         key = opened.key
-        opened.cache.on_decoded = lambda index: self._decoded.emit(key, index)
+        opened.cache.watch(self, lambda index: self._decoded.emit(key, index))
+        self._unsubscribe = opened.labels.subscribe(self._follow_labels)
         self._view.set_message("")
         self._view.clear_frame()
         self._view.set_pixel_aspect(opened.run.pixel_aspect_ratio)
         self._place_due = True
 
-    def copy_look(self, other: Picture) -> None:
-        """Show the same run in the same way, to be drawn frame by frame beside ``other``."""
-        self._review = other._review
-        self._view.copy_look(other._view)
+    def set_denoising(self, denoising: Denoising) -> None:
+        """Take the denoised frames from elsewhere."""
+        if denoising is not self._denoising:
+            self._denoising.frame_ready.disconnect(self._take_denoised)
+            self._denoising = denoising
+            denoising.frame_ready.connect(self._take_denoised)
+
+    def set_registering(self, share: float | None) -> None:
+        """Say how much of the masks is registered; None where none is being."""
+        self._registering = share
+        if self._opened is not None:
+            self._view.set_names(self._names())
+
+    def take_registered(self, frame: int) -> None:
+        """Draw a frame anew whose mask is registered now."""
+        if frame == self._playback.frame:
+            self.draw()
 
     def set_trail(self, frames: int) -> None:
         """Draw trails through this many frames to both sides."""
@@ -103,15 +133,15 @@ class Picture(QObject):
     def auto_window(self) -> None:
         """Fit the window to the frame under the playhead."""
         frame = self._stored()
-        if frame is not None and self._review is not None:
+        if frame is not None and self._opened is not None:
             grey = self._look.now.grey
-            self._set_voi(self._review.display.auto(frame, grey, self._playback.frame))
+            self._set_voi(self._opened.display.auto(frame, grey, self._playback.frame))
 
     def next_file_window(self) -> None:
         """Go to the next window or LUT that the file offers, then to its full range."""
-        if self._review is None:
+        if self._opened is None:
             return
-        choices = [voi for _, voi in self._review.display.presets()]
+        choices = [voi for _, voi in self._opened.display.presets()]
         own = self._look.now.grey.voi is None and None in choices  # each frame's own
         now = None if own else self._voi()
         at = next((i for i, voi in enumerate(choices) if voi == now), -1)
@@ -119,12 +149,12 @@ class Picture(QObject):
 
     def full_window(self) -> None:
         """Show the full range of the stored values."""
-        if self._review is not None:
-            self._set_voi(self._review.display.full_range())
+        if self._opened is not None:
+            self._set_voi(self._opened.display.full_range())
 
     def _voi(self) -> Window | Lut:
-        assert self._review is not None
-        return self._review.display.voi(self._look.now.grey, self._playback.frame)
+        assert self._opened is not None
+        return self._opened.display.voi(self._look.now.grey, self._playback.frame)
 
     def _set_voi(self, voi: Window | Lut | None) -> None:
         self._look.change_grey(voi=voi)
@@ -141,17 +171,17 @@ class Picture(QObject):
 
     def draw(self) -> None:
         """Draw the frame under the playhead, or wait for it where it is not decoded yet."""
-        review, stored = self._review, self._stored()
-        if review is None:
+        opened, stored = self._opened, self._stored()
+        if opened is None:
             return
         frame = self._playback.frame
         if stored is None:
             self._waiting = True
-            self._tell(review.cache.error(frame))
+            self._tell(opened.cache.error(frame))
             return
         self._waiting = False
         try:
-            pictures = self._pictures(review, stored, frame)
+            pictures = self._pictures(opened, stored, frame)
         except RunError as error:  # a mask frame that cannot be decoded
             self._tell(error)
             return
@@ -162,36 +192,46 @@ class Picture(QObject):
             self._place_due = False
             self._view.set_place(self._look.now.place)
         self.draw_tracks()
+        self.draw_marks()
         self.draw_corners()
         self.frame_shown.emit(frame)
 
     def draw_tracks(self) -> None:
         """Draw the tracks on the frame under the playhead."""
-        review = self._review
-        if review is None:
+        opened = self._opened
+        if opened is None:
             return
-        selected = self._labelling.selected
+        selected = None if self._labelling is None else self._labelling.selected
         look = self._look.now
         trail = self._trail_frames if look.trails else 0
         self._view.set_tracks(
             tuple(
                 overlays.overlay(
-                    review.labels,
+                    opened.labels,
                     track,
                     self._playback.frame,
                     trail,
                     selected=selected is not None and track.id == selected.id,
                 )
-                for track in review.labels.tracks
+                for track in opened.labels.tracks
                 if track.id not in look.hidden_tracks
             )
         )
 
+    def draw_marks(self) -> None:
+        """Draw measures and words on the frame under the playhead."""
+        opened = self._opened
+        if opened is not None:
+            chosen = None if self._measuring is None else self._measuring.selected
+            chosen_id = "" if chosen is None else chosen.id
+            self._view.set_marks(overlays.marks(opened, self._playback.frame, chosen_id))
+
     def draw_corners(self) -> None:
         """Write the corners for the frame under the playhead."""
-        if self._review is None:
+        if self._opened is None:
             return
-        run, frame = self._review.run, self._playback.frame
+        run, frame = self._opened.run, self._playback.frame
+        scale = scale_of(run, self._opened.labels.marks)
         patient = words.patient_lines(run) if self._look.now.patient else ()
         study = words.study_lines(run, described=self._look.now.patient)
         self._view.set_corner(Corner.TOP_LEFT, (*patient, *study))
@@ -201,37 +241,43 @@ class Picture(QObject):
         )
         self._view.set_corner(Corner.BOTTOM_LEFT, words.timing_lines(run, frame))
         settings, notes = self._look.now.grey, []
-        if not self._look.now.tracks and self._review.labels.tracks:
+        if not self._look.now.tracks and self._opened.labels.tracks:
             notes.append(tr("Tracks hidden"))
+        notes += orientation_notes(self._look.now)
+        if settings.edges:
+            notes.append(tr("Edges {percent}%").format(percent=round(100 * settings.edges)))
         if settings.subtracted:
-            notes.append(words.mask_text(*self._review.display.mask(settings, frame)))
+            mask_frames, shift = self._opened.display.mask(settings, frame)
+            registered = self._opened.display.is_registered(settings, frame)
+            notes.append(words.mask_text(mask_frames, (0.0, 0.0) if registered else shift))
+            if settings.landmarks:
+                percent = round(100 * settings.landmarks)
+                notes.append(tr("Unsubtracted {percent}%").format(percent=percent))
         self._view.set_corner(
             Corner.BOTTOM_RIGHT,
             (
                 *notes,
                 words.window_text(self._voi(), inverted=settings.inverted),
                 tr("Zoom {percent}%").format(percent=round(self._view.zoom_percent)),
-                words.spacing_text(run.spacing),
+                scale_text(run, scale),
             ),
         )
-        spacing = run.spacing
-        in_patient = spacing is not None and spacing.holds_in_patient
-        self._view.set_scale_bar(spacing.column_mm if spacing and in_patient else None)
+        self._view.set_scale_bar(scale.column_size if scale.in_mm else None)
 
     # inside
 
     def _stored(self) -> NDArray[np.generic] | None:
-        if self._review is None:
+        if self._opened is None:
             return None
-        return self._review.cache.get(self._playback.frame)
+        return self._opened.cache.get(self._playback.frame)
 
     def _tell(self, error: RunError | None) -> None:
         if error is not None:
             self._view.clear_frame()
             self._view.set_message(tr("This frame cannot be shown"), str(error), MessageKind.ERROR)
 
-    def _pictures(self, review: OpenRun, stored: NDArray[np.generic], frame: int) -> FramePictures:
-        display, look = review.display, self._look.now
+    def _pictures(self, opened: OpenRun, stored: NDArray[np.generic], frame: int) -> FramePictures:
+        display, look = opened.display, self._look.now
         settings = look.grey
         denoised = None
         if self._look.now.comparison is not Comparison.ORIGINAL:
@@ -254,41 +300,69 @@ class Picture(QObject):
         denoised = tr("Denoised {percent}%").format(percent=percent)
         if self._denoising.nothing_to_remove:
             denoised = tr("Nothing to remove")
-        original = tr("Original")
-        if self._look.now.grey.subtracted:
-            original, denoised = tr("Subtracted"), tr("Subtracted, {what}").format(what=denoised)
+        original, grey = tr("Original"), self._look.now.grey
+        if grey.subtracted:
+            original = self._subtracted_name()
+            peak = grey.peak and self._opened is not None and self._opened.display.has_peak(grey)
+            both = tr("{subtracted}, {what}").format(subtracted=original, what=denoised)
+            denoised = original if peak else both  # the peak is of the frames as they are
         return PictureNames(
             original=original,
             denoised=denoised,
             difference=tr("Difference: original minus denoised"),
         )
 
+    def _subtracted_name(self) -> str:
+        """Say what is shown, and what is still being computed for it."""
+        grey, opened = self._look.now.grey, self._opened
+        if opened is None:
+            return tr("Subtracted")
+        percent = round(100 * (self._registering or 0.0))
+        if grey.peak and opened.display.has_peak(grey):
+            return tr("Peak opacification")
+        if grey.peak and self._registering is not None:
+            return tr("Subtracted, peak opacification {percent}%").format(percent=percent)
+        if grey.registration is Registration.OFF:
+            return tr("Subtracted")
+        if opened.display.is_registered(grey, self._playback.frame):
+            return tr("Subtracted, registered")
+        if self._registering is not None:
+            return tr("Subtracted, registering {percent}%").format(percent=percent)
+        return tr("Subtracted, not registered")
+
     def _go(self, frame: int) -> None:
-        if self._review is not None:
-            self._review.cache.set_playhead(frame, 1)
+        if self._opened is not None:
+            self._opened.cache.set_playhead(frame, 1, self)
             self._denoising.set_playhead(frame)
             self.draw()
 
     def _follow_look(self, before: Look, now: Look) -> None:
         if now.comparison != before.comparison:
             self._view.set_mode(ViewMode(now.comparison))
+        if (now.turns, now.mirrored) != (before.turns, before.mirrored):
+            self._view.set_orientation(now.turns, now.mirrored)
         if now.tracks != before.tracks:
             self._view.set_overlay_visible(now.tracks)
         if now.corners != before.corners:
             self._view.set_corners_visible(now.corners)
+        if now.place != self._view.place and not self._place_due:
+            self._view.set_place(now.place)
         if replace(before, place=now.place) != now:
             self.draw()
 
     def _keep_place(self) -> None:
-        if not self._place_due and self._review is not None:
+        if not self._place_due and self._opened is not None:
             self._look.change(place=self._view.place)
 
-    def _follow_labels(self, _: object) -> None:
+    def _follow_labels(self, change: LabelsChange) -> None:
         self.draw_tracks()
+        if change.marks_changed:  # the calibration may be among them
+            self.draw_corners()
+            self.draw_marks()
 
     def _take_decoded(self, key: str, index: int) -> None:
-        review = self._review
-        here = review is not None and key == review.key and index == self._playback.frame
+        opened = self._opened
+        here = opened is not None and key == opened.key and index == self._playback.frame
         if here and self._waiting:
             self.draw()
 
@@ -296,16 +370,26 @@ class Picture(QObject):
         if index == self._playback.frame and self._look.now.comparison is not Comparison.ORIGINAL:
             self.draw()
 
-    def _drag_window(self, dx: float, dy: float) -> None:
+    def drag_window(self, dx: float, dy: float) -> None:
         """Drag right for more width (less contrast), down for a higher center (darker)."""
-        if self._review is None:
+        if self._opened is None:
             return
         window = self._voi()
         if not isinstance(window, Window):  # a LUT has no center to drag: begin with its range
-            window = self._review.display.default_window()
-        low, high = self._review.run.nominal_range
+            window = self._opened.display.default_window()
+        low, high = self._opened.run.nominal_range
         step = (high - low) * WINDOW_DRAG_SHARE
         width = max(window.width + dx * step, step)
         self._set_voi(
             replace(window, center=window.center + dy * step, width=width, explanation="")
         )
+
+
+def orientation_notes(look: Look) -> list[str]:
+    """Say how the picture differs from the way it is stored."""
+    notes = []
+    if look.turns:
+        notes.append(tr("Turned {degrees}°").format(degrees=90 * look.turns))
+    if look.mirrored:
+        notes.append(tr("Mirrored"))
+    return notes

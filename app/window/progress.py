@@ -26,7 +26,7 @@ class Progress(QObject):
         super().__init__(playback)
         self._playback, self._denoising = playback, denoising
         self._timeline, self._play_bar = timeline, play_bar
-        self._review: OpenRun | None = None
+        self._opened: OpenRun | None = None
         self._shown_frames = 0
         self._smoothed_rate = 0.0
         self._timer = QTimer(self)
@@ -34,10 +34,10 @@ class Progress(QObject):
         self._timer.timeout.connect(self._show)
         playback.playing_changed.connect(self._set_playing)
 
-    def set_review(self, review: OpenRun | None) -> None:
+    def set_run(self, opened: OpenRun | None) -> None:
         """Show the progress of another run; None stops."""
-        self._review = review
-        if review is None:
+        self._opened = opened
+        if opened is None:
             self._timer.stop()
         else:
             self._timer.start()
@@ -47,16 +47,16 @@ class Progress(QObject):
         self._shown_frames += 1
 
     def _show(self) -> None:
-        review = self._review
-        assert review is not None
-        self._timeline.set_buffered(review.cache.ready())
+        opened = self._opened
+        assert opened is not None
+        self._timeline.set_buffered(opened.cache.ready())
         self._timeline.set_denoised(self._denoising.ready())
         if self._playback.playing:
             shown = self._shown_frames * 1000.0 / REFRESH_MS
             self._smoothed_rate = KEPT * self._smoothed_rate + (1.0 - KEPT) * shown
             share = self._denoising.share_shown if self._denoising.wanted else 1.0
             self._play_bar.set_shown_rate(
-                self._smoothed_rate, review.rate_hz, share if share < 1.0 else None
+                self._smoothed_rate, opened.rate_hz, share if share < 1.0 else None
             )
         else:
             self.rested.emit()
@@ -64,8 +64,8 @@ class Progress(QObject):
 
     def _set_playing(self, playing: bool) -> None:
         self._shown_frames = 0
-        if playing and self._review is not None:
-            self._smoothed_rate = (self._review.rate_hz or 0.0) * self._playback.speed
+        if playing and self._opened is not None:
+            self._smoothed_rate = (self._opened.rate_hz or 0.0) * self._playback.speed
         else:
             self._play_bar.set_shown_rate(None)
             self.rested.emit()

@@ -11,6 +11,7 @@ from app.runs.catalog import CatalogEntry
 from app.runs.words import angle_text
 from app.session.library import Library
 from app.session.open_run import OpenRun
+from app.session.places import Places
 from app.session.session import Session
 from app.tracks.content import LabelSummary
 from widgets.panels.run_list import RunList
@@ -37,8 +38,13 @@ class RunListView(QObject):
         self._library.opening.connect(self._show_opening)
         session.run_changed.connect(self._show_current)
         session.run_left.connect(self.show_label_state)
+        session.places.changed.connect(lambda: self._show_seen(session.places))
         session.reviewed_changed.connect(lambda _: self._show_state_of(session.opened))
         session.labelling.labels_changed.connect(lambda _: self._show_state_of(session.opened))
+
+        session.labelling.tracking.run_progress.connect(
+            lambda opened, done, asked: run_list.set_row_progress(str(opened.run.path), done, asked)
+        )
 
     def open_neighbour(self, steps: int) -> None:
         """Open the next (+1) or previous (-1) run of the list that can be opened."""
@@ -68,6 +74,10 @@ class RunListView(QObject):
     def _show_current(self, opened: OpenRun | None) -> None:
         self._list.set_current(None if opened is None else str(opened.run.path))
         self._show_state_of(opened)
+
+    def _show_seen(self, places: Places) -> None:
+        seen = (place.opened for place in places.seen)
+        self._list.set_seen(str(opened.run.path) for opened in seen if opened is not None)
 
     def _show_opening(self, path: Path | None) -> None:
         self._list.set_opening(None if path is None else str(path))

@@ -13,6 +13,9 @@ BENCHMARKS = (
     "denoising",
     "calibration",
     "vessels",
+    "subtraction",
+    "enhancement",
+    "phase",
 )
 
 

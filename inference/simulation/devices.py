@@ -300,6 +300,21 @@ def make_stent(
     )
 
 
+def make_balloon(stent: Device) -> Device:
+    """Balloon that carries a stent: a marker band at each end of it, a thin shaft between."""
+    count = len(stent.line)
+    step_mm = STEP_PX / stent.pixels_per_mm
+    shaft = Profile(
+        radius_mm=_constant(count, 0.2),
+        wall_mm=_constant(count, 0.2),
+        wall_per_mm=_constant(count, 0.1),
+        lumen_per_mm=_constant(count, 0.0),
+        fills=False,
+    )
+    ends_mm = [0.5, (count - 1) * step_mm - 0.5]
+    return replace(stent, kind="balloon", profile=marker_profile(shaft, ends_mm, step_mm))
+
+
 def lead_profile(rng: np.random.Generator, count: int, step_mm: float) -> Profile:
     """Pacing lead: thin conductor with a tip and a ring electrode."""
     s = np.arange(count) * step_mm

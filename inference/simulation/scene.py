@@ -16,6 +16,7 @@ from inference.simulation.devices import (
     Device,
     Tube,
     catheter_profile,
+    make_balloon,
     make_catheter,
     make_lead,
     make_stent,
@@ -167,6 +168,7 @@ def make_scene(
     injection: Injection | None = None,
     tube: Tube | None = None,
     stenosis: Stenosis | None = None,
+    stented: bool = False,
 ) -> Scene:
     """Draw the devices and the injection of a run.
 
@@ -188,6 +190,8 @@ def make_scene(
         Cross-section of the main catheter, in place of a drawn one.
     stenosis : Stenosis, optional
         Of the main vessel, which then has no other.
+    stented : bool
+        Place a stent on its balloon in the artery, where that is long enough.
     """
     if injection is None:
         injection = _draw_injection(rng, scenario, float(rhythm.times_ms[-1]) + 66.0)
@@ -206,7 +210,7 @@ def make_scene(
     field = make_heart_field(rng, rhythm, centre, unit)
 
     heading = float(np.arctan2(end[1], end[0]) + rng.normal(0, 0.25))
-    wired = rng.random() < (0.12 if contrast else 0.55)
+    wired = rng.random() < (0.12 if contrast else 0.55) or stented
     flush = kind not in CORONARY  # into the ventricle or the aorta: no artery fills
     tree, engaged = None, 0
     if wired or (contrast and not flush):
@@ -222,9 +226,12 @@ def make_scene(
         if wired:
             path = tree.main_path[: int(rng.uniform(0.25, 0.9) * len(tree.main_path))]
             others.append(make_wire_beyond(rng, main, path))
-        stent = make_stent(rng, tree.main_path, pixels_per_mm) if rng.random() < 0.15 else None
+        drawn = rng.random() < 0.15 or stented
+        stent = make_stent(rng, tree.main_path, pixels_per_mm) if drawn else None
         if stent is not None:
             others.append(stent)
+            if stented:
+                others.append(make_balloon(stent))
     if scenario is Scenario.DEVICE_OCCLUSION:
         count = int(rng.integers(1, 3))
         others += [_crossing(rng, tip_px, pixels_per_mm, reach_px, unit) for _ in range(count)]

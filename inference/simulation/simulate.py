@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import cv2
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from inference.simulation.anatomy import Anatomy, make_anatomy
 from inference.simulation.devices import Tube
-from inference.simulation.motion import ECG_HZ, HeartField, Injection, make_rhythm
+from inference.simulation.motion import ECG_HZ, HeartField, Injection, Motion, make_rhythm
 from inference.simulation.run import DeviceTruth, Scenario, SimulatedRun, VesselTruth
 from inference.simulation.scanner import make_scanner
 from inference.simulation.scene import Scene, detected_mask, device_truths, make_scene
@@ -49,6 +50,8 @@ def simulate_run(
     field_mm: float | None = None,
     angles_deg: tuple[float, float] | None = None,
     plain: bool = False,
+    motions: Collection[Motion] | None = None,
+    stented: bool = False,
 ) -> SimulatedRun:
     """Simulate one run; the same arguments give the same run.
 
@@ -89,6 +92,11 @@ def simulate_run(
         Positioner angles to report; the picture does not depend on them.
     plain : bool, optional
         No collimator edge, no black corners, one steady exposure.
+    motions : collection of Motion, optional
+        All that moves the picture; breathing among them is deep. As the scenario has it when None.
+    stented : bool, optional
+        A stent on its balloon stands in the artery, where that is long enough: devices of kind
+        "stent" and "balloon", whose bodies begin and end at the balloon's markers.
 
     Returns
     -------
@@ -116,11 +124,15 @@ def simulate_run(
     table_px = 0.0
     if scenario is Scenario.PANNING or (not fluoroscopic and rng.random() < 0.15):
         table_px = rng.uniform(25, 130) * unit
-    rhythm = make_rhythm(rng, frame_count, frames_per_second, table_px, rng.random() < 0.5)
+    breathing = rng.random() < 0.5 or (motions is not None and Motion.BREATHING in motions)
+    rhythm = make_rhythm(rng, frame_count, frames_per_second, table_px, breathing)
+    if motions is not None:
+        rhythm = rhythm.only(motions)
     scene = make_scene(
         for_scene, scenario, rhythm, tip_px - crop, pixels_per_mm, 2.0 * matrix, unit,
         towards=matrix * np.array([0.5, 0.55]) - crop, kind=kind, injection=injection,
         tube=tube, stenosis=stenosis,
+        stented=stented,
     )  # fmt: skip
     reach = float(np.abs(rhythm.table_shift).max()) + float(np.abs(scene.field.breath_shift).max())
     margin = int(np.ceil(reach + 60 * unit)) + 2

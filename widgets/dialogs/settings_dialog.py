@@ -49,6 +49,8 @@ class SettingsValues:
         For runs that carry no times.
     show_patient : bool
         Patient data is on the screen when the program starts.
+    autoplay, next_at_end : bool
+        A run plays as soon as it is open; the next one is opened once it has been played.
     """
 
     theme: str
@@ -58,6 +60,8 @@ class SettingsValues:
     trail_frames: int
     assumed_frame_rate_hz: float
     show_patient: bool
+    autoplay: bool
+    next_at_end: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,8 @@ class SettingsDialog(QDialog):
         self._rate.setDecimals(1)
         self._rate.setSuffix(tr(" frames/s"))
         self._patient = QCheckBox(tr("Show patient data at start"))
+        self._autoplay = QCheckBox(tr("Play a run as soon as it is open"))
+        self._next = QCheckBox(tr("Open the next run once it was played (“once”)"))
         self._buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
@@ -152,7 +158,8 @@ class SettingsDialog(QDialog):
             form.addWidget(field, row, 1)
             if field is self._place:
                 form.addLayout(folder, row + 1, 1)
-        form.addWidget(self._patient, form.rowCount(), 1)
+        for box in (self._patient, self._autoplay, self._next):
+            form.addWidget(box, form.rowCount(), 1)
         note = QLabel(tr("Memory and frame rate take effect when the next run is opened."))
         note.setProperty("role", "muted")
         note.setWordWrap(True)
@@ -171,6 +178,8 @@ class SettingsDialog(QDialog):
         self._trail.setValue(values.trail_frames)
         self._rate.setValue(values.assumed_frame_rate_hz)
         self._patient.setChecked(values.show_patient)
+        self._autoplay.setChecked(values.autoplay)
+        self._next.setChecked(values.next_at_end)
         self._check()
 
     def values(self) -> SettingsValues:
@@ -183,6 +192,8 @@ class SettingsDialog(QDialog):
             trail_frames=self._trail.value(),
             assumed_frame_rate_hz=self._rate.value(),
             show_patient=self._patient.isChecked(),
+            autoplay=self._autoplay.isChecked(),
+            next_at_end=self._next.isChecked(),
         )
 
     def _check(self) -> None:

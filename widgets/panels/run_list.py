@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from gettext import gettext as tr
 
 import numpy as np
@@ -99,6 +99,7 @@ class RunList(QWidget):
         self._view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._view.setVerticalScrollMode(QTreeView.ScrollMode.ScrollPerPixel)
         self._view.setAccessibleName(tr("Runs"))
+        self._view.setDragEnabled(True)
         self._view.clicked.connect(self._activate)
         self._view.chosen.connect(self._activate)
         keep_keys(self._view, CHOOSING_KEYS)
@@ -152,9 +153,9 @@ class RunList(QWidget):
         """Give a run its picture, grey (h, w)."""
         self._model.set_thumbnail(key, thumbnail)
 
-    def set_label_state(self, key: str, state: LabelState, percent: int | None = None) -> None:
-        """Show how far a run is labelled, with the share of its frames where that is known."""
-        self._model.set_label_state(key, state, percent)
+    def set_label_state(self, key: str, state: LabelState) -> None:
+        """Show how far a run is labelled."""
+        self._model.set_label_state(key, state)
 
     def set_row_progress(self, key: str, done: int, asked: int) -> None:
         """Show how many frames of a run are tracked; with all of them done that goes."""
@@ -171,6 +172,11 @@ class RunList(QWidget):
             index = self._proxy.mapFromSource(self._model.index_of(key))
             self._view.setCurrentIndex(index)
             self._view.scrollTo(index)
+        self._view.viewport().update()
+
+    def set_seen(self, keys: Iterable[str]) -> None:
+        """Mark the runs that are seen beside the one that is worked on."""
+        self._delegate.seen = frozenset(keys)
         self._view.viewport().update()
 
     def set_opening(self, key: str | None) -> None:
@@ -278,6 +284,8 @@ class _RunDelegate(QStyledItemDelegate):
     ----------
     current, opening : str or None
         Keys of the run that is on the screen, and of the one that is being opened.
+    seen : frozenset of str
+        Keys of the runs that are on the screen beside it.
     """
 
     def __init__(self, parent: QWidget) -> None:
@@ -285,6 +293,7 @@ class _RunDelegate(QStyledItemDelegate):
         self._theme = DARK
         self.current: str | None = None
         self.opening: str | None = None
+        self.seen: frozenset[str] = frozenset()
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
@@ -353,6 +362,8 @@ class _RunDelegate(QStyledItemDelegate):
             painter.fillRect(bar, QBrush(QColor(theme.accent), Qt.BrushStyle.Dense4Pattern))
         elif option.state & QStyle.StateFlag.State_MouseOver and not run.error:
             painter.fillRect(area, QColor(theme.hover))
+        if run.key in self.seen:
+            painter.fillRect(bar, QColor(theme.accent))
         if option.state & QStyle.StateFlag.State_HasFocus:
             painter.setPen(QPen(QColor(theme.accent), 1, Qt.PenStyle.DotLine))
             painter.drawRect(area.adjusted(0, 0, -1, -1))
@@ -364,9 +375,7 @@ class _RunDelegate(QStyledItemDelegate):
             return REVIEWED_MARK, theme.success
         if run.label_state is LabelState.NONE:
             return "", theme.muted
-        if run.labelled_percent is None:
-            return IN_PROGRESS_MARK, theme.warning
-        return f"{IN_PROGRESS_MARK} {run.labelled_percent}%", theme.warning
+        return IN_PROGRESS_MARK, theme.warning
 
     def _quiet_lines(self, run: RunRow, metrics: QFontMetrics, width: int) -> list[str]:
         """Return what is written below the title: at most two lines."""

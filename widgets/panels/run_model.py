@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum, auto
 from gettext import gettext as tr
@@ -9,10 +10,19 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QMimeData,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    Qt,
+)
 
 Index = QModelIndex | QPersistentModelIndex
 ROOT = QModelIndex()
+RUN_KEY = "application/x-fluorotrace-run"
+"""Kind of the data of a run that is dragged: its key. No file, so that nobody moves the run."""
 
 
 class LabelState(Enum):
@@ -43,8 +53,6 @@ class RunRow:
         None where the file does not tell before it is read to its end.
     thumbnail : ndarray of uint8, shape (h, w), or None
         Small grey picture.
-    labelled_percent : int or None
-        Share of the frames that are labelled, where it is known.
     tracking : (int, int) or None
         Frames that are tracked and that were asked for, while the tracker works on the run.
     error : str
@@ -62,7 +70,6 @@ class RunRow:
     date: str = ""
     thumbnail: NDArray[np.uint8] | None = None
     label_state: LabelState = LabelState.NONE
-    labelled_percent: int | None = None
     tracking: tuple[int, int] | None = None
     error: str = ""
 
@@ -103,9 +110,7 @@ class RunRow:
             return tr("reviewed")
         if self.label_state is LabelState.NONE:
             return tr("no labels")
-        if self.labelled_percent is None:
-            return tr("labels in progress")
-        return tr("{percent}% labelled").format(percent=self.labelled_percent)
+        return tr("labels in progress")
 
 
 class RowRole(IntEnum):
@@ -158,9 +163,9 @@ class RunModel(QAbstractItemModel):
         """Give a run its picture."""
         self._change(key, thumbnail=thumbnail)
 
-    def set_label_state(self, key: str, state: LabelState, percent: int | None = None) -> None:
+    def set_label_state(self, key: str, state: LabelState) -> None:
         """Show how far a run is labelled."""
-        self._change(key, label_state=state, labelled_percent=percent)
+        self._change(key, label_state=state)
 
     def set_row_progress(self, key: str, done: int, asked: int) -> None:
         """Show how far the tracker has come with a run; with all frames done it is over."""
@@ -242,7 +247,24 @@ class RunModel(QAbstractItemModel):
         run = self._node(index).run
         if run is None or run.error:
             return Qt.ItemFlag.ItemIsEnabled
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        good = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return good | Qt.ItemFlag.ItemIsDragEnabled
+
+    def mimeTypes(self) -> list[str]:
+        """Return the kind of what can be dragged."""
+        return [RUN_KEY]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        """Return the run that is dragged."""
+        data = QMimeData()
+        run = self._node(indexes[0]).run
+        if run is not None:
+            data.setData(RUN_KEY, run.key.encode("utf-8", "surrogateescape"))
+        return data
+
+    def supportedDragActions(self) -> Qt.DropAction:
+        """Return that a run may be shown elsewhere, but never moved out of the list."""
+        return Qt.DropAction.CopyAction
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return the text, tooltip, run or search text of a row."""

@@ -169,7 +169,9 @@ class TrackPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 4, 8, 6)
         layout.setSpacing(4)
-        self._hint = QLabel(tr("Click the tip on the picture:\nit is tracked both ways."))
+        self._hint = QLabel(
+            tr("In Label (R), click the tip on the\npicture: it is tracked both ways.")
+        )
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setProperty("role", "muted")
         for shown in (self._hint, self._list):

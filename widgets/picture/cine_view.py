@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QWidget
 
 from widgets.picture.compare import Tile, ViewMode
 from widgets.picture.corner_text import MessageKind
-from widgets.picture.picture_view import PictureView
+from widgets.picture.marked_view import Hand, MarkedView
 from widgets.picture.track_overlay import OverlayPoint, TrackOverlay, anchor
 from widgets.point_look import PointLook
 
@@ -30,11 +30,26 @@ class Gesture(Enum):
     PRESS = auto()  # not yet known: a click or a drag
     PAN = auto()
     WINDOW = auto()
+    ZOOM = auto()
     POINT = auto()
     DIVIDER = auto()
+    DRAW = auto()
+    MARK = auto()
 
 
-class CineView(PictureView):
+DRAGS = {Hand.LABEL: Gesture.PAN, Hand.PAN: Gesture.PAN, Hand.ZOOM: Gesture.ZOOM}
+"""What a drag with the left button does where nothing lies under it."""
+HAND_CURSORS = {
+    Hand.WINDOW: Qt.CursorShape.ArrowCursor,
+    Hand.PAN: Qt.CursorShape.OpenHandCursor,
+    Hand.ZOOM: Qt.CursorShape.SizeVerCursor,
+    Hand.DRAW: Qt.CursorShape.CrossCursor,
+}
+DRAG_ZOOM = 1.01
+"""How much a drag up by one pixel enlarges."""
+
+
+class CineView(MarkedView):
     """Draws a frame and tells what the user wants of it; it decides nothing.
 
     Signals
@@ -51,7 +66,8 @@ class CineView(PictureView):
         it at the mouse until it is dropped.
     blocked_click() : a click or drag would have changed a point, but the view is locked.
     mouse_moved(float, float), mouse_left() : the mouse over the picture, and off it.
-    full_screen_toggled() : a double click beside the picture (on it, quick clicks are clicks).
+    full_screen_toggled() : a double click; while labelling only beside the picture, where quick
+        clicks are clicks.
     invitation_clicked() : a click while nothing but an invitation is shown.
     """
 
@@ -101,7 +117,13 @@ class CineView(PictureView):
     def clear_frame(self) -> None:
         """Empty the view; what the mouse holds is given back."""
         self._end_gesture()
+        self.cancel_drawing()
         super().clear_frame()
+
+    @property
+    def loupe(self) -> bool:
+        """True where the loupe is kept at the mouse."""
+        return self._loupe_on
 
     def set_loupe(self, shown: bool) -> None:
         """Keep the loupe at the mouse; while L is held or a point dragged it shows anyway."""
@@ -177,10 +199,18 @@ class CineView(PictureView):
         match event.button():
             case Qt.MouseButton.LeftButton if self._on_divider(position):
                 self._gesture = Gesture.DIVIDER
+            case Qt.MouseButton.LeftButton if self._hand is Hand.DRAW and (
+                self.drawing or self._mark_near(position) is None
+            ):
+                self._gesture = Gesture.DRAW
+                self._press_drawing(position)
+            case Qt.MouseButton.LeftButton if (mark := self._mark_near(position)) is not None:
+                self._gesture = Gesture.PRESS
+                self._hold_mark(mark, position)
             case Qt.MouseButton.LeftButton:
                 self._gesture = Gesture.PRESS
                 near = self._pressed_on = self._track_near(position)
-                if near is not None and near.selected:
+                if near is not None and near.selected and self._hand is Hand.LABEL:
                     place = anchor(near)
                     pane = self._tile_at(position).pane
                     self._held = near
@@ -206,9 +236,7 @@ class CineView(PictureView):
                 self._end_gesture()
                 self.blocked_click.emit()
                 return
-            self._gesture = Gesture.POINT if self._held is not None else Gesture.PAN
-            if self._held is not None:
-                self.point_drag_started.emit(self._held.track_id, self._gesture_frame)
+            self._begin_drag()
         self._last_at = position
         match self._gesture:
             case Gesture.PAN if self._pictures is not None:
@@ -218,13 +246,29 @@ class CineView(PictureView):
                 self._refresh()
             case Gesture.WINDOW:
                 self.window_dragged.emit(moved.x(), moved.y())
+            case Gesture.ZOOM:
+                zoom = self._view.zoom * DRAG_ZOOM ** -moved.y()
+                self._zoom_about(self._tile_at(self._pressed_at), self._pressed_at, zoom)
             case Gesture.DIVIDER:
                 self.set_wipe_position(position.x() / self._area().width())
             case None if self._mode is ViewMode.WIPE and not self._divider_locked:
                 self.set_wipe_position(position.x() / self._area().width())
+        self._follow_drawing(position)
         self._tell_mouse(position)
         self._show_cursor(position)
         self.viewport().update()
+
+    def _begin_drag(self) -> None:
+        """Find out what a press becomes that moves."""
+        if self._mark_held is not None:
+            self._gesture = Gesture.MARK
+        elif self._held is not None:
+            self._gesture = Gesture.POINT
+            self.point_drag_started.emit(self._held.track_id, self._gesture_frame)
+        else:
+            self._gesture = DRAGS.get(self._hand, Gesture.WINDOW)
+            if self._gesture is Gesture.WINDOW:
+                self.window_drag_started.emit()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         """End a drag; what did not move was a click."""
@@ -240,30 +284,53 @@ class CineView(PictureView):
         gesture, held = self._gesture, self._held
         self._last_at = position if gesture is Gesture.POINT else self._last_at
         dropped = self._held_point() if gesture is Gesture.POINT else None
-        self._gesture = self._held = None
+        mark = self._mark_held
+        moved = self._dragged_mark(position) if gesture is Gesture.MARK else None
+        self._gesture = self._held = self._mark_held = None
         if held is not None and dropped is not None:
             self.point_dropped.emit(held.track_id, self._gesture_frame, *dropped)
         elif gesture is Gesture.WINDOW:
             self.window_drag_finished.emit()
+        elif gesture is Gesture.DRAW:
+            away = position - self._pressed_at
+            dragged = hypot(away.x(), away.y()) >= DRAG_DISTANCE
+            self._release_drawing(position if dragged else self._pressed_at, dragged=dragged)
+        elif moved is not None:
+            self.mark_dropped.emit(moved.mark_id, moved.points)
+        elif gesture is Gesture.PRESS and mark is not None:
+            self.mark_picked.emit(mark.mark_id)
         elif gesture is Gesture.PRESS:
             self._click(self._pressed_at, event.modifiers())
         self._show_cursor(position)
         self.viewport().update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """Toggle full screen, but never in the way of quick clicks that place points."""
+        """End a polyline, open a mark, or toggle full screen; never in the way of quick clicks."""
+        position = event.position() + self._half_pixel()
         on_picture = self._inside(*self.image_point(event.position()))
-        if event.button() is Qt.MouseButton.LeftButton and not on_picture and not self._invites:
+        clicks = on_picture and self._hand in (Hand.LABEL, Hand.DRAW)
+        mark = self._mark_near(position)
+        if event.button() is not Qt.MouseButton.LeftButton or self._invites:
+            self.mousePressEvent(event)
+        elif self.drawing:
+            event.accept()
+            self.end_drawing()
+        elif mark is not None:
+            event.accept()
+            self.mark_opened.emit(mark[0].mark_id)
+        elif clicks:
+            self.mousePressEvent(event)
+        else:
             event.accept()
             self.full_screen_toggled.emit()
-        else:
-            self.mousePressEvent(event)
 
     def _click(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
         near = self._pressed_on
         x, y = self._view.to_image(self._tile_at(position).pane, position)
         if near is not None and not near.selected:
             self.track_picked.emit(near.track_id)
+        elif self._hand is not Hand.LABEL:
+            self.mark_picked.emit("")
         elif self._inside(x, y) and self._lock_reason:
             self.blocked_click.emit()
         elif self._inside(x, y):
@@ -272,7 +339,7 @@ class CineView(PictureView):
     def _end_gesture(self) -> None:
         """Give back what the mouse holds, before the button is let go."""
         gesture, held = self._gesture, self._held
-        self._gesture = self._held = None
+        self._gesture = self._held = self._mark_held = None
         self.viewport().update()
         if gesture is Gesture.POINT and held is not None:
             self.point_drag_cancelled.emit(held.track_id, self._gesture_frame)
@@ -287,26 +354,35 @@ class CineView(PictureView):
             self.mouse_left.emit()
 
     def _show_cursor(self, position: QPointF) -> None:
-        shape = Qt.CursorShape.CrossCursor
+        self.viewport().setCursor(self._cursor_at(position))
+
+    def _cursor_at(self, position: QPointF) -> Qt.CursorShape:
         if self._pictures is None:
             invites = self._invites
-            shape = Qt.CursorShape.PointingHandCursor if invites else Qt.CursorShape.ArrowCursor
-        elif self._gesture is Gesture.PAN:
-            shape = Qt.CursorShape.ClosedHandCursor
-        elif self._gesture is Gesture.POINT:
-            here = self._frame == self._gesture_frame
-            shape = Qt.CursorShape.BlankCursor if here else Qt.CursorShape.ClosedHandCursor
-        elif self._gesture is Gesture.DIVIDER or self._on_divider(position):
-            shape = Qt.CursorShape.SplitHCursor
-        elif self._gesture is None:
-            near = self._track_near(position)
-            if near is not None and not near.selected:
-                shape = Qt.CursorShape.PointingHandCursor
-            elif self._lock_reason:
-                shape = Qt.CursorShape.ForbiddenCursor
-            elif near is not None:
-                shape = Qt.CursorShape.OpenHandCursor
-        self.viewport().setCursor(shape)
+            return Qt.CursorShape.PointingHandCursor if invites else Qt.CursorShape.ArrowCursor
+        match self._gesture:
+            case Gesture.PAN | Gesture.MARK:
+                return Qt.CursorShape.ClosedHandCursor
+            case Gesture.POINT:
+                here = self._frame == self._gesture_frame
+                return Qt.CursorShape.BlankCursor if here else Qt.CursorShape.ClosedHandCursor
+            case Gesture.DIVIDER:
+                return Qt.CursorShape.SplitHCursor
+            case Gesture.PRESS | Gesture.DRAW:
+                return Qt.CursorShape.CrossCursor
+            case Gesture.WINDOW | Gesture.ZOOM:
+                return HAND_CURSORS[Hand.WINDOW if self._gesture is Gesture.WINDOW else Hand.ZOOM]
+        if self._on_divider(position):
+            return Qt.CursorShape.SplitHCursor
+        near = self._track_near(position)
+        if near is not None and not near.selected:
+            return Qt.CursorShape.PointingHandCursor
+        if self._hand is not Hand.LABEL:
+            on_mark = not self.drawing and self._mark_near(position) is not None
+            return Qt.CursorShape.OpenHandCursor if on_mark else HAND_CURSORS[self._hand]
+        if self._lock_reason:
+            return Qt.CursorShape.ForbiddenCursor
+        return Qt.CursorShape.CrossCursor if near is None else Qt.CursorShape.OpenHandCursor
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Step frames; with Ctrl, zoom at the mouse."""

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QFontMetricsF,
+    QImage,
+    QPainter,
+    QPainterPath,
+    QPen,
+    QTransform,
+)
 
 from widgets.picture.corner_text import HALO, TEXT, draw_text
 from widgets.picture.viewport import Viewport
@@ -123,7 +134,8 @@ def paint_loupe(
     painter.setClipPath(circle)
     painter.fillPath(circle, QColor(0, 0, 0))
     painter.translate(middle)
-    painter.scale(magnified, magnified * view.aspect)
+    turn = replace(view, zoom=magnified).transform(area)
+    painter.setTransform(QTransform(turn.m11(), turn.m12(), turn.m21(), turn.m22(), 0, 0), True)
     painter.translate(-point[0] - 0.5, -point[1] - 0.5)
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
     # only the part under the loupe: Qt would otherwise walk over the whole enlarged picture

@@ -26,6 +26,7 @@ from widgets.picture.corner_text import (
     paint_scale_bar,
     picture_font,
 )
+from widgets.picture.mark_overlay import MarkOverlay, paint_marks
 from widgets.picture.picture_marks import paint_cross_hair, paint_divider, paint_loupe
 from widgets.picture.picture_tile import PictureTile
 from widgets.picture.pills import (
@@ -80,6 +81,7 @@ class PictureView(pg.GraphicsView):
         self._divider = 0.5
         self._divider_locked = False
         self._tracks: tuple[TrackOverlay, ...] = ()
+        self._marks: tuple[MarkOverlay, ...] = ()
         self._overlay_visible = True
         self._corners: dict[Corner, tuple[str, ...]] = {}
         self._corners_visible = True
@@ -124,6 +126,12 @@ class PictureView(pg.GraphicsView):
         self._view = replace(self._view, aspect=aspect)
         self.fit()
 
+    def set_orientation(self, turns: int, mirrored: bool) -> None:
+        """Turn the picture clockwise by quarters, mirrored (left to right) before; zoom stays."""
+        self._look(replace(self._view, turns=turns % 4, mirrored=mirrored))
+        self._fit_again()
+        self._refresh()
+
     def set_mode(self, mode: ViewMode) -> None:
         """Compare in another way; zoom and place stay, a fitted picture stays fitted."""
         self._mode = mode
@@ -140,8 +148,13 @@ class PictureView(pg.GraphicsView):
         self._tracks = tuple(tracks)
         self.viewport().update()
 
+    def set_marks(self, marks: Sequence[MarkOverlay]) -> None:
+        """Show these measures and words on the frame."""
+        self._marks = tuple(marks)
+        self.viewport().update()
+
     def set_overlay_visible(self, visible: bool) -> None:
-        """Show or hide all tracks; hidden points cannot be picked or dragged."""
+        """Show or hide all tracks and marks; what is hidden cannot be picked or dragged."""
         self._overlay_visible = visible
         self.viewport().update()
 
@@ -189,6 +202,7 @@ class PictureView(pg.GraphicsView):
         self._view, self._fitted = other._view, other._fitted
         self._divider, self._divider_locked = other._divider, other._divider_locked
         self._tracks, self._overlay_visible = other._tracks, other._overlay_visible
+        self._marks = other._marks
         self._corners, self._corners_visible = dict(other._corners), other._corners_visible
         self._scale_bar = other._scale_bar
         self._pills_layout, self._pills_top = other._pills_layout, other._pills_top
@@ -248,6 +262,11 @@ class PictureView(pg.GraphicsView):
         """Return the image point (x, y) that a mouse event at ``position`` means."""
         position = position + self._half_pixel()
         return self._view.to_image(self._tile_at(position).pane, position)
+
+    def whole_step(self, right: int, down: int) -> tuple[int, int]:
+        """Return a step on the screen as one in the image, of as many pixels."""
+        x, y = replace(self._view, zoom=1.0, aspect=1.0).image_step(right, down)
+        return round(x), round(y)
 
     def mouse_position(self, x: float, y: float) -> QPointF:
         """Return where the mouse must be to mean the image point (x, y), in the first pane."""
@@ -318,7 +337,7 @@ class PictureView(pg.GraphicsView):
         if self._fitted and self._pictures is not None and not self._area().isEmpty():
             rows, columns = self._pictures.original.shape
             pane = self._tiles()[0].pane
-            self._look(Viewport.fitted(columns, rows, pane, self._view.aspect))
+            self._look(self._view.fitted(columns, rows, pane))
 
     def _look(self, view: Viewport) -> None:
         zoomed = view.zoom != self._view.zoom
@@ -392,8 +411,9 @@ class PictureView(pg.GraphicsView):
             painter.setClipRect(pane, Qt.ClipOperation.IntersectClip)
             place = partial(self._view.to_screen, pane)
             if self._overlay_visible:
-                tracks = self._tracks_now()
-                paint_tracks(painter, tracks, place, pane, avoid, self._unit(), font)
+                unit = self._unit()
+                paint_marks(painter, self._marks_now(), place, pane, avoid, unit, font)
+                paint_tracks(painter, self._tracks_now(), place, pane, avoid, unit, font)
             if self._mode is ViewMode.SIDE_BY_SIDE and self._mouse and not self._for_export:
                 point = self._view.to_image(self._tile_at(self._mouse).pane, self._mouse)
                 if self._inside(*point):
@@ -438,6 +458,10 @@ class PictureView(pg.GraphicsView):
     def _loupe_place(self) -> tuple[Tile, QPointF] | None:
         """Return what the loupe magnifies, and where; None where there is no loupe."""
         return None
+
+    def _marks_now(self) -> tuple[MarkOverlay, ...]:
+        """Return the marks as they are drawn."""
+        return self._marks
 
     def _tracks_now(self) -> tuple[TrackOverlay, ...]:
         """Return the tracks as they are drawn."""

@@ -31,7 +31,7 @@ PLAYHEAD_REACH = 2
 
 
 class EcgStrip(QWidget):
-    """One ECG lead in the time of the run; hidden while there is none.
+    """One ECG lead in the time of the run; hidden while there is none, unless its room is kept.
 
     It lies under the `Timeline`, has its left and width, and shares its axis: a moment has the
     same x in both.
@@ -52,6 +52,7 @@ class EcgStrip(QWidget):
         self._samples: NDArray[np.float64] = np.zeros(0)
         self._r_wave_times_ms: tuple[float, ...] = ()
         self._label = ""
+        self._kept = False
         self._axis = FrameAxis(self._times_ms, GUTTER_LEFT, 1.0)
         self._picture = QPixmap()
         self._stale = True
@@ -110,12 +111,18 @@ class EcgStrip(QWidget):
         self._redraw()
         self.show()
 
+    def keep_room(self, kept: bool) -> None:
+        """Stay where there is no lead, so that nothing moves between runs with and without one."""
+        if kept != self._kept:
+            self._kept = kept
+            self.setVisible(kept or self.has_ecg)
+
     def clear(self) -> None:
         """Forget the lead and hide."""
         self._samples = self._sample_times_ms = np.zeros(0)
         self._r_wave_times_ms = ()
         self._redraw()
-        self.hide()
+        self.setVisible(self._kept)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in the colours of ``theme``."""
@@ -187,7 +194,8 @@ class EcgStrip(QWidget):
             painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in piece.tolist()]))
         painter.setPen(QColor(self._theme.muted))
         top = self.fontMetrics().ascent() + 2
-        painter.drawText(QPointF(GUTTER_LEFT + 4, top), self._label)
+        label = self._label if self.has_ecg else tr("No ECG")
+        painter.drawText(QPointF(GUTTER_LEFT + 4, top), label)
         painter.end()
 
     # The mouse ----------------------------------------------------------------------------

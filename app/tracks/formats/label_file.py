@@ -16,7 +16,7 @@ from uuid import uuid4
 from app.errors import UserError
 from app.outputs import whole_file
 from app.runs.files import open_regular, shown_name
-from app.runs.run import Run
+from app.runs.run import Run, Spacing
 from app.tracks.track import (
     TRACK_COLORS,
     PointSource,
@@ -99,18 +99,18 @@ class LabelFile:
     questions: tuple[str, ...] = ()
 
 
-def label_file(run: Run, tracks: Sequence[Track]) -> LabelFile:
-    """Return the labels of a run as they go into a file."""
+def label_file(run: Run, tracks: Sequence[Track], spacing: Spacing | None = None) -> LabelFile:
+    """Return the labels of a run as they go into a file; ``spacing`` is the run's by default."""
     pictures = {
         frame: NamedPicture(written_name(name), run.columns, run.rows)
         for frame, name in enumerate(run.frame_files)
     }
-    return LabelFile(run_facts(run), tuple(tracks), MappingProxyType(pictures))
+    return LabelFile(run_facts(run, spacing), tuple(tracks), MappingProxyType(pictures))
 
 
-def run_facts(run: Run) -> RunFacts:
+def run_facts(run: Run, spacing: Spacing | None = None) -> RunFacts:
     """Return what a label file says of its run."""
-    spacing = run.spacing
+    spacing = spacing or run.spacing
     return RunFacts(
         path="" if run.path.is_dir() else written_name(run.path.absolute().name),
         sop_instance_uid=run.sop_instance_uid,

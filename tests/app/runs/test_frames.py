@@ -172,14 +172,42 @@ def test_waiting_for_a_frame_under_way_does_not_decode_it_twice(make_cache):
     assert source.order == [0]
 
 
-def test_each_decoded_frame_is_announced(make_cache):
+def test_each_frame_is_announced_to_all_who_watch_broken_ones_too(make_cache):
     gate = threading.Event()
     cache = make_cache(Source(gate=gate, broken={2}), count=10, workers=2)
-    told = []
-    cache.on_decoded = told.append
+    told, others, gone = [], [], []
+    cache.watch("one", told.append)
+    cache.watch("other", others.append)
+    cache.watch("third", gone.append)
+    cache.leave("third")
     gate.set()
-    until(lambda: len(told) == 9)
-    assert sorted(told) == [0, 1, 3, 4, 5, 6, 7, 8, 9]
+    until(lambda: len(told) == len(others) == 10)
+    assert sorted(told) == sorted(others) == list(range(10))
+    assert not gone
+
+
+def test_frames_around_each_viewers_playhead_are_kept(make_cache):
+    cache = make_cache(Source(), frames=20)
+    cache.set_playhead(10, viewer="one")
+    cache.set_playhead(60, viewer="other")
+    until(lambda: cache.resting)
+    kept = set(np.flatnonzero(cache.ready()))
+    assert kept == {8, 9, *range(10, 18), 58, 59, *range(60, 68)}
+    assert cache.used_bytes <= 20 * FRAME_BYTES
+    cache.leave("other")
+    until(lambda: cache.resting)
+    assert set(np.flatnonzero(cache.ready())) == {*range(5, 25)}
+    cache.leave("one")  # nobody looks: what is there stays
+    assert set(np.flatnonzero(cache.ready())) == {*range(5, 25)}
+
+
+def test_a_smaller_budget_lets_frames_go_at_once_and_a_larger_one_fills(make_cache):
+    cache = make_cache(Source(), frames=100)
+    until(lambda: cache.decoded_count == 100)
+    cache.set_budget(40 * FRAME_BYTES)
+    assert cache.used_bytes == 40 * FRAME_BYTES
+    cache.set_budget(60 * FRAME_BYTES)
+    until(lambda: cache.decoded_count == 60)
 
 
 def test_closing_while_decoding(make_cache):

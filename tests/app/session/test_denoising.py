@@ -52,16 +52,16 @@ def worker(qtbot, engine):
 
 
 @pytest.fixture
-def review(run_file, tmp_path):
+def opened(run_file, tmp_path):
     opened = open_labelled(run_file, Settings(project_folder=str(tmp_path)))
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def denoising(worker, review):
+def denoising(worker, opened):
     made = Denoising(worker, BUDGET)
-    made.set_review(review)
+    made.set_run(opened)
     return made
 
 
@@ -87,23 +87,23 @@ def test_what_is_kept_in_16_bits_loses_nothing_that_can_be_seen(pixels):
     assert np.abs(kept.unpacked() - frame).max() <= scale / 100_000
 
 
-def test_every_frame_is_kept_under_its_own_number(qtbot, denoising, review):
+def test_every_frame_is_kept_under_its_own_number(qtbot, denoising, opened):
     denoising.set_wanted(True)
     qtbot.waitUntil(lambda: all_ready(denoising))
-    for index in range(review.run.frame_count):
-        halved = review.sequence.read(index).astype(np.float32) / 2
-        expected = review.display.from_mono2(halved)
+    for index in range(opened.run.frame_count):
+        halved = opened.sequence.read(index).astype(np.float32) / 2
+        expected = opened.display.from_mono2(halved)
         np.testing.assert_allclose(denoising.frame(index), expected, atol=0.01)
 
 
-def test_the_engine_says_whether_there_was_anything_to_remove(qtbot, denoising, review, engine):
+def test_the_engine_says_whether_there_was_anything_to_remove(qtbot, denoising, opened, engine):
     told = []
     denoising.found_clean.connect(told.append)
     engine.noise_removed = False
     denoising.set_wanted(True)
     qtbot.waitUntil(lambda: all_ready(denoising))
     assert denoising.nothing_to_remove
-    denoising.set_review(review)
+    denoising.set_run(opened)
     assert not denoising.nothing_to_remove
     engine.noise_removed = True
     denoising.forget()
@@ -112,34 +112,34 @@ def test_the_engine_says_whether_there_was_anything_to_remove(qtbot, denoising, 
     assert told[:2] == [True, False]
 
 
-def test_off_means_off_for_later_runs_as_well(qtbot, denoising, review, engine, worker):
+def test_off_means_off_for_later_runs_as_well(qtbot, denoising, opened, engine, worker):
     denoising.set_wanted(True)
     qtbot.waitUntil(lambda: all_ready(denoising))
     denoising.set_wanted(False)
     done = len(engine.order)
-    denoising.set_review(None)
-    denoising.set_review(review)
+    denoising.set_run(None)
+    denoising.set_run(opened)
     denoising.set_playhead(3)
     assert not denoising.wanted
     assert worker.idle
     assert len(engine.order) == done
 
 
-def test_a_moving_playhead_throws_nothing_away(qtbot, denoising, review, engine):
+def test_a_moving_playhead_throws_nothing_away(qtbot, denoising, opened, engine):
     engine.open = False
     denoising.set_wanted(True)
     for step in range(60):
-        denoising.set_playhead(step % review.run.frame_count)
+        denoising.set_playhead(step % opened.run.frame_count)
         engine.gate.release()
     engine.open = True
     qtbot.waitUntil(lambda: all_ready(denoising))
-    assert len(engine.order) == review.run.frame_count
+    assert len(engine.order) == opened.run.frame_count
 
 
-def test_no_more_is_kept_than_the_budget_holds(qtbot, worker, review, engine):
+def test_no_more_is_kept_than_the_budget_holds(qtbot, worker, opened, engine):
     count = 8
-    denoising = Denoising(worker, count * review.run.rows * review.run.columns * 2)
-    denoising.set_review(review)
+    denoising = Denoising(worker, count * opened.run.rows * opened.run.columns * 2)
+    denoising.set_run(opened)
     denoising.set_wanted(True)
     qtbot.waitUntil(lambda: denoising.ready().sum() == count)
     denoising.set_playhead(15)
@@ -147,7 +147,7 @@ def test_no_more_is_kept_than_the_budget_holds(qtbot, worker, review, engine):
     assert denoising.ready().sum() == count
 
 
-def test_the_share_shown_is_told(qtbot, denoising, review, engine):
+def test_the_share_shown_is_told(qtbot, denoising, opened, engine):
     engine.open = False
     denoising.set_wanted(True)
     engine.gate.release()
@@ -160,7 +160,7 @@ def test_the_share_shown_is_told(qtbot, denoising, review, engine):
     assert denoising.share_shown == 0.0
 
 
-def test_another_run_shows_only_frames_of_its_own(qtbot, denoising, review, engine, tmp_path):
+def test_another_run_shows_only_frames_of_its_own(qtbot, denoising, opened, engine, tmp_path):
     path = tmp_path / "other.npy"
     np.save(path, np.full((20, 128, 128), 40, np.uint8))
     denoising.set_wanted(True)
@@ -168,7 +168,7 @@ def test_another_run_shows_only_frames_of_its_own(qtbot, denoising, review, engi
     assert denoising.frame(3).mean() != 20.0
     former, engine.open = denoising._key, False
     other = open_labelled(path, Settings(project_folder=str(tmp_path)))
-    denoising.set_review(other)
+    denoising.set_run(other)
     assert not denoising.ready().any()
     assert denoising.frame(3) is None
     late = DenoisedFrame(3, np.full((128, 128), 7.0, np.float32), True)
@@ -178,5 +178,61 @@ def test_another_run_shows_only_frames_of_its_own(qtbot, denoising, review, engi
     engine.open = True
     qtbot.waitUntil(lambda: all_ready(denoising))
     assert denoising.frame(3).mean() == 20.0
-    denoising.set_review(None)
+    denoising.set_run(None)
     other.close()
+
+
+def test_what_is_denoised_goes_along_to_whoever_shows_the_run_next(
+    qtbot, worker, opened, denoising, engine
+):
+    denoising.set_wanted(True)
+    qtbot.waitUntil(lambda: all_ready(denoising))
+    frame = denoising.frame(7)
+    engine.order.clear()
+    other = Denoising(worker, BUDGET)
+    other.set_wanted(True)
+    kept = denoising.kept
+    denoising.set_run(None)
+    other.set_run(opened, kept)
+    assert all_ready(other)
+    np.testing.assert_array_equal(other.frame(7), frame)
+    assert not engine.order
+    other.set_weights("adapted")  # what others made is not taken
+    assert not other.ready().any()
+    third = Denoising(worker, BUDGET)
+    third.set_run(opened, kept)
+    assert all_ready(third)
+    third.set_run(None)
+    third.set_weights("adapted")
+    third.set_run(opened, kept)
+    assert not third.ready().any()
+
+
+def test_a_smaller_budget_keeps_the_nearest_frames(qtbot, opened, denoising, engine):
+    denoising.set_wanted(True)
+    qtbot.waitUntil(lambda: all_ready(denoising))
+    denoising.set_playhead(10)
+    frame = denoising.frame(9).copy()
+    denoising.set_wanted(False)
+    denoising.set_budget(5 * opened.run.rows * opened.run.columns * 2)
+    assert set(np.flatnonzero(denoising.ready())) == {8, 9, 10, 11, 12}
+    np.testing.assert_array_equal(denoising.frame(9), frame)
+
+
+def test_a_run_that_is_not_worked_on_is_denoised_after_the_one_that_is(
+    qtbot, worker, opened, denoising, engine
+):
+    engine.open = False
+    behind = Denoising(worker, BUDGET, behind=True)
+    behind.set_run(opened)
+    behind.set_wanted(True)
+    engine.gate.release()
+    qtbot.waitUntil(lambda: len(engine.order) == 1)
+    denoising.set_wanted(True)
+    engine.open = True
+    qtbot.waitUntil(lambda: all_ready(denoising) and all_ready(behind))
+    count = opened.run.frame_count
+    assert len(engine.order) == 2 * count
+    own = [i for i, frame in enumerate(engine.order) if frame in engine.order[:i]]
+    assert own[0] <= 2  # the later job overtook the earlier one
+    behind.set_run(None)

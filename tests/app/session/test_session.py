@@ -6,30 +6,7 @@ import pytest
 
 from app.runs.run import Window
 from app.session.look import Comparison
-from app.session.session import Session
-from app.session.settings import Settings, SettingsKeeper
-from app.session.worker import InferenceWorker
-from app.tracks import database
-
-
-@pytest.fixture
-def make_session(qtbot, tmp_path, monkeypatch, engines):
-    monkeypatch.setenv("FLUOROTRACE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    sessions = []
-
-    def make(path=None):
-        worker = InferenceWorker(lambda *_: engines[0], lambda *_: engines[1])
-        session = Session(SettingsKeeper(Settings()), worker)
-        sessions.append(session)
-        if path is not None:
-            opened(qtbot, session, path)
-        return session
-
-    yield make
-    engines[0].gate.set()
-    for session in sessions:
-        session.close()
+from app.tracks import records
 
 
 def opened(qtbot, session, path):
@@ -146,8 +123,8 @@ def test_a_run_that_is_still_being_saved_is_waited_for(
     session = make_session(run_file)
     session.labelling.place(60.0, 50.0)
     qtbot.waitUntil(lambda: not session.worker.tracking)
-    gate, write = threading.Event(), database.write
-    monkeypatch.setattr(database, "write", lambda *args: (gate.wait(), write(*args)))
+    gate, write = threading.Event(), records.write
+    monkeypatch.setattr(records, "write", lambda *args: (gate.wait(), write(*args)))
     session.labelling.place(61.0, 51.0)
     qtbot.waitUntil(lambda: not session.worker.tracking)
     opened(qtbot, session, other_run_file)

@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import MetaData, create_engine
 
-from app.tracks import database, peek
+from app.tracks import database, peek, records
 from app.tracks.content import Content, ReviewState
 from app.tracks.identity import RunIdentity
 from app.tracks.labels import Labels
@@ -117,7 +117,7 @@ def test_it_is_brought_up_to_date_with_the_first_change(old_file, reopen, tmp_pa
     opened = reopen()
     label(opened.labels, 9)
     opened.close()
-    database.write_new(tmp_path / "new.sqlite", Content(RunIdentity("uid:1.2.3")))
+    records.write_new(tmp_path / "new.sqlite", Content(RunIdentity("uid:1.2.3")))
     assert tables(old_file) == tables(tmp_path / "new.sqlite")
     assert peek.read_identity(old_file).signature
     with closing(sqlite3.connect(old_file)) as connection:
@@ -148,8 +148,8 @@ def test_a_kill_in_the_middle_of_the_move_leaves_the_old_file(old_file, reopen, 
     opened = reopen()
     made = database.upgrade
 
-    def broken(connection):
-        made(connection)
+    def broken(connection, found):
+        made(connection, found)
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(database, "upgrade", broken)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from app.errors import UserError
-from app.tracks import database, store, writer
+from app.tracks import database, records, store, writer
 from app.tracks.content import LabelSummary, ReviewState
 from app.tracks.edits import set_state
 from app.tracks.labels import Labels
@@ -153,6 +153,16 @@ def test_where_no_file_can_be_made_the_gesture_is_refused_in_a_sentence(
     assert opened.labels.tracks == ()
 
 
+def test_a_newer_file_that_stores_points_otherwise_shows_none(reopen):
+    opened = reopen()
+    label(opened.labels)
+    opened.close()
+    change(opened.path, "ALTER TABLE points RENAME COLUMN x TO across")
+    change(opened.path, "PRAGMA user_version=99")
+    looked_at = reopen()
+    assert looked_at.read_only and looked_at.labels.tracks == ()
+
+
 def test_a_file_of_a_newer_version_is_left_as_it_is_and_that_is_said(reopen, tmp_path):
     opened = reopen()
     label(opened.labels)
@@ -162,8 +172,9 @@ def test_a_file_of_a_newer_version_is_left_as_it_is_and_that_is_said(reopen, tmp
     looked_at = reopen()
     assert looked_at.read_only
     assert "newer version" in looked_at.notice
+    assert looked_at.labels.tracks == opened.labels.tracks  # to be looked at
     with pytest.raises(StoreError, match="newer version"):
-        label(looked_at.labels)
+        label(looked_at.labels, 9)
     looked_at.close()
     assert opened.path.read_bytes() == content
     assert not list(tmp_path.glob("*.set-aside-*"))
@@ -253,7 +264,7 @@ def test_two_windows_that_both_begin_to_label(reopen):
 def test_trouble_is_told_once_and_nothing_is_lost_when_it_ends(reopen, monkeypatch):
     told: list[str] = []
     heard = threading.Event()
-    write, full = database.write, threading.Event()
+    write, full = records.write, threading.Event()
     monkeypatch.setattr(writer, "RETRY_S", 0.02)
 
     def failing(connection, records, review):
@@ -265,7 +276,7 @@ def test_trouble_is_told_once_and_nothing_is_lost_when_it_ends(reopen, monkeypat
         told.append(sentence)
         heard.set()
 
-    monkeypatch.setattr(database, "write", failing)
+    monkeypatch.setattr(records, "write", failing)
     opened = reopen()
     opened.on_trouble = tell
     label(opened.labels)
@@ -286,15 +297,15 @@ def test_trouble_is_told_once_and_nothing_is_lost_when_it_ends(reopen, monkeypat
 def test_closing_while_saving_fails_says_so(make_run, monkeypatch):
     monkeypatch.setattr(writer, "RETRY_S", 0.02)
     opened = open_store(make_run())
-    write = database.write
-    monkeypatch.setattr(database, "write", failing)
+    write = records.write
+    monkeypatch.setattr(records, "write", failing)
     label(opened.labels)
     label(opened.labels, 4)
     for _ in range(2):
         with pytest.raises(StoreError, match=r"^3 changes of the labels are not saved"):
             opened.close()
     assert opened.unsaved == 3
-    monkeypatch.setattr(database, "write", write)
+    monkeypatch.setattr(records, "write", write)
     opened.close()
     assert opened.unsaved == 0
     assert sorted(open_and_close(make_run()).labels.tracks[0].points) == [3, 4]
@@ -308,7 +319,7 @@ def test_what_cannot_be_saved_is_saved_elsewhere_or_given_up(make_run, monkeypat
         random_gesture(rng, opened.labels)
     opened.save_state(ReviewState(7, True, {"zoom": 2.0}))
     opened.flush()
-    monkeypatch.setattr(database, "write", failing)
+    monkeypatch.setattr(records, "write", failing)
     label(opened.labels)
     with pytest.raises(StoreError):
         opened.close()

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from app.tracks import database, writer
+from app.tracks import database, records, writer
 from app.tracks.edits import remove_track
 from app.tracks.store import StoreError
 
@@ -38,13 +38,13 @@ class Told:
 @pytest.fixture
 def gate(monkeypatch):
     """The disk answers only while this is set."""
-    gate, write = threading.Event(), database.write
+    gate, write = threading.Event(), records.write
 
     def slow(*args):
         gate.wait()
         write(*args)
 
-    monkeypatch.setattr(database, "write", slow)
+    monkeypatch.setattr(records, "write", slow)
     yield gate
     gate.set()
 
@@ -87,7 +87,7 @@ def test_a_file_that_another_program_holds_is_told(reopen, monkeypatch):
 @pytest.mark.parametrize("error", [ValueError("odd"), UnicodeError("odd"), MemoryError()])
 def test_whatever_a_write_meets_the_next_one_is_tried(reopen, monkeypatch, error):
     monkeypatch.setattr(writer, "RETRY_S", 0.01)
-    write, met = database.write, threading.Event()
+    write, met = records.write, threading.Event()
 
     def odd(*args):
         if not met.is_set():
@@ -95,7 +95,7 @@ def test_whatever_a_write_meets_the_next_one_is_tried(reopen, monkeypatch, error
             raise error
         write(*args)
 
-    monkeypatch.setattr(database, "write", odd)
+    monkeypatch.setattr(records, "write", odd)
     opened = reopen()
     label(opened.labels)
     assert met.wait(20)
@@ -114,7 +114,7 @@ def test_a_writer_that_died_is_started_again(reopen, monkeypatch):
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     opened = reopen()
     with monkeypatch.context() as deadly:
-        deadly.setattr(database, "write", die)
+        deadly.setattr(records, "write", die)
         label(opened.labels)
         (thread,) = [t for t in opened._writer._threads if t.name == "labels writer"]
         thread.join(20)
@@ -133,7 +133,7 @@ def test_a_listener_that_fails_does_not_stop_the_writer(reopen, monkeypatch):
 
     opened.on_trouble = broken
     with monkeypatch.context() as failing:
-        failing.setattr(database, "write", lambda *args: 1 / 0)
+        failing.setattr(records, "write", lambda *args: 1 / 0)
         label(opened.labels)
         assert heard.wait(20)
     opened.close()
@@ -198,7 +198,7 @@ def test_what_is_given_up_removes_no_labels_that_are_saved(reopen, monkeypatch):
     label(opened.labels)
     opened.flush()
     with monkeypatch.context() as failing:
-        failing.setattr(database, "write", lambda *args: 1 / 0)
+        failing.setattr(records, "write", lambda *args: 1 / 0)
         while opened.labels.undo() is not None:
             pass
         opened.discard()

@@ -1,5 +1,9 @@
 """The window's own shape."""
 
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication
+
 
 def widths(window):
     return [panel.width() for panel in window.panels[:3]]
@@ -7,6 +11,7 @@ def widths(window):
 
 def test_the_panels_are_as_wide_after_full_screen_as_before(qtbot, make_window):
     window = make_window()
+    QCoreApplication.processEvents()  # what stands in a tab asks for its room once it is shown
     before = widths(window)
     for _ in range(2):
         window.commander.do("toggle_full_screen")

@@ -14,6 +14,7 @@ from PySide6.QtGui import QKeySequence
 from app.runs import words
 from app.session.look import Comparison
 from app.session.settings import load_settings
+from app.session.tools import Mode
 from app.tracks.track import PointSource, PointState
 from app.window.command_table import COMMANDS
 from inference.tracking.requests import TrackedPoint
@@ -21,7 +22,8 @@ from widgets.panels.run_model import LabelState
 
 
 def click_tip(qtbot, window, x, y):
-    """Click on the picture at an image point, as a user does."""
+    """Click on the picture at an image point, as an annotator does."""
+    window.session.tools.set_mode(Mode.LABEL)
     viewport = window.view.viewport()
     place = window.view.mouse_position(x, y).toPoint()
     qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)
@@ -230,6 +232,7 @@ def test_a_click_belongs_to_the_frame_on_which_the_mouse_was_pressed(
     qtbot, make_window, run_file, engines
 ):
     window = make_window(run_file)
+    window.session.tools.set_mode(Mode.LABEL)
     window.session.playback.seek(4)
     viewport, place = window.view.viewport(), window.view.mouse_position(60.0, 50.0).toPoint()
     qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=place)
@@ -586,6 +589,25 @@ def test_a_subtracted_picture_is_not_called_original(qtbot, make_window, run_fil
     window.commander.do("toggle_subtraction")
     qtbot.waitUntil(lambda: window.session.look.now.grey.subtracted)
     assert window.view._names.original == "Subtracted"
+
+
+def test_the_picture_says_whether_its_mask_is_registered(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    window.session.labelling.set_span(0, 3)
+    window.commander.do("mask_span")
+    qtbot.waitUntil(lambda: window.session.look.now.grey.subtracted)
+    plain = window.view.grab_picture()
+    window.session.playback.seek(9)
+    window.commander.do("register_shift")
+    qtbot.waitUntil(lambda: window.view._names.original == "Subtracted, registered")
+    qtbot.waitUntil(lambda: window.session.subtraction.share is None)
+    assert window.view.grab_picture() != plain
+    window.commander.do("register_off")
+    qtbot.waitUntil(lambda: window.view._names.original == "Subtracted")
+    window.commander.do("toggle_peak")
+    qtbot.waitUntil(lambda: window.view._names.original == "Peak opacification")
+    window.commander.do("toggle_peak")
+    qtbot.waitUntil(lambda: window.view._names.original == "Subtracted")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.measure.scale import scale_of
 from app.runs.run import Run, Spacing, SpacingSource
 from app.tracks.labels import Labels
 from app.tracks.track import Track, TrackPoint
@@ -21,7 +22,8 @@ def a_run(spacing=None):
 
 
 def test_motion_is_measured_along_each_axis_in_its_own_spacing():
-    curve = overlays.motion(a_run(Spacing(0.5, 2.0, SpacingSource.CALIBRATED)), TRACK)
+    run = a_run(Spacing(0.5, 2.0, SpacingSource.CALIBRATED))
+    curve = overlays.motion(run, TRACK, scale_of(run))
     step_mm = np.hypot(3 * 2.0, 4 * 0.5)
     np.testing.assert_allclose(curve.displacement, np.arange(5) * step_mm)
     np.testing.assert_allclose(curve.speed, step_mm / 0.1)
@@ -30,9 +32,10 @@ def test_motion_is_measured_along_each_axis_in_its_own_spacing():
 def test_motion_is_in_pixels_where_no_millimetre_holds():
     for spacing in (None, Spacing(0.5, 2.0, SpacingSource.DETECTOR)):
         run = a_run(spacing)
-        np.testing.assert_allclose(overlays.motion(run, TRACK).displacement, np.arange(5) * 5.0)
-        assert overlays.motion_unit(run) == "px"
-    assert overlays.motion_unit(a_run(Spacing(0.5, 2.0, SpacingSource.CALIBRATED))) == "mm"
+        scale = scale_of(run)
+        moved = overlays.motion(run, TRACK, scale).displacement
+        np.testing.assert_allclose(moved, np.arange(5) * 5.0)
+        assert scale.unit == "px"
 
 
 def test_a_trail_goes_through_the_frames_on_both_sides():

@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt
 from app.display.pipeline import DisplayPipeline
 from app.runs.run import MaskSubtraction, Patient, Spacing, SpacingSource, Window
 from app.session.look import Comparison
+from app.session.tools import Mode
 from app.tracks.track import PointState
 from widgets.picture.corner_text import Corner
 
@@ -90,6 +91,7 @@ def test_the_share_that_is_denoised_is_said_while_it_plays(qtbot, make_window, g
 
 def test_tracks_that_are_hidden_are_told_and_a_click_shows_them(qtbot, make_window, run_file):
     window = make_window(run_file)
+    window.session.tools.set_mode(Mode.LABEL)
     viewport = window.view.viewport()
 
     def corner():

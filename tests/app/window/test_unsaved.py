@@ -5,14 +5,14 @@ import errno
 import pytest
 from PySide6.QtWidgets import QMessageBox
 
-from app.tracks import database
+from app.tracks import records
 from app.window import unsaved
 
 
 @pytest.fixture
 def full_disk(monkeypatch):
     """A disk on which nothing can be written to labels files, until it is set to False."""
-    write = database.write
+    write = records.write
     full = {"disk": True}
 
     def refuse(*args):
@@ -20,7 +20,7 @@ def full_disk(monkeypatch):
             raise OSError(errno.ENOSPC, "no space left")
         write(*args)
 
-    monkeypatch.setattr(database, "write", refuse)
+    monkeypatch.setattr(records, "write", refuse)
     return full
 
 

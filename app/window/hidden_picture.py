@@ -1,0 +1,78 @@
+"""Pictures of a run drawn out of sight: for movies, key images and reports."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, QSize
+from PySide6.QtGui import QImage
+
+from app.session.look import Look, LookKeeper
+from app.session.open_run import OpenRun
+from app.session.playback import Playback
+from app.session.session import Session
+from app.window.picture import Picture
+from widgets.picture.picture_view import PictureView
+
+
+class HiddenPicture(QObject):
+    """Draws frames of a run as they would be seen; the user's own view is left alone.
+
+    Parameters
+    ----------
+    opened : OpenRun
+    size : QSize
+        Of the view, in units of the screen: what a place in a `Look` is zoomed for.
+    """
+
+    def __init__(self, session: Session, opened: OpenRun, look: Look, size: QSize) -> None:
+        super().__init__()
+        self._session = session
+        self._opened = opened
+        self._look = LookKeeper()
+        self._playback = Playback(self)
+        self.view = PictureView()
+        self.view.resize(size)
+        self._picture = Picture(
+            self.view,
+            self._playback,
+            session.denoising,
+            None,
+            self._look,
+            session.settings.now.trail_frames,
+        )
+        self._picture.set_run(opened)
+        self._look.set(look)
+        self._playback.set_run(opened.run)
+
+    def show(self, frame: int, look: Look | None = None) -> bool:
+        """Show a frame, in another way if one is given.
+
+        Returns
+        -------
+        bool
+            False while it is being decoded or denoised: ask again.
+        """
+        denoising = self._session.denoising_of(self._opened)
+        if denoising is not None:
+            self._picture.set_denoising(denoising)
+        if look is not None:
+            self._look.set(look)
+        self._playback.seek(frame)
+        if not self._picture.complete:
+            self._picture.draw()
+        return self._picture.complete
+
+    @property
+    def alive(self) -> bool:
+        """False once the run is closed."""
+        return self._session.denoising_of(self._opened) is not None
+
+    def grab(self, size: QSize) -> QImage:
+        """Return what is shown, scaled into an image of this size."""
+        return self.view.grab_picture(size)
+
+    def close(self) -> None:
+        """Give up the view."""
+        self._picture.set_run(None)
+        self._picture.deleteLater()
+        self.view.deleteLater()
+        self.deleteLater()

@@ -1,0 +1,157 @@
+"""The measures of the run, and what a pixel is long."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from gettext import gettext as tr
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QGridLayout,
+    QHeaderView,
+    QLabel,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from widgets.command_button import CommandButton
+from widgets.key_keeping import SLIDING_KEYS, keep_keys
+from widgets.theme import DARK, Theme
+from widgets.translation import marked
+
+ID_ROLE = Qt.ItemDataRole.UserRole
+BUTTONS: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "calibrate_length",
+        marked("Calibrate: the chosen distance has a known length"),
+        "ruler-square",
+        marked("Calibrate"),
+    ),
+    (
+        "forget_calibration",
+        marked("Forget the calibration"),
+        "eraser",
+        marked("Forget"),
+    ),
+    (
+        "measure_all_frames",
+        marked("The chosen measure holds on all frames"),
+        "layers-triple-outline",
+        marked("All frames"),
+    ),
+    ("rename_measure", marked("Write on the chosen measure"), "pencil-outline", marked("Write")),
+    ("copy_measures", marked("Copy all measures as a table"), "content-copy", marked("Copy")),
+    ("export_measures", marked("Save all measures as CSV"), "export-variant", marked("Export")),
+)
+"""Two in a row: command, meaning, icon, short text."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRow:
+    """One measure as it is listed."""
+
+    mark_id: str
+    kind: str
+    frame: str
+    value: str
+
+
+class MeasurePanel(QWidget):
+    """Lists measures and offers what can be done with them.
+
+    Signals
+    -------
+    command_requested(str) : name of a command.
+    measure_picked(str)
+    """
+
+    command_requested = Signal(str)
+    measure_picked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._scale = QLabel()
+        self._scale.setWordWrap(True)
+        self._scale.setMinimumHeight(2 * self.fontMetrics().lineSpacing())
+        self._items: dict[str, QTreeWidgetItem] = {}
+        self._list = QTreeWidget()
+        self._list.setColumnCount(3)
+        self._list.setHeaderLabels([tr("Measure"), tr("Frame"), tr("Value")])
+        self._list.setRootIsDecorated(False)
+        self._list.setUniformRowHeights(True)
+        self._list.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self._list.setAccessibleName(tr("Measures"))
+        header = self._list.header()
+        header.setStretchLastSection(True)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        keep_keys(self._list, SLIDING_KEYS)
+        self._list.itemSelectionChanged.connect(self._pick)
+        self._buttons = {
+            name: CommandButton(name, tr(hint), symbol, tr(text))
+            for name, hint, symbol, text in BUTTONS
+        }
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        for number, button in enumerate(self._buttons.values()):
+            button.clicked.connect(self._request)
+            grid.addWidget(button, number // 2, number % 2)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 4, 8, 6)
+        column.setSpacing(4)
+        column.addWidget(self._scale)
+        column.addWidget(self._list, 1)
+        column.addLayout(grid)
+        self.set_theme(DARK)
+
+    def set_scale(self, text: str) -> None:
+        """Say what a pixel is long, and how that is known."""
+        self._scale.setText(text)
+
+    def set_measures(self, rows: Sequence[MeasureRow], selected: str | None) -> None:
+        """List these measures."""
+        self._list.blockSignals(True)
+        if list(self._items) != [row.mark_id for row in rows]:
+            self._list.clear()
+            self._items = {row.mark_id: self._new_item(row.mark_id) for row in rows}
+        for row in rows:
+            item = self._items[row.mark_id]
+            for place, text in enumerate((row.kind, row.frame, row.value)):
+                item.setText(place, text)
+                item.setToolTip(place, text)
+            item.setSelected(row.mark_id == selected)
+        self._list.blockSignals(False)
+
+    def _new_item(self, mark_id: str) -> QTreeWidgetItem:
+        item = QTreeWidgetItem(self._list)
+        item.setData(0, ID_ROLE, mark_id)
+        return item
+
+    def set_usable(self, commands: Collection[str]) -> None:
+        """Offer these commands."""
+        for name, button in self._buttons.items():
+            button.setEnabled(name in commands)
+
+    def set_shortcuts(self, keys: Mapping[str, str]) -> None:
+        """Say the keys in the buttons' hints."""
+        for name, button in self._buttons.items():
+            button.set_key(keys.get(name, ""))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in the colours of ``theme``."""
+        for button in self._buttons.values():
+            button.set_theme(theme)
+
+    def _request(self) -> None:
+        button = self.sender()
+        assert isinstance(button, CommandButton)
+        self.command_requested.emit(button.command)
+
+    def _pick(self) -> None:
+        chosen = self._list.selectedItems()
+        if chosen:
+            self.measure_picked.emit(chosen[0].data(0, ID_ROLE))
