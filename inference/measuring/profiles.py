@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 
 def unit_of(shape: tuple[int, ...]) -> float:
@@ -52,7 +52,7 @@ def smoothed(line: NDArray[np.floating], sigma: float) -> FloatArray:
 
 
 def normals(line: NDArray[np.floating]) -> FloatArray:
-    """Unit normals (N, 2) of a polyline (N, 2): its direction (x, y) turned to (-y, x)."""
+    """Give the unit normals (N, 2) of a polyline (N, 2): its way (x, y) turned to (-y, x)."""
     way = np.gradient(np.asarray(line, np.float64), axis=0)
     way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
     return np.stack([-way[:, 1], way[:, 0]], axis=1)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 from numpy.typing import NDArray
 
 from inference.measuring.profiles import FloatArray, evenly, smoothed, unit_of
@@ -136,10 +136,10 @@ def way_along(picture: NDArray[np.float32], clicks: NDArray[np.floating], sign: 
 
 def _cheapest(speed: FloatArray, start: NDArray[np.intp], end: NDArray[np.intp]) -> FloatArray:
     """Way (N, 2) of the front that leaves ``end``, back from ``start`` by falling arrival times."""
-    front = sitk.FastMarchingImageFilter()
+    front = SimpleITK.FastMarchingImageFilter()
     front.SetTrialPoints([[int(end[0]), int(end[1])]])
     front.SetStoppingValue(1e9)
-    times = sitk.GetArrayViewFromImage(front.Execute(sitk.GetImageFromArray(speed)))
+    times = SimpleITK.GetArrayViewFromImage(front.Execute(SimpleITK.GetImageFromArray(speed)))
     padded = np.pad(times, 1, constant_values=np.inf)
     x, y = int(start[0]), int(start[1])
     way = [(x, y)]
