@@ -99,7 +99,12 @@ class MaskSubtractor:
             return
         made_for, fitter = self._fitter or ((), None)
         if fitter is None or made_for != frames:
-            fitter = MaskFitter(lambda index: self.space(self._read(index)), frames, should_stop)
+            fitter = MaskFitter(
+                lambda index: self.space(self._read(index)),
+                frames,
+                should_stop,
+                contrast_is_dark=not self._run.grey.inverted,
+            )
             self._fitter = (frames, fitter)
         fit = fitter.fit(self.space(self._read(frame)), registration, should_stop)
         with self._lock:

@@ -160,6 +160,7 @@ def view_of(look: Look, run: Run) -> dict[str, Any]:
         "mask_shift_px": list(grey.mask_shift_px),
         "registration": str(grey.registration),
         "landmarks": grey.landmarks,
+        "peak": grey.peak,
         "edges": grey.edges,
         "turns": look.turns,
         "mirrored": look.mirrored,
@@ -194,6 +195,7 @@ def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
             (r for r in Registration if r == view.get("registration")), Registration.OFF
         ),
         landmarks=min(max(_number(view.get("landmarks")) or 0.0, 0.0), 1.0),
+        peak=_flag(view, "peak", False),
         edges=min(max(_number(view.get("edges")) or 0.0, 0.0), 1.0),
     )
     comparison = view.get("comparison")

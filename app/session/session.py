@@ -17,7 +17,7 @@ from app.session.background import Background
 from app.session.denoising import Denoising
 from app.session.heart import Heart
 from app.session.key_images import KeyImages
-from app.session.labelling import Labelling
+from app.session.labelling import Labelling, locked_sentence
 from app.session.leaving import AT_ONCE_S, Leaving
 from app.session.library import Library
 from app.session.look import Comparison, Look, LookKeeper, remember
@@ -55,6 +55,7 @@ class Session(QObject):
     run_changed(object) : the `OpenRun` that is worked on now, or None.
     reviewed_changed(bool)
     said(str), warned(str), failed(str) : a sentence for the user: news, a warning, an error.
+    withdrawn(str) : such a sentence holds no longer.
     """
 
     run_left = Signal(object)
@@ -63,6 +64,7 @@ class Session(QObject):
     said = Signal(str)
     warned = Signal(str)
     failed = Signal(str)
+    withdrawn = Signal(str)
     _trouble = Signal(str)  # from the thread that writes the labels
 
     def __init__(self, settings: SettingsKeeper, worker: InferenceWorker) -> None:
@@ -70,6 +72,7 @@ class Session(QObject):
         now = settings.now
         self._opened: OpenRun | None = None
         self._place_told = False  # where the labels lie
+        self._told_trouble = ""
         self._applied = now
         self.settings = settings
         self.worker = worker
@@ -95,6 +98,7 @@ class Session(QObject):
         settings.changed.connect(self._apply_settings)
         self.look.changed.connect(self._follow_look)
         self.labelling.refused.connect(self.said)
+        self.labelling.locked_changed.connect(lambda _: self.withdrawn.emit(locked_sentence()))
         self.measuring.refused.connect(self.said)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
@@ -289,6 +293,8 @@ class Session(QObject):
 
     def _tell_trouble(self, why: str) -> None:
         """Say that labels are not saved, or that they are again."""
+        self.withdrawn.emit(self._told_trouble)
+        self._told_trouble = why
         if why:
             self.failed.emit(why)
         else:

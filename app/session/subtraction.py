@@ -12,6 +12,7 @@ from app.session.background import Background, Task
 from app.session.look import Look, LookKeeper
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
+from inference.frames import ShouldStop
 from inference.subtraction import Registration, RegistrationStoppedError
 
 STEP_PX = 0.5
@@ -28,7 +29,7 @@ class Subtraction(QObject):
     Signals
     -------
     failed(str) : one sentence, why the mask cannot be had.
-    registered(int) : this frame can be shown with a mask that was fitted to it.
+    registered(int) : this frame can be shown as it is wanted: registered, or as the peak.
     registering_changed() : how far registering has come.
     """
 
@@ -83,6 +84,18 @@ class Subtraction(QObject):
             self._stopped = True
             self._cancel()
 
+    def toggle_peak(self) -> None:
+        """Show peak opacification, or frames again."""
+        on = not self.shows_peak
+        self._stopped = False
+        self._change(lambda settings: replace(_subtracted(settings), peak=on))
+
+    @property
+    def shows_peak(self) -> bool:
+        """True where peak opacification is wanted."""
+        grey = self._look.now.grey
+        return grey.subtracted and grey.peak
+
     def change_landmarks(self, steps: int) -> None:
         """Let more or less of the unsubtracted picture stay."""
 
@@ -132,38 +145,50 @@ class Subtraction(QObject):
         self.registering_changed.emit()
 
     def _register(self) -> None:
-        """Register masks from the playhead on, unless that of its frame is there."""
+        """Compute what the frame under the playhead is to be shown by, unless it is there."""
         opened, settings = self._opened, self._look.now.grey
         if opened is None or not settings.subtracted:
             return
-        if settings.registration is Registration.OFF:
-            return
         display, count = opened.display, opened.run.frame_count
         first = min(self._playback.frame, count - 1)
-        if display.is_registered(settings, first):
-            return
-        room = min(count, display.registered_room)
+        if settings.peak:
+            if not display.has_peak(settings):
+                self._start(lambda stop, tell: display.find_peak(settings, stop, tell))
+        elif settings.registration is not Registration.OFF and not display.is_registered(
+            settings, first
+        ):
+            room = min(count, display.registered_room)
 
+            def masks(stop: ShouldStop, tell: Callable[[int, float], None]) -> None:
+                for done in range(room):
+                    frame = (first + done) % count
+                    display.register(settings, frame, stop)
+                    tell(frame, (done + 1) / room)
+
+            self._start(masks)
+
+    def _start(self, compute: Callable[[ShouldStop, Callable[[int, float], None]], None]) -> None:
         def work(task: Task) -> None:
-            for done in range(room):
-                frame = (first + done) % count
-                try:
-                    display.register(settings, frame, lambda: task.cancelled)
-                except RegistrationStoppedError:
-                    return
-                task.report((frame, (done + 1) / room))
+            try:
+                compute(lambda: task.cancelled, lambda *told: task.report(told))
+            except RegistrationStoppedError:
+                return
 
-        def progress(value: tuple[int, float]) -> None:
-            frame, share = value
+        def progress(told: tuple[int, float]) -> None:
+            frame, share = told
             self._tell(share)
             self.registered.emit(frame)
+
+        def done(_: object) -> None:
+            self._tell(None)
+            self.registered.emit(self._playback.frame)
 
         def failed(text: str) -> None:
             self._stopped = True
             self._tell(None)
             self.failed.emit(text)
 
-        self._task = self._background.start(work, lambda _: self._tell(None), failed, progress)
+        self._task = self._background.start(work, done, failed, progress)
         self._tell(0.0)
 
     def _change(self, change: Callable[[DisplaySettings], DisplaySettings]) -> None:
@@ -195,5 +220,6 @@ def _subtracted(settings: DisplaySettings, on: bool = True) -> DisplaySettings:
 
 
 def _fits(settings: DisplaySettings) -> tuple[object, ...]:
-    """Return what registered masks depend on."""
-    return settings.subtracted, settings.mask_frames, settings.registration
+    """Return what registered masks and peak opacification depend on."""
+    fits = settings.subtracted, settings.mask_frames, settings.registration, settings.peak
+    return (*fits, settings.mask_shift_px, settings.landmarks) if settings.peak else fits

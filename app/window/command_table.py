@@ -168,6 +168,8 @@ COMMANDS: tuple[Command, ...] = (
         Command("toggle_shutter", "Shutter", "Shift+S", RUN,
                 lambda h: switch_grey(h, "shutter"),
                 is_on=lambda h: h.session.look.now.grey.shutter),
+        Command("toggle_loupe", "Loupe at the mouse", "Shift+L", RUN,
+                lambda h: h.view.set_loupe(not h.view.loupe), is_on=lambda h: h.view.loupe),
         Command("turn_right", "Turn right", "Shift+R", RUN,
                 lambda h: h.session.look.turn(1), separated=True, icon="rotate-right"),
         Command("turn_left", "Turn left", "Ctrl+Shift+R", RUN, lambda h: h.session.look.turn(-1)),
@@ -260,6 +262,9 @@ COMMANDS: tuple[Command, ...] = (
                     is_on=partial(registers, way=way), separated=way is Registration.OFF)
             for way, text in REGISTRATIONS
         ),
+        Command("toggle_peak", "Peak opacification", "", CINE,
+                lambda h: h.session.subtraction.toggle_peak(),
+                is_on=lambda h: h.session.subtraction.shows_peak),
         Command("stop_registering", "Stop registering", "", CINE,
                 lambda h: h.session.subtraction.stop_registering()),
         Command("more_landmarks", "Show more of the unsubtracted picture", "", RUN,

@@ -249,6 +249,7 @@ class MainWindow(QMainWindow):
         session.said.connect(lambda text: self._notice(text, Severity.INFO))
         session.warned.connect(lambda text: self._notice(text, Severity.WARNING))
         session.failed.connect(lambda text: self._notice(text, Severity.ERROR))
+        session.withdrawn.connect(self.notices.withdraw)
         session.look.changed.connect(self._show_look)
         session.leaving.finished.connect(self._close_when_saved)
         session.worker.device_changed.connect(

@@ -300,10 +300,12 @@ class Picture(QObject):
         denoised = tr("Denoised {percent}%").format(percent=percent)
         if self._denoising.nothing_to_remove:
             denoised = tr("Nothing to remove")
-        original = tr("Original")
-        if self._look.now.grey.subtracted:
+        original, grey = tr("Original"), self._look.now.grey
+        if grey.subtracted:
             original = self._subtracted_name()
-            denoised = tr("{subtracted}, {what}").format(subtracted=original, what=denoised)
+            peak = grey.peak and self._opened is not None and self._opened.display.has_peak(grey)
+            both = tr("{subtracted}, {what}").format(subtracted=original, what=denoised)
+            denoised = original if peak else both  # the peak is of the frames as they are
         return PictureNames(
             original=original,
             denoised=denoised,
@@ -311,13 +313,20 @@ class Picture(QObject):
         )
 
     def _subtracted_name(self) -> str:
-        grey = self._look.now.grey
-        if grey.registration is Registration.OFF or self._opened is None:
+        """Say what is shown, and what is still being computed for it."""
+        grey, opened = self._look.now.grey, self._opened
+        if opened is None:
             return tr("Subtracted")
-        if self._opened.display.is_registered(grey, self._playback.frame):
+        percent = round(100 * (self._registering or 0.0))
+        if grey.peak and opened.display.has_peak(grey):
+            return tr("Peak opacification")
+        if grey.peak and self._registering is not None:
+            return tr("Subtracted, peak opacification {percent}%").format(percent=percent)
+        if grey.registration is Registration.OFF:
+            return tr("Subtracted")
+        if opened.display.is_registered(grey, self._playback.frame):
             return tr("Subtracted, registered")
         if self._registering is not None:
-            percent = round(100 * self._registering)
             return tr("Subtracted, registering {percent}%").format(percent=percent)
         return tr("Subtracted, not registered")
 

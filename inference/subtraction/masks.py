@@ -18,6 +18,10 @@ MOST_FRAMES = 96
 _COMPARED_PX = 256
 """Side of the pictures by which mask frames are chosen."""
 _TO_DEVIATION = 1.4826
+_EMPTY = 0.8
+"""Quantile of the span's values over time that holds no contrast, noise not counted either."""
+_MOST_FILLED = 0.5
+"""Share of the picture that contrast fills at most; beyond, it is not contrast."""
 _LEAST_BENDING = 0.98
 """Share of the error that has to be left at most for bending the mask to be worth it."""
 
@@ -72,6 +76,8 @@ class MaskFitter:
     frames : sequence of int
         The span, at least one.
     should_stop : callable
+    contrast_is_dark : bool
+        Whether contrast lessens the values of frames.
 
     Raises
     ------
@@ -85,6 +91,7 @@ class MaskFitter:
         read: Callable[[int], FloatFrame],
         frames: Sequence[int],
         should_stop: ShouldStop = lambda: False,
+        contrast_is_dark: bool = True,
     ) -> None:
         if not frames:
             raise ValueError("a mask needs a frame")
@@ -105,6 +112,9 @@ class MaskFitter:
         assert total is not None
         self.mean = np.asarray(total / np.float32(len(self.frames)), np.float32)
         self._small = np.stack(small)
+        self._sign = np.float32(1.0 if contrast_is_dark else -1.0)
+        # Of the span, so far as contrast came within it.
+        self._empty = self._sign * np.quantile(self._sign * self._small, _EMPTY, axis=0)
         self._noise, self._small_noise = min(noise, default=(0.0, 0.0))
 
     def fit(
@@ -169,13 +179,17 @@ class MaskFitter:
         span = self._small[(slice(None), *inside)]
         differences = [_centred(target - picture) for picture in span]
         limit = min(_limit(difference) for difference in differences)
-        costs = [_clipped_square(difference, limit) for difference in differences]
+        # What is darker than the span ever was (or brighter, where contrast is bright) may be
+        # contrast: a mask frame that holds the same contrast must not win by it.
+        filled = _centred(self._sign * (target - self._empty[inside])) < -limit
+        clear = ~filled if filled.mean() < _MOST_FILLED else np.ones_like(filled)
+        costs = [_clipped_square(difference[clear], limit) for difference in differences]
         order = np.argsort(costs, kind="stable")
         total = np.zeros_like(target)
         best, least = 1, np.inf
         for count, position in enumerate(order, start=1):
             total += span[position]
-            error = _clipped_square(_centred(target - total / np.float32(count)), limit)
+            error = _clipped_square(_centred(target - total / np.float32(count))[clear], limit)
             error += (self._noise - self._small_noise) / count
             if error < least:
                 best, least = count, error
