@@ -258,7 +258,9 @@ def test_a_faster_run_is_shown_between_the_frames_of_the_one_it_follows(qtbot, t
     two.playback.play()
     qtbot.waitUntil(lambda: len(seen) > 3)
     assert two.playback.frame == 0
+    assert two.places._between.interval() <= 10  # twice a frame
     two.playback.pause()
+    assert not two.places._between.isActive()
 
 
 def test_zoom_is_linked_on_demand_also_between_pictures_of_other_sizes(two):

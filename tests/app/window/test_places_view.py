@@ -183,7 +183,7 @@ def test_headers_say_which_run_is_where_and_how_it_follows(two, monkeypatch):
     assert titles() == [("run.dcm", "by heart beat"), ("other.dcm", "by heart beat")]
     phase = replace(phase, from_ecg=False)
     two.session.heart.changed.emit()
-    assert titles()[1] == ("other.dcm", "by heart beat, estimated from the pictures")
+    assert titles()[1] == ("other.dcm", "by estimated heart beat")
 
 
 def test_zoom_is_linked_on_demand_and_a_place_keeps_its_own(qtbot, two):
