@@ -164,15 +164,13 @@ class Places(QObject):
         """Let all pictures be zoomed and moved together, or each by itself."""
         self._settings.change(linked_zoom=not self.linked)
         self._link_zoom()
-        self.changed.emit()
 
     # following
 
     def lead(self, opened: OpenRun | None) -> None:
         """Let the others follow this run, which is worked on, from its next frame on."""
         self._leader = opened
-        held = {place.opened for place in self.seen} | {opened}
-        self._axes = {key: axis for key, axis in self._axes.items() if key[0] in held}
+        self._axes.clear()
         self._look_for_beats()
         self._time_ticks()
         self.changed.emit()

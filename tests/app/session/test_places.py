@@ -217,6 +217,16 @@ def test_keys_move_the_active_run_and_the_others_stand(two):
     assert two.places.shift_text(0) == ""
 
 
+def test_a_shift_goes_with_the_run_that_it_was_meant_for(qtbot, two, other_run_file):
+    retimed(two, 50.0, 100.0)
+    two.places.shift(1)
+    two.activate(1)
+    assert two.places.shift_text(0) == "+50 ms"
+    two.activate(0)
+    open_in(qtbot, two, 0, other_run_file)
+    assert two.places.shift_text(0) == ""
+
+
 def test_turning_to_another_place_moves_nothing(two):
     place = retimed(two, 50.0, 50.0)
     two.playback.seek(19)  # the other run has ended long before
@@ -258,7 +268,9 @@ def test_a_faster_run_is_shown_between_the_frames_of_the_one_it_follows(qtbot, t
     two.playback.play()
     qtbot.waitUntil(lambda: len(seen) > 3)
     assert two.playback.frame == 0
-    assert two.places._between.interval() <= 10  # twice a frame
+    assert two.places._between.interval() == 10  # twice a frame
+    two.playback.set_speed(0.5)
+    assert two.places._between.interval() == 20
     two.playback.pause()
     assert not two.places._between.isActive()
 
