@@ -188,8 +188,9 @@ class Places(QObject):
         return frame
 
     def follows(self, opened: OpenRun) -> bool:
-        """Tell whether a run and the others move together."""
-        return self._axis(opened) is not None
+        """Tell whether a run moves together with the one that is worked on."""
+        led = self._leader is None or self._axis(self._leader) is not None
+        return led and self._axis(opened) is not None
 
     def set_sync(self, sync: Sync) -> None:
         """Let the others follow in another way, from now on and without any shift."""

@@ -15,8 +15,9 @@ from app.runs.allowance import allowed_bytes
 from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.denoising import Denoising
+from app.session.heart import Heart
 from app.session.key_images import KeyImages
-from app.session.labelling import Labelling
+from app.session.labelling import Labelling, locked_sentence
 from app.session.leaving import AT_ONCE_S, Leaving
 from app.session.library import Library
 from app.session.look import Comparison, Look, LookKeeper, remember
@@ -44,8 +45,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, tools, labelling, measuring, key_images, denoising,
-    subtraction, adapting, library, leaving, places
+    settings, worker, background, playback, tools, labelling, measuring, key_images, heart,
+    denoising, subtraction, adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -54,6 +55,7 @@ class Session(QObject):
     run_changed(object) : the `OpenRun` that is worked on now, or None.
     reviewed_changed(bool)
     said(str), warned(str), failed(str) : a sentence for the user: news, a warning, an error.
+    withdrawn(str) : such a sentence holds no longer.
     """
 
     run_left = Signal(object)
@@ -62,6 +64,7 @@ class Session(QObject):
     said = Signal(str)
     warned = Signal(str)
     failed = Signal(str)
+    withdrawn = Signal(str)
     _trouble = Signal(str)  # from the thread that writes the labels
 
     def __init__(self, settings: SettingsKeeper, worker: InferenceWorker) -> None:
@@ -69,6 +72,7 @@ class Session(QObject):
         now = settings.now
         self._opened: OpenRun | None = None
         self._place_told = False  # where the labels lie
+        self._told_trouble = ""
         self._applied = now
         self.settings = settings
         self.worker = worker
@@ -81,6 +85,7 @@ class Session(QObject):
         self.key_images = KeyImages(self.labelling, self.playback, self.look)
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
+        self.heart = Heart(self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
         self.leaving = Leaving(self.background)
         self.places = Places(self.playback, self.look, worker, settings)
@@ -93,9 +98,12 @@ class Session(QObject):
         settings.changed.connect(self._apply_settings)
         self.look.changed.connect(self._follow_look)
         self.labelling.refused.connect(self.said)
+        self.labelling.locked_changed.connect(lambda _: self.withdrawn.emit(locked_sentence()))
         self.measuring.refused.connect(self.said)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
+        self.heart.said.connect(self.said)
+        self.heart.failed.connect(self.failed)
         self.adapting.said.connect(self.said)
         self.adapting.warned.connect(self.warned)
         self.library.refused.connect(self.failed)
@@ -208,6 +216,7 @@ class Session(QObject):
         self.labelling.set_run(None)
         self.measuring.set_run(None)
         self.key_images.set_run(None)
+        self.heart.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
         self.adapting.set_run(None)
@@ -226,6 +235,7 @@ class Session(QObject):
             self.labelling.select(shown.selected)
         self.measuring.set_run(opened)
         self.key_images.set_run(opened)
+        self.heart.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
         self.adapting.set_run(opened)
@@ -280,6 +290,8 @@ class Session(QObject):
 
     def _tell_trouble(self, why: str) -> None:
         """Say that labels are not saved, or that they are again."""
+        self.withdrawn.emit(self._told_trouble)
+        self._told_trouble = why
         if why:
             self.failed.emit(why)
         else:

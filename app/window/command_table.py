@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from app.session.heart import Played
 from app.session.look import Comparison
 from app.session.synchrony import Sync
 from app.session.tools import Tool
@@ -126,6 +127,22 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.playback.step(LONG_STEP)),
         Command("first_frame", "First frame", "Home", CINE, lambda h: h.session.playback.seek(0)),
         Command("last_frame", "Last frame", "End", CINE, lambda h: h.session.playback.seek_end()),
+        Command("next_beat", "Next heart beat", "Down", CINE,
+                lambda h: h.session.heart.step(1), separated=True),
+        Command("previous_beat", "Previous heart beat", "Up", CINE,
+                lambda h: h.session.heart.step(-1)),
+        Command("loop_beat", "Loop this heart beat", "Ctrl+H", CINE,
+                lambda h: h.session.heart.toggle_beat(),
+                is_on=lambda h: h.session.heart.played is Played.BEAT, icon="heart-pulse"),
+        Command("end_diastole", "End-diastole alone", "Shift+H", CINE,
+                lambda h: h.session.heart.toggle_end_diastole(),
+                is_on=lambda h: h.session.heart.end_diastole_alone),
+        Command("this_phase", "This phase of the heart alone", "Ctrl+Shift+H", CINE,
+                lambda h: h.session.heart.toggle_this_phase(),
+                is_on=lambda h: h.session.heart.one_phase_alone),
+        Command("motion_by_beat", "Motion by heart beat", "Alt+H", CINE,
+                lambda h: h.session.heart.toggle_by_beat(),
+                is_on=lambda h: h.session.heart.by_beat),
         Command("slower", "Slower", "[", NOTHING,
                 lambda h: h.session.playback.change_speed(-1), separated=True),
         Command("faster", "Faster", "]", NOTHING, lambda h: h.session.playback.change_speed(1)),
@@ -151,6 +168,8 @@ COMMANDS: tuple[Command, ...] = (
         Command("toggle_shutter", "Shutter", "Shift+S", RUN,
                 lambda h: switch_grey(h, "shutter"),
                 is_on=lambda h: h.session.look.now.grey.shutter),
+        Command("toggle_loupe", "Loupe at the mouse", "Shift+L", RUN,
+                lambda h: h.view.set_loupe(not h.view.loupe), is_on=lambda h: h.view.loupe),
         Command("turn_right", "Turn right", "Shift+R", RUN,
                 lambda h: h.session.look.turn(1), separated=True, icon="rotate-right"),
         Command("turn_left", "Turn left", "Ctrl+Shift+R", RUN, lambda h: h.session.look.turn(-1)),

@@ -57,6 +57,7 @@ class Commander(QObject):
             session.labelling.labels_changed,
             session.labelling.locked_changed,
             session.measuring.changed,
+            session.heart.changed,
             session.tools.changed,
             session.look.changed,
             session.settings.changed,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -220,8 +220,6 @@ class MainWindow(QMainWindow):
             self.tabifyDockWidget(self.panels[3], self.panels[2])
             self.panels[2].setTitleBarWidget(QWidget())
             self.panels[2].raise_()
-        widths = [SIDE_WIDTH - 30, SIDE_WIDTH]
-        self.resizeDocks(list(self.panels[:2]), widths, Qt.Orientation.Horizontal)
 
     def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -251,6 +249,7 @@ class MainWindow(QMainWindow):
         session.said.connect(lambda text: self._notice(text, Severity.INFO))
         session.warned.connect(lambda text: self._notice(text, Severity.WARNING))
         session.failed.connect(lambda text: self._notice(text, Severity.ERROR))
+        session.withdrawn.connect(self.notices.withdraw)
         session.look.changed.connect(self._show_look)
         session.leaving.finished.connect(self._close_when_saved)
         session.worker.device_changed.connect(
@@ -279,6 +278,7 @@ class MainWindow(QMainWindow):
         self.view.invitation_clicked.connect(self._take_invitation)
         self.picture.frame_shown.connect(self.progress.count_frame)
         playback.ended.connect(self._go_on)
+        self.session.heart.changed.connect(self._show_heart)
         self.progress.rested.connect(self.session.remember_place)
 
     def _connect_labelling(self) -> None:
@@ -360,6 +360,7 @@ class MainWindow(QMainWindow):
                 r_wave_times_ms=ecg.r_wave_times_ms,
             )
         self.label_views.set_run(opened)  # tracks are drawn over the frames that are set now
+        self._show_heart()
         self.view.setFocus()
 
     def _enlarge(self) -> None:
@@ -371,6 +372,16 @@ class MainWindow(QMainWindow):
         """Ask for a file; beside other runs a click may only have meant to choose the place."""
         if self.session.places.count == 1:
             self.commander.do("open_files")
+
+    def _show_heart(self) -> None:
+        """Show the beats that are known, and which frames are played because of them."""
+        heart = self.session.heart
+        known = heart.phase
+        self.play_bar.set_note(heart.text)
+        if self.session.opened is not None and known is not None:
+            self.motion_plot.set_phases(known.phase if heart.by_beat else None)
+            if not known.from_ecg:
+                self.timeline.set_r_waves(known.beat_starts_ms)
 
     def _show_position(self, frame: int) -> None:
         opened = self.session.opened
@@ -456,6 +467,14 @@ class MainWindow(QMainWindow):
             self._demo = None
 
     # window events
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Give the panels their room, unless they have that in which they were left."""
+        super().showEvent(event)
+        if not self.hands.frame.restored:
+            self.hands.frame.restored = True
+            sides = list(self.panels[:2])
+            self.resizeDocks(sides, [SIDE_WIDTH - 30, SIDE_WIDTH], Qt.Orientation.Horizontal)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome files and folders anywhere on the window."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.measuring.catheter import CatheterWidth
+from inference.measuring.sphere import Circle
 
 FRENCH_SIZES = (4, 5, 6, 7, 8)
 MM_PER_FRENCH = 1.0 / 3.0
@@ -85,6 +86,13 @@ def by_length(
     uncertainty_px = CLICK_PX * unit * 2**0.5
     return of_known_length(
         length_mm, float(np.linalg.norm(end - start)), uncertainty_px, tolerance_mm
+    )
+
+
+def by_sphere(circle: Circle, diameter_mm: float, tolerance_mm: float = 0.0) -> Scale:
+    """Scale by a ball of known diameter."""
+    return of_known_length(
+        diameter_mm, circle.diameter_px, circle.uncertainty_px, tolerance_mm
     )
 
 

@@ -37,7 +37,7 @@ from inference.measuring.profiles import (
 LEAST_PROFILES = 20
 FILLED_ABOVE = 0.3
 """Attenuation of the lumen over that of the wall from which it is taken to be filled."""
-FAINT_BELOW = 5.0
+FAINT_BELOW = 8.0
 """Contrast to noise of the mean profile below which nothing is measured."""
 UNSTEADY_ABOVE = 0.04
 """Relative uncertainty of the width from which the edges count as unsteady."""
@@ -50,10 +50,10 @@ _STANDS_OUT = 2.0  # times what lies around: less is none
 _STEP_PX = 0.5  # between samples of a profile
 _PARTS = 10  # of the stretch, whose spread tells the noise of the mean profile
 _STARTS = (0.75, 1.0, 1.35)  # times the first guess of the radius
-_GRAIN = 2.0  # root of the samples that the noise's grain makes one of
+_GRAIN = 1.2  # root of the samples that the noise's grain makes one of
 _MODEL_NOISE = 0.003  # of the contrast: roundness, taper, braid
 _EXPECTED = np.array([np.log(0.95), 0.4, np.log(2.8), 0.03])  # see _TubeFit
-_SPREAD = np.array([0.2, 0.35, 0.3, 0.04])
+_SPREAD = np.array([0.17, 0.3, 0.3, 0.04])
 _ANY_LUMEN = 10.0  # spread of a lumen that may hold anything
 
 

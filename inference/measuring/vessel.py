@@ -25,6 +25,7 @@ from inference.measuring.profiles import (
     cheapest_path,
     evenly,
     normals,
+    smoothed,
     unit_of,
 )
 from inference.measuring.stenosis import Lesion, find_lesion
@@ -33,8 +34,8 @@ from inference.measuring.vesselness import polarity, way_along
 _MOST_RADIUS_PX = 12.0  # pixels at 512
 _LEAST_RADIUS_PX = 0.4
 _STEP_PX = 0.5  # between samples of a profile
-_BLURS_PX = (0.6, 0.75, 0.95, 1.2, 1.5)  # tried, at 512
-_BLUR_SPREAD = 0.2  # of its logarithm, about the middle one
+_BLUR_PX = 0.95  # of focal spot and detector, at 512
+_BLUR_SPREAD = 0.2  # of its logarithm
 _GRAIN = 4.0  # samples that the noise's grain makes one of
 _DENSITY_SPREAD = 0.25  # of the contrast's density from place to place
 _DENSITY_PX = 60.0  # along the vessel over which the density is the same, at 512
@@ -42,8 +43,21 @@ _FAR = 0.08  # dearer for each pixel at 512 that an edge is farther out, of a fu
 _EDGE_BEND = 0.2  # of a full edge, for a step of half a pixel from row to row
 _ODD_ABOVE = 3.0  # times the noise: what differs so much is no part of the vessel's shadow
 _ROUNDS = 2
-_AWAY_PX = 3.0  # that the middle may lie from the steepest edges' middle, at 512
 _HOLD_PX = 4.0  # along the vessel within which an edge follows one that was dragged, at 512
+
+
+@dataclass(frozen=True)
+class _Search:
+    """How a round lumen is looked for. Pixels at 512."""
+
+    away_px: float  # that its middle may lie from the line
+    step_px: float  # between such places, in the picture's own pixels
+    radii: int  # tried
+    blurs_px: tuple[float, ...]  # tried
+
+
+_COARSE = _Search(3.0, 0.5, 40, (_BLUR_PX,))
+_FINE = _Search(1.0, 0.25, 72, (0.6, 0.75, _BLUR_PX, 1.2, 1.5))
 
 
 class Side(StrEnum):
@@ -124,7 +138,10 @@ def measure_vessel(
         middle = gaussian_filter1d((left + right) / 2, smooth * unit, mode="nearest")
         line = evenly(line + middle[:, None] * normals(line))
     left, right = _steepest(picture, line, unit)
-    away, radius = _round_lumen(picture, line, (left, right), _on_line(line, pins), unit)
+    widest = float(np.percentile(right - left, 80)) / 2
+    away, _ = _round_lumen(picture, line, widest, _on_line(line, pins), unit, _COARSE)
+    line = evenly(smoothed(line + away[:, None] * normals(line), 2.0 * unit))
+    away, radius = _round_lumen(picture, line, widest, _on_line(line, pins), unit, _FINE)
     across_line = normals(line)
     left, right = away - radius, away + radius
     for side, row, place in _on_line(line, pins):
@@ -160,7 +177,9 @@ def _steepest(
     reach = float(np.ceil(_MOST_RADIUS_PX * unit))
     offsets = np.arange(-reach, reach + _STEP_PX / 2, _STEP_PX)
     strip = _filled(across(picture, line, offsets))
-    slope = gaussian_filter(strip, (1.0 * unit, unit / _STEP_PX), order=(0, 1), mode="nearest")
+    slope = gaussian_filter(
+        strip, (1.0 * unit, unit / _STEP_PX), order=(0, 1), mode="nearest"
+    )
     # Beyond some steepness an edge is an edge: that of a bone must not win for its contrast, and of
     # two the nearer one is the vessel's.
     slope = np.tanh(slope / (2.0 * float(np.abs(slope).mean()) + 1e-9))
@@ -176,33 +195,35 @@ def _filled(strip: FloatArray) -> FloatArray:
     known = np.isfinite(strip)
     if known.all():
         return strip
-    rows = [
-        np.median(row[use]) if use.any() else 0.0 for row, use in zip(strip, known, strict=True)
-    ]
+    rows = [np.median(row[use]) if use.any() else 0.0 for row, use in zip(strip, known, strict=True)]
     return np.where(known, strip, np.array(rows)[:, None])
 
 
 def _round_lumen(
     picture: NDArray[np.float32],
     line: FloatArray,
-    edges: tuple[FloatArray, FloatArray],
+    widest: float,
     pins: list[tuple[Side, int, float]],
     unit: float,
+    search: _Search,
 ) -> tuple[FloatArray, FloatArray]:
     """Offset of the lumen's middle and its radius (N,) that fit all profiles best."""
-    widest = float(np.percentile(edges[1] - edges[0], 80)) / 2
-    radii = np.geomspace(_LEAST_RADIUS_PX * unit, max(1.8 * widest, 3 * unit), 48)
-    away_steps = int(np.ceil(_AWAY_PX * unit / _STEP_PX))
-    moves = np.arange(-away_steps, away_steps + 1) * _STEP_PX
+    most = max(1.8 * widest, 3 * unit)
+    radii = np.geomspace(_LEAST_RADIUS_PX * unit, most, search.radii)
+    away_steps = int(np.ceil(search.away_px * unit / search.step_px))
+    moves = np.arange(-away_steps, away_steps + 1) * search.step_px
     reach = np.ceil(1.8 * widest + 3.0 * unit)
     offsets = np.arange(-reach, reach + _STEP_PX / 2, _STEP_PX)
     strip = gaussian_filter1d(_filled(across(picture, line, offsets)), 0.7 * unit, axis=0)
     basis = np.stack([np.ones_like(offsets), offsets], axis=1)
     basis /= np.linalg.norm(basis, axis=0)
-    fits = [_Fit(strip, _shadows(offsets, radii, moves, blur * unit), basis) for blur in _BLURS_PX]
+    fits = [
+        _Fit(strip, _shadows(offsets, radii, moves, blur * unit), basis) for blur in search.blurs_px
+    ]
     noise = min(fit.noise for fit in fits)
     cost = [
-        fit.misfit(noise) + _blur_prior(blur) for fit, blur in zip(fits, _BLURS_PX, strict=True)
+        fit.misfit(noise) + _blur_prior(blur)
+        for fit, blur in zip(fits, search.blurs_px, strict=True)
     ]
     fit = fits[int(np.argmin(cost))]
     density = fit.density(radii, _DENSITY_PX * unit)
@@ -222,7 +243,7 @@ def _round_lumen(
 
 
 def _blur_prior(blur: float) -> float:
-    return 0.5 * float(np.log(blur / _BLURS_PX[len(_BLURS_PX) // 2]) / _BLUR_SPREAD) ** 2
+    return 0.5 * float(np.log(blur / _BLUR_PX) / _BLUR_SPREAD) ** 2
 
 
 def _shadows(
@@ -230,12 +251,15 @@ def _shadows(
 ) -> FloatArray:
     """Shadows (R * K, M) of lumens of all radii at all places."""
     disc = BlurredDisc(float(offsets[-1] + moves[-1]))
-    wide = np.arange(offsets[0] + moves[0], offsets[-1] + moves[-1] + _STEP_PX / 2, _STEP_PX)
+    step = float(moves[1] - moves[0])
+    wide = np.arange(offsets[0] + moves[0], offsets[-1] + moves[-1] + step / 2, step)
     chords = disc.chords(radii, disc.gaussian(blur_px), wide)
-    count = len(offsets)
-    starts = np.rint((moves[-1] - moves) / _STEP_PX).astype(int)
-    shadows = np.stack([chords[:, start : start + count] for start in starts], axis=1)
-    return np.asarray(shadows.reshape(-1, count))
+    count, stride = len(offsets), round(_STEP_PX / step)
+    starts = np.rint((moves[-1] - moves) / step).astype(int)
+    shadows = np.stack(
+        [chords[:, start : start + count * stride : stride] for start in starts], axis=1
+    )
+    return np.asarray(shadows[..., :count].reshape(-1, count))
 
 
 class _Fit:

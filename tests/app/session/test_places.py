@@ -143,6 +143,8 @@ def test_a_run_without_a_known_heart_beat_stands_by_itself_and_it_is_said(two):
     two.playback.seek(15)
     assert place.playback.frame == before
     assert not two.places.follows(place.opened)
+    two.activate(1)  # and nobody follows one whose beats are unknown
+    assert not two.places.follows(two.places.all[0].opened)
 
 
 def test_heart_beats_may_come_from_elsewhere(two):
