@@ -181,13 +181,15 @@ def main(arguments: list[str] | None = None) -> None:
     empty = list(stretches(chosen.runs, "empty"))
     known = [measure(stretch, stretch.build) for stretch in empty]
     table.add_row(*_row("empty", known))
+    sure = [outcome for outcome in known if outcome is not None and not outcome.doubts]
+    table.add_row(*_row("empty, not doubted", list(sure)))
     for build in INNER_SHARES:
-        part = [o for o, s in zip(known, empty, strict=True) if s.build is build]
-        table.add_row(*_row(f"empty, {build.value}", part))
+        ones = [o for o, s in zip(known, empty, strict=True) if s.build is build]
+        table.add_row(*_row(f"empty, {build.value}", ones))
     middle = float(np.sqrt(np.prod(NOISE)))
     for name, low in (("cine", True), ("low dose", False)):
-        part = [o for o, s in zip(known, empty, strict=True) if (s.noise < middle) is low]
-        table.add_row(*_row(f"empty, {name}", part))
+        ones = [o for o, s in zip(known, empty, strict=True) if (s.noise < middle) is low]
+        table.add_row(*_row(f"empty, {name}", ones))
     table.add_row(*_row("empty, build unknown", [measure(s, Build.UNKNOWN) for s in empty]))
     for content in ("wire", "filled"):
         drawn = stretches(max(chosen.runs // 4, 1), content)

@@ -1,4 +1,4 @@
-"""How many millimetres a pixel is, with the uncertainty of that, from what is known in a picture."""
+"""How many millimetres a pixel is, and how sure that is, by what is known in a picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inference.measuring.sphere import Circle
 FRENCH_SIZES = (4, 5, 6, 7, 8)
 MM_PER_FRENCH = 1.0 / 3.0
 TOLERANCE_MM = 0.05 / 3**0.5
-"""Standard uncertainty of a catheter's outer diameter: anywhere within 0.05 mm of its French size."""
+"""Standard uncertainty of a catheter's outer diameter, taken to lie within 0.05 mm of its size."""
 CLICK_PX = 1.0
 """Standard uncertainty of a clicked end along a length, pixels at 512."""
 HEART_ABOVE_TABLE_MM = 130.0
@@ -91,9 +91,7 @@ def by_length(
 
 def by_sphere(circle: Circle, diameter_mm: float, tolerance_mm: float = 0.0) -> Scale:
     """Scale by a ball of known diameter."""
-    return of_known_length(
-        diameter_mm, circle.diameter_px, circle.uncertainty_px, tolerance_mm
-    )
+    return of_known_length(diameter_mm, circle.diameter_px, circle.uncertainty_px, tolerance_mm)
 
 
 def by_geometry(

@@ -197,7 +197,10 @@ def _find(
     half = int(np.ceil(away + 3 * _RADII_PX[-1] * unit))
     offsets = np.arange(-half, half + 1.0)
     strip = across(picture, rough, offsets)
-    strip = np.where(np.isnan(strip), np.nanmedian(strip), strip)
+    known = np.isfinite(strip)
+    if known.mean() < 0.5:
+        raise LookupError("The line is too near the edge of the picture.")
+    strip = np.where(known, strip, np.median(strip[known]))
     strip = gaussian_filter1d(strip, _STIFF_PX * unit, axis=0, mode="nearest")
     rows = np.arange(0, len(rough), max(1, round(_ROW_PX * unit)))
     columns = np.flatnonzero(np.abs(offsets) <= away)

@@ -7,12 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating]
 
 
 def unit_of(shape: tuple[int, ...]) -> float:
-    """Size in pixels of what is one pixel of a 512 matrix, for a picture of (rows, columns)."""
-    return max(max(shape[:2]) / 512.0, 0.5)
+    """Size in pixels of what is one pixel of a 512 matrix, for a picture of (rows, columns).
+
+    At least 1: smaller pictures are taken for parts of such a matrix.
+    """
+    return max(max(shape[:2]) / 512.0, 1.0)
 
 
 def evenly(points: NDArray[np.floating], step_px: float = 1.0) -> FloatArray:
@@ -49,7 +52,7 @@ def smoothed(line: NDArray[np.floating], sigma: float) -> FloatArray:
 
 
 def normals(line: NDArray[np.floating]) -> FloatArray:
-    """Unit normals (N, 2) of a polyline (N, 2): its direction (x, y) turned to (-y, x)."""
+    """Give the unit normals (N, 2) of a polyline (N, 2): its way (x, y) turned to (-y, x)."""
     way = np.gradient(np.asarray(line, np.float64), axis=0)
     way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
     return np.stack([-way[:, 1], way[:, 0]], axis=1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import theilslopes
 
 from inference.measuring.profiles import FloatArray
 
@@ -63,8 +64,9 @@ def find_lesion(
         Length along the vessel, and the diameter there.
     healthy : ((first, last), (first, last)), optional
         Stretches that the user calls healthy: the reference line goes through their medians.
-        Otherwise a straight line is fitted to the profile from which places far below it are left
-        out again and again (the vessel tapers; lesions only narrow it).
+        Otherwise a straight line, first through all places by medians of slopes (Theil-Sen), is
+        fitted again and again to those that do not lie far below it: vessels taper evenly, lesions
+        narrow them.
     """
     arc, diameter = np.asarray(arc, np.float64), np.asarray(diameter, np.float64)
     line = _through(arc, diameter, healthy) if healthy else _robust_line(arc, diameter)
@@ -96,16 +98,13 @@ def _through(
 
 def _robust_line(arc: FloatArray, diameter: FloatArray) -> FloatArray:
     """Slope and height of the line through the profile without its narrow places."""
-    kept = diameter >= np.median(diameter)
-    line = np.array([0.0, float(np.median(diameter))])
+    line = np.array(theilslopes(diameter, arc)[:2])
+    kept = np.ones(len(arc), bool)
     for _ in range(_ROUNDS):
+        rest = diameter - np.polyval(line, arc)
+        deviation = 1.4826 * float(np.median(np.abs(rest[kept]))) + 1e-9
+        kept = (rest > -_BELOW * deviation) & (rest < 2 * _BELOW * deviation)
         if kept.sum() < max(4, len(arc) // 5):
             break
         line = np.polyfit(arc[kept], diameter[kept], 1)
-        rest = diameter - np.polyval(line, arc)
-        deviation = 1.4826 * float(np.median(np.abs(rest[kept]))) + 1e-9
-        again = (rest > -_BELOW * deviation) & (rest < 2 * _BELOW * deviation)
-        if np.array_equal(again, kept):
-            break
-        kept = again
     return np.asarray(line)

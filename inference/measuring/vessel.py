@@ -29,7 +29,7 @@ from inference.measuring.profiles import (
     unit_of,
 )
 from inference.measuring.stenosis import Lesion, find_lesion
-from inference.measuring.vesselness import polarity, way_along
+from inference.measuring.vesselness import check_clicks, polarity, way_along
 
 _MOST_RADIUS_PX = 12.0  # pixels at 512
 _LEAST_RADIUS_PX = 0.4
@@ -37,11 +37,13 @@ _STEP_PX = 0.5  # between samples of a profile
 _BLUR_PX = 0.95  # of focal spot and detector, at 512
 _BLUR_SPREAD = 0.2  # of its logarithm
 _GRAIN = 4.0  # samples that the noise's grain makes one of
-_DENSITY_SPREAD = 0.25  # of the contrast's density from place to place
+_DENSITY_SPREAD = 0.12  # of the contrast's density from place to place
 _DENSITY_PX = 60.0  # along the vessel over which the density is the same, at 512
 _FAR = 0.08  # dearer for each pixel at 512 that an edge is farther out, of a full edge
 _EDGE_BEND = 0.2  # of a full edge, for a step of half a pixel from row to row
 _ODD_ABOVE = 3.0  # times the noise: what differs so much is no part of the vessel's shadow
+_RADIUS_STEPS = (-4, -2, -1, 0, 1, 2, 4)  # from row to row, of the radii tried
+_BEND = 20.0  # cost of a step of the radius' logarithm from row to row, times its square
 _ROUNDS = 2
 _HOLD_PX = 4.0  # along the vessel within which an edge follows one that was dragged, at 512
 
@@ -129,6 +131,7 @@ def measure_vessel(
     if linear:
         picture = np.log(np.maximum(picture, 1.0))
     clicks = np.asarray(clicks, np.float64)
+    check_clicks(picture.shape, clicks)
     unit = unit_of(picture.shape)
     sign = polarity(picture, clicks, unit)
     line = way_along(picture, clicks, sign)
@@ -177,9 +180,7 @@ def _steepest(
     reach = float(np.ceil(_MOST_RADIUS_PX * unit))
     offsets = np.arange(-reach, reach + _STEP_PX / 2, _STEP_PX)
     strip = _filled(across(picture, line, offsets))
-    slope = gaussian_filter(
-        strip, (1.0 * unit, unit / _STEP_PX), order=(0, 1), mode="nearest"
-    )
+    slope = gaussian_filter(strip, (1.0 * unit, unit / _STEP_PX), order=(0, 1), mode="nearest")
     # Beyond some steepness an edge is an edge: that of a bone must not win for its contrast, and of
     # two the nearer one is the vessel's.
     slope = np.tanh(slope / (2.0 * float(np.abs(slope).mean()) + 1e-9))
@@ -195,7 +196,9 @@ def _filled(strip: FloatArray) -> FloatArray:
     known = np.isfinite(strip)
     if known.all():
         return strip
-    rows = [np.median(row[use]) if use.any() else 0.0 for row, use in zip(strip, known, strict=True)]
+    rows = [
+        np.median(row[use]) if use.any() else 0.0 for row, use in zip(strip, known, strict=True)
+    ]
     return np.where(known, strip, np.array(rows)[:, None])
 
 
@@ -218,7 +221,8 @@ def _round_lumen(
     basis = np.stack([np.ones_like(offsets), offsets], axis=1)
     basis /= np.linalg.norm(basis, axis=0)
     fits = [
-        _Fit(strip, _shadows(offsets, radii, moves, blur * unit), basis) for blur in search.blurs_px
+        _Fit(strip, _shadows(offsets, radii, moves, blur * unit), basis, len(moves))
+        for blur in search.blurs_px
     ]
     noise = min(fit.noise for fit in fits)
     cost = [
@@ -234,7 +238,7 @@ def _round_lumen(
             edge = moves[None, :] + (radii[:, None] if side is Side.RIGHT else -radii[:, None])
             wrong = np.abs(edge - place)
             costs[row] = np.where(wrong <= max(0.3, float(wrong.min())), costs[row], np.inf)
-        radius_at, move_at = _smooth_way(costs)
+        radius_at, move_at = _smooth_way(costs, _BEND * float(np.log(radii[1] / radii[0])) ** 2)
         fit.weigh(radius_at * len(moves) + move_at, density, noise)
     rows = np.arange(len(line))
     radius = _between(costs[rows, :, move_at], radius_at, np.log(radii))
@@ -265,15 +269,34 @@ def _shadows(
 class _Fit:
     """How well shadows (S, M) of density 1 over a ground explain profiles (N, M)."""
 
-    def __init__(self, strip: FloatArray, shadows: FloatArray, ground: FloatArray) -> None:
+    def __init__(
+        self, strip: FloatArray, shadows: FloatArray, ground: FloatArray, move_count: int
+    ) -> None:
         self._strip, self._shadows, self._ground = strip, shadows, ground
         self._rows = np.arange(len(strip))
         self._compare(strip - strip @ ground @ ground.T, shadows - shadows @ ground @ ground.T)
         free = np.maximum(self._product, 0.0)
         self._rest = self._square - free**2 / self._energy
         self._best = self._rest.argmin(axis=1)
-        least = self._rest[self._rows, self._best] / strip.shape[1]
-        self.noise = max(float(np.sqrt(np.median(least))), 1e-6 * float(np.abs(strip).max()), 1e-9)
+        self._least = self._between_places(len(shadows) // move_count, move_count)
+        noise = float(np.sqrt(np.median(self._least) / strip.shape[1]))
+        self.noise = max(noise, 1e-6 * float(np.abs(strip).max()), 1e-9)
+
+    def _between_places(self, radius_count: int, move_count: int) -> FloatArray:
+        """Least squared rests (N,), as they would be between the radii and places tried."""
+        rest = self._rest.reshape(-1, radius_count, move_count)
+        radius_at, move_at = np.divmod(self._best, move_count)
+        least = rest[self._rows, radius_at, move_at]
+        gain = np.zeros_like(least)
+        for count, at, row in (
+            (radius_count, radius_at, rest[self._rows, :, move_at]),
+            (move_count, move_at, rest[self._rows, radius_at, :]),
+        ):
+            inner = np.clip(at, 1, count - 2)
+            before, after = row[self._rows, inner - 1], row[self._rows, inner + 1]
+            curve = np.maximum(before - 2 * least + after, 1e-12)
+            gain += np.where(inner == at, (before - after) ** 2 / (8 * curve), 0.0)
+        return np.asarray(np.maximum(least - gain, 0.05 * least))
 
     def _compare(
         self, strip: FloatArray, shadows: FloatArray, weights: FloatArray | None = None
@@ -300,9 +323,8 @@ class _Fit:
 
     def misfit(self, noise: float) -> float:
         """Half the squared rest of the best shadows over the noise."""
-        best = self._rest[self._rows, self._best]
-        limit = 4.0 * float(np.median(best))  # branches and crossings do not count fully
-        return float(np.minimum(best, limit).sum()) / (2 * _GRAIN * noise**2)
+        limit = 4.0 * float(np.median(self._least))  # branches and crossings do not count fully
+        return float(np.minimum(self._least, limit).sum()) / (2 * _GRAIN * noise**2)
 
     def density(self, radii: FloatArray, along_px: float) -> FloatArray:
         """Density of the contrast (N,): smooth, and that of the wide parts for the narrow ones."""
@@ -327,18 +349,22 @@ class _Fit:
         return np.asarray(0.5 * chi)
 
 
-def _smooth_way(costs: FloatArray) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Radius and place (N,) of the cheapest way through costs (N, R, K) by small steps."""
+def _smooth_way(costs: FloatArray, bend: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Radius and place (N,) of the cheapest way through costs (N, R, K) by small steps.
+
+    ``bend`` is the cost of a step from one radius to the next, times its square.
+    """
     rows, radius_count, move_count = costs.shape
-    steps = [(a, b) for a in (-2, -1, 0, 1, 2) for b in (-1, 0, 1)]
+    steps = [(a, b) for a in _RADIUS_STEPS for b in (-1, 0, 1)]
+    most = max(_RADIUS_STEPS)
     reached = costs[0].copy()
     came = np.zeros((rows, radius_count, move_count), np.uint8)
     for row in range(1, rows):
-        padded = np.pad(reached, ((2, 2), (1, 1)), constant_values=np.inf)
+        padded = np.pad(reached, ((most, most), (1, 1)), constant_values=np.inf)
         options = np.stack(
             [
-                padded[2 + a : 2 + a + radius_count, 1 + b : 1 + b + move_count]
-                + 0.2 * a * a
+                padded[most + a : most + a + radius_count, 1 + b : 1 + b + move_count]
+                + bend * a * a
                 + 0.5 * b * b
                 for a, b in steps
             ]
@@ -357,9 +383,11 @@ def _between(costs: FloatArray, index: NDArray[np.intp], places: FloatArray) -> 
     """Places (N,) of the costs' minima by parabolas about the chosen indices."""
     inner = np.clip(index, 1, len(places) - 2)
     rows = np.arange(len(costs))
-    before, at, after = (costs[rows, inner + k] for k in (-1, 0, 1))
+    near = np.stack([costs[rows, inner + k] for k in (-1, 0, 1)])
+    usable = np.isfinite(near).all(axis=0) & (inner == index)  # a pin forbids places
+    before, at, after = np.where(usable, near, 0.0)
     curve = before - 2 * at + after
-    usable = np.isfinite(curve) & (curve > 1e-9) & (inner == index)
+    usable &= curve > 1e-9
     part = np.zeros(len(costs))
     part[usable] = np.clip(0.5 * (before - after)[usable] / curve[usable], -0.5, 0.5)
     return np.asarray(places[index] + part * (places[1] - places[0]))

@@ -7,9 +7,11 @@ Sethian 1996, as Deschamps & Cohen, Med. Image Anal. 5, 281, 2001, use it for ve
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 from numpy.typing import NDArray
 
 from inference.measuring.profiles import FloatArray, evenly, smoothed, unit_of
@@ -92,6 +94,15 @@ def _second_derivatives(
     )
 
 
+def check_clicks(shape: tuple[int, ...], clicks: NDArray[np.floating]) -> None:
+    """Raise a ValueError where clicks (K, 2) mark no way within a picture (rows, columns)."""
+    rows, columns = shape
+    inside = np.all((clicks >= -0.5) & (clicks <= (columns - 0.5, rows - 0.5)), axis=1)
+    if len(clicks) < 2 or not inside.all():
+        raise ValueError("A vessel needs two clicks within the picture.")
+    evenly(clicks)  # says where they do not lie apart
+
+
 def way_along(picture: NDArray[np.float32], clicks: NDArray[np.floating], sign: int) -> FloatArray:
     """Centre line (N, 2) of the vessel through clicks (K, 2) in their order, points 1 px apart.
 
@@ -101,11 +112,8 @@ def way_along(picture: NDArray[np.float32], clicks: NDArray[np.floating], sign: 
         Where fewer than two clicks lie apart within the picture.
     """
     clicks = np.asarray(clicks, np.float64)
+    check_clicks(picture.shape, clicks)
     rows, columns = picture.shape
-    inside = np.all((clicks >= -0.5) & (clicks <= (columns - 0.5, rows - 0.5)), axis=1)
-    if len(clicks) < 2 or not inside.all():
-        raise ValueError("A vessel needs two clicks within the picture.")
-    evenly(clicks)  # says where they do not lie apart
     shrink = max(1, int(np.ceil(max(picture.shape) / _WORKING_SIDE)))
     unit = unit_of(picture.shape)
     margin = _MARGIN_PX * unit + 0.25 * float(np.ptp(clicks, axis=0).max())
@@ -119,9 +127,7 @@ def way_along(picture: NDArray[np.float32], clicks: NDArray[np.floating], sign: 
     speed = (1.0 + (_FASTEST - 1.0) * found.astype(np.float64) ** 2) / _FASTEST
     places = (clicks - low + 0.5) * scale - 0.5
     places = np.clip(np.rint(places), 0, np.array(size) - 1).astype(int)
-    legs = [
-        _cheapest(speed, start, end) for start, end in zip(places[:-1], places[1:], strict=True)
-    ]
+    legs = [_cheapest(speed, start, end) for start, end in pairwise(places)]
     way = np.concatenate([legs[0], *(leg[1:] for leg in legs[1:])])
     line = (way + 0.5) / scale - 0.5 + low
     line[0], line[-1] = clicks[0], clicks[-1]
@@ -130,10 +136,10 @@ def way_along(picture: NDArray[np.float32], clicks: NDArray[np.floating], sign: 
 
 def _cheapest(speed: FloatArray, start: NDArray[np.intp], end: NDArray[np.intp]) -> FloatArray:
     """Way (N, 2) of the front that leaves ``end``, back from ``start`` by falling arrival times."""
-    front = sitk.FastMarchingImageFilter()
+    front = SimpleITK.FastMarchingImageFilter()
     front.SetTrialPoints([[int(end[0]), int(end[1])]])
     front.SetStoppingValue(1e9)
-    times = sitk.GetArrayViewFromImage(front.Execute(sitk.GetImageFromArray(speed)))
+    times = SimpleITK.GetArrayViewFromImage(front.Execute(SimpleITK.GetImageFromArray(speed)))
     padded = np.pad(times, 1, constant_values=np.inf)
     x, y = int(start[0]), int(start[1])
     way = [(x, y)]
