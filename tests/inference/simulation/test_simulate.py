@@ -11,6 +11,8 @@ from inference.simulation import (
     Motion,
     Scenario,
     SimulatedRun,
+    Stenosis,
+    Tube,
     draw_device_over,
     simulate_run,
 )
