@@ -29,6 +29,7 @@ from app.session.settings import Settings, SettingsKeeper
 from app.session.tools import Tool
 from app.session.worker import InferenceWorker
 from app.tracks.track import TrackKind
+from app.window.calibration_views import CalibrationViews
 from app.window.commander import Commander, shortcut_rows, shown_keys
 from app.window.demo import Demo
 from app.window.denoiser_views import DenoiserViews
@@ -165,6 +166,7 @@ class MainWindow(QMainWindow):
         self._show_look(session.look.now, session.look.now)
         self.commander.refresh()
         UnsavedDialogs(self, session.leaving)
+        self.calibration_views = CalibrationViews(self, session, self.notices)
         DenoiserViews(self.denoise_panel.denoiser, session.adapting)
 
     # making
@@ -498,6 +500,7 @@ class MainWindow(QMainWindow):
         self.stop_demo()
         self.hands.exporting.close()
         self.hands.key_images.stop()
+        self.calibration_views.close()
         self.hands.dialogs.close()
         self._closing = True
         if self.session.close():

@@ -33,6 +33,7 @@ class MarkShape(StrEnum):
     ELLIPSE = "ellipse"
     TEXT = "text"
     ARROW = "arrow"
+    FOUND = "found"  # what the program found: its outlines alone, nothing to take hold of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,10 @@ def figure(mark: MarkOverlay, to_screen: ToScreen) -> QPainterPath:
         box = QRectF(points[0], points[1]).normalized()
         (path.addRect if mark.shape is MarkShape.RECTANGLE else path.addEllipse)(box)
         return path
-    path.moveTo(points[0])
-    for point in points[1:]:
-        path.lineTo(point)
+    if mark.shape is not MarkShape.FOUND:
+        path.moveTo(points[0])
+        for point in points[1:]:
+            path.lineTo(point)
     if mark.shape is MarkShape.ARROW and len(points) == 2:
         _add_head(path, points[0], points[1])
     for outline in mark.outlines:
