@@ -391,6 +391,22 @@ def test_memory_is_shared_where_the_machine_has_not_enough_for_all(
     assert session.opened.cache._budget_bytes == 1 << 20
 
 
+def test_a_number_of_places_that_there_is_not_gives_one(make_session):
+    assert make_session(places=3).places.count == 1
+    assert make_session(places=4, sync="nonsense").places.sync is Sync.TIME
+
+
+def test_the_run_that_is_worked_on_is_denoised_before_the_others(two, monkeypatch):
+    asked = []
+    monkeypatch.setattr(two.worker, "denoise", asked.append)
+    two.look.change(comparison=Comparison.DENOISED)
+    two.activate(0)
+    assert [(job.key.split()[0], job.behind) for job in asked] == [
+        (two.places.all[1].opened.key, False),
+        (two.places.all[1].opened.key, True),
+    ]
+
+
 def test_denoised_frames_go_along(qtbot, two, engines):
     two.look.change(comparison=Comparison.DENOISED)
     qtbot.waitUntil(lambda: bool(two.denoising.ready().all()))
