@@ -36,6 +36,7 @@ class Case:
     play_s: float = 0.0
     denoise: bool = False
     one_core: bool = False
+    beside: Path | None = None  # a second run that is played beside it
 
 
 def start(case: Case) -> dict[str, Any]:
@@ -48,6 +49,7 @@ def start(case: Case) -> dict[str, Any]:
         str(case.run),
         str(case.play_s),
         "denoise" if case.denoise else "plain",
+        *(() if case.beside is None else (str(case.beside),)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -70,8 +72,9 @@ def main(arguments: Sequence[str]) -> None:
     """Measure, and print one table a question."""
     console = Console(width=130)
     with tempfile.TemporaryDirectory(prefix="fluorotrace-benchmark-") as folder:
-        big, long = Path(folder) / "300.dcm", Path(folder) / "1000.dcm"
+        big, other, long = (Path(folder) / name for name in ("300.dcm", "other.dcm", "1000.dcm"))
         make_jpeg_lossless_run(big)
+        make_jpeg_lossless_run(other)
         make_jpeg_lossless_run(long, SECOND_RUN_FRAMES)
         opened = [Case(path.name, path) for path in map(Path, arguments)]
         opened.append(Case("300 frames 1024x1024, 12 in 16 bit, JPEG Lossless", big))
@@ -83,6 +86,7 @@ def main(arguments: Sequence[str]) -> None:
             [
                 played,
                 denoised,
+                Case("two of 300 frames 1024x1024, side by side", big, PLAY_S, beside=other),
                 Case("1000 frames 1024x1024, played", long, PLAY_S),
                 replace(played, name="300 frames, one core", one_core=True),
                 replace(denoised, name="the same, denoising, one core", one_core=True),

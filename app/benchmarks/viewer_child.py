@@ -16,6 +16,8 @@ from app.session.look import Comparison
 from app.session.settings import Settings, SettingsKeeper
 from app.window.application import make_application
 from app.window.main_window import MainWindow
+from app.window.picture import Picture
+from widgets.picture.picture_view import PictureView
 
 POLL_MS = 10
 GIVE_UP_S = 300.0
@@ -40,16 +42,18 @@ def peak_memory_mb() -> float:
 
 @dataclass
 class PaintWatch(QObject):
-    """Notes when the picture is painted: how long after the frame on it was due."""
+    """Notes when a picture is painted: how long after the frame on it was due."""
 
     window: MainWindow
+    picture: Picture
+    view: PictureView
     lateness_ms: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__()
         self._due_at_ms: float | None = None
-        self.window.picture.frame_shown.connect(self._note)
-        self.window.view.viewport().installEventFilter(self)
+        self.picture.frame_shown.connect(self._note)
+        self.view.viewport().installEventFilter(self)
 
     def _note(self, _: int) -> None:
         playback = self.window.session.playback
@@ -130,8 +134,11 @@ class Passes(QObject):
             self.passes[-1].shown.append((time.perf_counter(), denoised))
 
 
-def main(path: Path, play_s: float, denoise: bool) -> None:
-    """Open ``path``, wait for all frames, play for ``play_s`` seconds, and tell the figures."""
+def main(path: Path, play_s: float, denoise: bool, beside: Path | None = None) -> None:
+    """Open ``path``, wait for all frames, play for ``play_s`` seconds, and tell the figures.
+
+    A run that is ``beside`` it follows it in a second place.
+    """
     figures: dict[str, Any] = {}
     app = make_application()
     window = MainWindow(SettingsKeeper(Settings(), project_folder="/tmp"))
@@ -139,7 +146,7 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
     window.show()
     app.processEvents()
     figures["window_ms"] = process_age_ms()
-    watch = PaintWatch(window)
+    watches = [PaintWatch(window, window.picture, window.view)]
     passes = Passes(window, play_s)
     begun = time.perf_counter()
 
@@ -154,11 +161,20 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
             if window.session.opened.cache.resting:
                 figures["all_frames_ms"] = since_ms() if ready.all() else None
                 figures["decoded_frames"] = int(ready.sum())
-                poll.stop()
-                start_playing()
-                return
+                if beside is None or len(watches) > 1:
+                    poll.stop()
+                    start_playing()
+                    return
+                open_beside(beside)
         if since_ms() > GIVE_UP_S * 1000.0:
             app.exit(1)
+
+    def open_beside(other: Path) -> None:
+        window.session.set_places(2)
+        picture, view = window.places_view.pictures[0], window.place_grid.view(0)
+        watches.append(PaintWatch(window, picture, view))
+        window.session.activate(1)
+        window.session.library.open_run(other)
 
     def start_playing() -> None:
         if play_s <= 0:
@@ -172,12 +188,14 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
             QTimer.singleShot(int(BEFORE_PLAYING_MS + play_s * 1000), finish)
 
     def finish() -> None:
-        late = sorted(watch.lateness_ms)
+        late = sorted(late_ms for watch in watches for late_ms in watch.lateness_ms)
         if late:
             figures["shown"] = len(late)
             figures["late_median_ms"] = late[len(late) // 2]
             figures["late_p99_ms"] = late[int(len(late) * 0.99)]
-        figures["dropped"] = passes.dropped if denoise else window.session.playback.dropped
+        painted = [len(watch.lateness_ms) for watch in watches]
+        dropped = len(watches) * window.session.playback.dropped + max(painted) - min(painted)
+        figures["dropped"] = passes.dropped if denoise else dropped
         figures["passes"] = [loop.figures() for loop in passes.passes]
         figures["all_denoised_s"] = passes.all_denoised_s
         figures["peak_mb"] = peak_memory_mb()
@@ -194,4 +212,5 @@ def main(path: Path, play_s: float, denoise: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3] == "denoise")
+    others = [Path(argument) for argument in sys.argv[4:]]
+    main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3] == "denoise", *others)

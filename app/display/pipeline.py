@@ -6,7 +6,7 @@ is one table look-up, because the window is applied here and not by the drawing 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from gettext import gettext as tr
@@ -21,7 +21,8 @@ from app.display.grey import auto_window, steps, voi_unit
 from app.display.shutter import shutter_opening
 from app.display.subtraction import MaskSubtractor
 from app.runs.run import Lut, Run, RunError, VoiFunction, Window
-from inference.frames import FrameSequence
+from inference.frames import FrameSequence, ShouldStop
+from inference.subtraction import Registration, RegistrationStoppedError, opacification
 
 Stored = NDArray[Any]
 Greys = NDArray[np.uint8]
@@ -54,6 +55,16 @@ class DisplaySettings:
         0-based frames averaged into the mask; empty takes the file's, else the first frame.
     mask_shift_px : (x, y)
         Moves the mask right and down before it is subtracted, in addition to the file's shift.
+    registration : Registration
+        How the mask is fitted to each frame, in place of both shifts. A frame whose mask is not
+        fitted yet (`DisplayPipeline.register`) is shown with the mask as it is.
+    landmarks : float
+        Share of the mask that stays to be seen in the subtracted picture, 0 to 1.
+    other_voi : Window, Lut or None
+        What ``voi`` becomes when subtraction is turned on or off: each has its own window.
+    peak : bool
+        Show peak opacification: of each pixel the fullest contrast of the run, subtracted as the
+        rest says. Until it is there (`DisplayPipeline.find_peak`), frames are shown.
     edges : float
         Strength of the edge enhancement, 0 to 1.
     """
@@ -64,6 +75,10 @@ class DisplaySettings:
     subtracted: bool = False
     mask_frames: tuple[int, ...] = ()
     mask_shift_px: tuple[float, float] = (0.0, 0.0)
+    registration: Registration = Registration.OFF
+    landmarks: float = 0.0
+    other_voi: Window | Lut | None = None
+    peak: bool = False
     edges: float = 0.0
 
 
@@ -92,6 +107,7 @@ class DisplayPipeline:
         self._subtraction_window = lru_cache(maxsize=4)(self._find_subtraction_window)
         self._subtractor = MaskSubtractor(run, self._read, self.to_modality, self.default_window())
         self._open_shutter: Greys | None = None
+        self._peak: tuple[tuple[object, ...], Floats] = ((), np.empty((0, 0), np.float32))
 
     @property
     def white(self) -> float:
@@ -262,7 +278,79 @@ class DisplayPipeline:
         """Return what the window is applied to: modality values, or the subtracted picture."""
         if not settings.subtracted:
             return self.to_modality(stored).astype(np.float32)
-        return self._subtractor.subtracted(stored, *self.mask(settings, frame_index))
+        if settings.peak and self.has_peak(settings):
+            return self._peak[1]
+        mask = self._registered(settings, frame_index)
+        if mask is None:
+            mask = self._subtractor.mask(*self.mask(settings, frame_index))
+        return self._subtractor.subtracted(stored, mask, settings.landmarks)
+
+    def register(
+        self, settings: DisplaySettings, frame_index: int, should_stop: ShouldStop
+    ) -> None:
+        """Fit the mask to a frame (off the GUI thread), so that `render` shows it registered.
+
+        Raises
+        ------
+        RunError
+            If a frame cannot be decoded.
+        RegistrationStoppedError
+        """
+        frames, _ = self.mask(settings, frame_index)
+        self._subtractor.register(frame_index, frames, settings.registration, should_stop)
+
+    def find_peak(
+        self,
+        settings: DisplaySettings,
+        should_stop: ShouldStop,
+        progress: Callable[[int, float], None],
+    ) -> None:
+        """Follow contrast through the run (off the GUI thread), so that `render` shows its peak.
+
+        Parameters
+        ----------
+        progress : callable
+            Told each frame that is done, and the share.
+
+        Raises
+        ------
+        RunError
+            If a frame cannot be decoded.
+        RegistrationStoppedError
+        """
+        count = self._run.frame_count
+        plain = replace(settings, peak=False)
+
+        def subtracted() -> Iterator[tuple[float, Floats]]:
+            for frame in range(count):
+                if should_stop():
+                    raise RegistrationStoppedError
+                if settings.registration is not Registration.OFF:
+                    self.register(settings, frame, should_stop)
+                yield float(frame), self.values(self._read(frame), plain, frame)
+                progress(frame, (frame + 1) / count)
+
+        found = opacification(subtracted(), contrast_is_dark=not self._run.grey.inverted)
+        self._peak = (_shown_by(settings), found.peak)
+
+    def has_peak(self, settings: DisplaySettings) -> bool:
+        """Tell whether peak opacification is there, subtracted as the settings say."""
+        return self._peak[0] == _shown_by(settings)
+
+    def is_registered(self, settings: DisplaySettings, frame_index: int) -> bool:
+        """Tell whether a frame would be shown with a mask that was fitted to it."""
+        return self._registered(settings, frame_index) is not None
+
+    @property
+    def registered_room(self) -> int:
+        """How many registered masks are kept."""
+        return self._subtractor.room
+
+    def _registered(self, settings: DisplaySettings, frame_index: int | None) -> Floats | None:
+        if frame_index is None or settings.registration is Registration.OFF:
+            return None
+        frames, _ = self.mask(settings, frame_index)
+        return self._subtractor.registered(frame_index, frames, settings.registration)
 
     def difference(
         self,
@@ -382,6 +470,12 @@ class DisplayPipeline:
         if self._open_shutter is None or self._open_shutter.shape != picture.shape:
             self._open_shutter = shutter_opening(shutter, picture.shape[0], picture.shape[1])
         return np.asarray(cv2.bitwise_and(picture, self._open_shutter), np.uint8)
+
+
+def _shown_by(settings: DisplaySettings) -> tuple[object, ...]:
+    """Return what the values of a subtracted run depend on."""
+    mask = settings.mask_frames, settings.mask_shift_px
+    return (*mask, settings.registration, settings.landmarks)
 
 
 def _blend(stored: Stored, denoised: Floats, strength: float) -> Floats:

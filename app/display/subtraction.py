@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -11,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.runs.run import MaskSubtraction, Run, Window
+from inference.frames import ShouldStop
+from inference.subtraction import MaskFitter, Registration
 
+REGISTERED_BYTES = 256 << 20
+"""For the masks that were fitted to frames of one run."""
+_Fit = tuple[int, tuple[int, ...], Registration]
+"""Frame, mask frames, way."""
 SUBTRACTION_SPAN_LOG = 2.0
 """Log ratio of contrast to mask that fills the window of a linear run."""
 
@@ -29,6 +37,11 @@ class MaskSubtractor:
     window : Window
         No difference to the mask lies at its centre, and differences of logarithms are scaled to
         its width, so a window means much the same with and without subtraction.
+
+    Attributes
+    ----------
+    room : int
+        How many registered masks are kept.
     """
 
     def __init__(
@@ -48,20 +61,67 @@ class MaskSubtractor:
         self._space_table = lru_cache(maxsize=1)(self._make_space_table)
         self._mean_mask = lru_cache(maxsize=4)(self._make_mean_mask)
         self.mask = lru_cache(maxsize=4)(self._make_mask)
+        self.room = max(1, REGISTERED_BYTES // (4 * run.rows * run.columns))
+        self._fitter: tuple[tuple[int, ...], MaskFitter] | None = None
+        self._registered: OrderedDict[_Fit, NDArray[np.float32]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def subtracted(
-        self, stored: NDArray[Any], frames: tuple[int, ...], shift_px: tuple[float, float]
+        self, stored: NDArray[Any], mask: NDArray[np.float32], landmarks: float = 0.0
     ) -> NDArray[np.float32]:
         """Return a frame without its mask, shape (rows, columns).
+
+        ``landmarks`` is the share of the mask, 0 to 1, that stays to be seen (but its brightness).
+        """
+        difference = self.space(stored) - mask
+        difference += np.float32(self._window.center)
+        if landmarks > 0.0:
+            difference += np.float32(landmarks) * (mask - mask.mean())
+        return difference
+
+    def register(
+        self,
+        frame: int,
+        frames: tuple[int, ...],
+        registration: Registration,
+        should_stop: ShouldStop,
+    ) -> None:
+        """Fit the mask to a frame and keep it; works on any thread.
 
         Raises
         ------
         RunError
-            If a mask frame cannot be decoded.
+            If a frame cannot be decoded.
+        RegistrationStoppedError
         """
-        difference = self.space(stored) - self.mask(frames, shift_px)
-        difference += np.float32(self._window.center)
-        return difference
+        key = (frame, frames, registration)
+        if self.registered(*key) is not None:
+            return
+        made_for, fitter = self._fitter or ((), None)
+        if fitter is None or made_for != frames:
+            fitter = MaskFitter(
+                lambda index: self.space(self._read(index)),
+                frames,
+                should_stop,
+                contrast_is_dark=not self._run.grey.inverted,
+            )
+            self._fitter = (frames, fitter)
+        fit = fitter.fit(self.space(self._read(frame)), registration, should_stop)
+        with self._lock:
+            self._registered[key] = fit.pixels
+            while len(self._registered) > self.room:
+                self._registered.popitem(last=False)
+
+    def registered(
+        self, frame: int, frames: tuple[int, ...], registration: Registration
+    ) -> NDArray[np.float32] | None:
+        """Return the mask that was fitted to a frame, None where it is not there."""
+        with self._lock:
+            key = (frame, frames, registration)
+            mask = self._registered.get(key)
+            if mask is not None:
+                self._registered.move_to_end(key)
+            return mask
 
     def space(self, stored: NDArray[Any]) -> NDArray[np.float32]:
         """LIN runs subtract after the logarithm, LOG and DISP as stored (PS3.3 C.7.6.10)."""

@@ -117,7 +117,10 @@ def window_text(voi: Window | Lut, *, inverted: bool) -> str:
 
 def mask_text(frames: tuple[int, ...], shift_px: tuple[float, float]) -> str:
     """Return what is subtracted: the mask's frames, numbered from 1, and how far it is moved."""
-    numbers = ", ".join(str(frame + 1) for frame in frames)
+    if len(frames) > 2 and frames == tuple(range(frames[0], frames[-1] + 1)):
+        numbers = tr("{first} to {last}").format(first=frames[0] + 1, last=frames[-1] + 1)
+    else:
+        numbers = ", ".join(str(frame + 1) for frame in frames)
     parts = [tr("DSA, mask {frames}").format(frames=numbers)]
     if shift_px != (0.0, 0.0):
         right, down = (f"{shift:+g}" for shift in shift_px)

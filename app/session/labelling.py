@@ -353,7 +353,7 @@ class Labelling(QObject):
 
     def refuse_locked(self) -> None:
         """Say why a gesture does nothing while the labels are locked."""
-        self.refused.emit(tr("The labels are locked; press K to unlock them."))
+        self.refused.emit(locked_sentence())
 
     def _may_edit(self) -> bool:
         if self.locked:
@@ -450,3 +450,8 @@ class Labelling(QObject):
 
 def _frame_of(change: edits.Change) -> int | None:
     return change.frame if isinstance(change, edits.PointChange) else None
+
+
+def locked_sentence() -> str:
+    """Say why a gesture does nothing while the labels are locked."""
+    return tr("The labels are locked; press K to unlock them.")

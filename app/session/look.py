@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from app.display.pipeline import DisplaySettings
 from app.runs.run import Lut, Run, VoiFunction, Window
 from app.session.open_run import OpenRun
+from inference.subtraction import Registration
 
 
 class Comparison(StrEnum):
@@ -157,16 +158,21 @@ def view_of(look: Look, run: Run) -> dict[str, Any]:
         "subtracted": grey.subtracted,
         "mask_frames": list(grey.mask_frames),
         "mask_shift_px": list(grey.mask_shift_px),
+        "registration": str(grey.registration),
+        "landmarks": grey.landmarks,
+        "peak": grey.peak,
         "edges": grey.edges,
         "turns": look.turns,
         "mirrored": look.mirrored,
     }
     if look.place is not None:
         view["place"] = list(look.place)
-    if isinstance(grey.voi, Window):
-        view["window"] = asdict(grey.voi)
-    elif isinstance(grey.voi, Lut):
-        view["lut"] = next(i for i, lut in enumerate(run.grey.voi_luts) if lut is grey.voi)
+    for prefix, voi in (("", grey.voi), ("other_", grey.other_voi)):
+        if isinstance(voi, Window):
+            view[f"{prefix}window"] = asdict(voi)
+        elif isinstance(voi, Lut):
+            number = next(i for i, lut in enumerate(run.grey.voi_luts) if lut is voi)
+            view[f"{prefix}lut"] = number
     return view
 
 
@@ -175,6 +181,7 @@ def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
     grey = replace(
         default.grey,
         voi=_voi(view, run),
+        other_voi=_voi(view, run, "other_"),
         inverted=_flag(view, "inverted", default.grey.inverted),
         shutter=_flag(view, "shutter", default.grey.shutter),
         subtracted=_flag(view, "subtracted", default.grey.subtracted),
@@ -184,6 +191,11 @@ def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
             if isinstance(frame, int) and 0 <= frame < run.frame_count
         ),
         mask_shift_px=_numbers(view, "mask_shift_px", 2) or (0.0, 0.0),
+        registration=next(
+            (r for r in Registration if r == view.get("registration")), Registration.OFF
+        ),
+        landmarks=min(max(_number(view.get("landmarks")) or 0.0, 0.0), 1.0),
+        peak=_flag(view, "peak", False),
         edges=min(max(_number(view.get("edges")) or 0.0, 0.0), 1.0),
     )
     comparison = view.get("comparison")
@@ -202,8 +214,8 @@ def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
     )
 
 
-def _voi(view: Mapping[str, Any], run: Run) -> Window | Lut | None:
-    number, window = view.get("lut"), view.get("window")
+def _voi(view: Mapping[str, Any], run: Run, prefix: str = "") -> Window | Lut | None:
+    number, window = view.get(f"{prefix}lut"), view.get(f"{prefix}window")
     if isinstance(number, int) and 0 <= number < len(run.grey.voi_luts):
         return run.grey.voi_luts[number]
     if not isinstance(window, dict):

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from gettext import gettext as tr
 from gettext import ngettext
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.runs.beats import beats_by_r_waves
-from app.runs.run import Run
-from app.session.denoising import Denoising
-from app.session.kept_frames import KeptFrames
-from app.session.look import Comparison, Look, LookKeeper, remember
+from app.session.look import Look, LookKeeper
 from app.session.open_run import OpenRun
+from app.session.place import Place, Shown
 from app.session.playback import Playback
 from app.session.settings import SettingsKeeper
+from app.session.synchrony import Axis, Beats, Sync, axis_of, matching_frame, same_part
 from app.session.worker import InferenceWorker
 
 COUNTS = (1, 2, 4)
@@ -30,73 +25,6 @@ FASTER = 1.05
 LEAST_TICK_MS = 4.0
 OF_ALL_RUNS = ("tracks", "trails", "corners", "patient")
 """Fields of `Look` that hold whichever run it is."""
-
-
-class Sync(StrEnum):
-    """What the runs have in common at any moment."""
-
-    TIME = "time"
-    FRAME = "frame"
-    PHASE = "phase"
-    OFF = "off"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
-    """A run as it is shown: what goes along when it moves from one place to another."""
-
-    opened: OpenRun
-    look: Look
-    frame: int
-    denoised: KeptFrames | None = None
-
-
-class Place(QObject):
-    """A place on the screen, with a run that is seen while another one is worked on.
-
-    The place that is worked on is empty here: the session has its run.
-
-    Attributes
-    ----------
-    shift : float
-        How far the run is moved against the others, in ms, frames or beats.
-
-    Signals
-    -------
-    run_changed(object) : the `OpenRun` that is seen here now, or None.
-    """
-
-    run_changed = Signal(object)
-
-    def __init__(self, worker: InferenceWorker, look: Look, denoised_bytes: int) -> None:
-        super().__init__()
-        self.opened: OpenRun | None = None
-        self.look = LookKeeper(look)
-        self.playback = Playback(self)
-        self.denoising = Denoising(worker, denoised_bytes, behind=True)
-        self.shift = 0.0
-
-    def put(self, shown: Shown | None) -> None:
-        """Show a run here, as it is shown elsewhere; None empties the place."""
-        self.playback.set_run(None)
-        self.denoising.set_run(None)
-        self.opened = None if shown is None else shown.opened
-        if shown is not None:
-            self.look.set(shown.look)
-            self.denoising.set_wanted(shown.look.comparison is not Comparison.ORIGINAL)
-            self.denoising.set_run(shown.opened, shown.denoised)
-        self.run_changed.emit(self.opened)
-        if shown is not None:
-            self.playback.set_run(shown.opened.run, shown.frame)
-
-    def take(self) -> Shown | None:
-        """Give the run away, as it is shown here."""
-        if self.opened is None:
-            return None
-        shown = Shown(self.opened, self.look.now, self.playback.frame, self.denoising.kept)
-        remember(shown.opened, shown.look, shown.frame)
-        self.put(None)
-        return shown
 
 
 class Places(QObject):
@@ -109,8 +37,12 @@ class Places(QObject):
 
     Attributes
     ----------
-    beats : callable
-        Gives the heart beats of a `Run`, as `beats_by_r_waves` does; None where they are unknown.
+    all : tuple of Place
+        Also those that are not on the screen, which are empty.
+    active : int
+        The place that is worked on.
+    maximised : bool
+        Nothing but the active place is shown.
 
     Signals
     -------
@@ -137,12 +69,11 @@ class Places(QObject):
         self.all = tuple(Place(worker, look.now, budget) for _ in range(COUNTS[-1]))
         self.active = 0
         self.maximised = False
-        """True while nothing but the active place is shown."""
-        self.beats: Callable[[Run], NDArray[np.float64] | None] = beats_by_r_waves
+        self._beats: Beats = beats_by_r_waves
         self._count = now.places if now.places in COUNTS else 1
         self._sync = next((sync for sync in Sync if sync == now.sync), Sync.TIME)
         self._leader: OpenRun | None = None
-        self._axes: dict[tuple[OpenRun, Sync], NDArray[np.float64] | None] = {}
+        self._axes: dict[tuple[OpenRun, Sync], Axis | None] = {}
         self._between = QTimer(self)
         self._between.setTimerType(Qt.TimerType.PreciseTimer)
         self._between.timeout.connect(self._follow_time)
@@ -178,6 +109,12 @@ class Places(QObject):
         """The first place beside the active one that has no run; None where all have one."""
         others = (index for index in range(self._count) if index != self.active)
         return next((index for index in others if self.all[index].opened is None), None)
+
+    @property
+    def first_seen(self) -> int:
+        """The first place with a run that is seen; the active one where there is none."""
+        seen = (index for index in range(self._count) if self.all[index].opened is not None)
+        return next(seen, self.active)
 
     def of(self, opened: OpenRun) -> Place | None:
         """Return the place where a run is seen; None where it is not, or is worked on."""
@@ -251,8 +188,9 @@ class Places(QObject):
         return frame
 
     def follows(self, opened: OpenRun) -> bool:
-        """Tell whether a run and the others move together."""
-        return self._axis(opened) is not None
+        """Tell whether a run moves together with the one that is worked on."""
+        led = self._leader is None or self._axis(self._leader) is not None
+        return led and self._axis(opened) is not None
 
     def set_sync(self, sync: Sync) -> None:
         """Let the others follow in another way, from now on and without any shift."""
@@ -264,6 +202,13 @@ class Places(QObject):
             names = ", ".join(sorted({opened.run.path.name for opened in nameless}))
             told = tr("The heart beats of {names} are not known; each of these stands by itself.")
             self.said.emit(told.format(names=names))
+
+    def set_beats(self, beats: Beats) -> None:
+        """Know the heart beats from elsewhere; to be called again when more of them are known."""
+        self._beats = beats
+        self._axes.clear()
+        self._follow_frame(self._playback.frame)
+        self.changed.emit()
 
     def align(self) -> None:
         """Take back by how much the runs are shifted against each other."""
@@ -303,20 +248,11 @@ class Places(QObject):
         runs = [place.opened for place in self.seen if place.opened is not None]
         return runs if self._leader is None else [self._leader, *runs]
 
-    def _axis(self, opened: OpenRun) -> NDArray[np.float64] | None:
+    def _axis(self, opened: OpenRun) -> Axis | None:
         """Return what is compared of a run, for each frame; None where it follows nothing."""
         key = opened, self._sync
         if key not in self._axes:
-            run = opened.run
-            match self._sync:
-                case Sync.TIME:
-                    self._axes[key] = run.frame_times_ms
-                case Sync.FRAME:
-                    self._axes[key] = np.arange(run.frame_count, dtype=np.float64)
-                case Sync.PHASE:
-                    self._axes[key] = self.beats(run)
-                case Sync.OFF:
-                    self._axes[key] = None
+            self._axes[key] = axis_of(opened.run, self._sync, self._beats)
         return self._axes[key]
 
     def _follow_frame(self, frame: int) -> None:
@@ -377,33 +313,3 @@ class Places(QObject):
             if place.opened is not None:
                 shown = same_part(self._look.now.place, self._leader.run, place.opened.run)
                 place.look.change(place=shown)
-
-
-def matching_frame(axis: NDArray[np.float64], value: float, *, cyclic: bool) -> int:
-    """Return the frame that is nearest to ``value``.
-
-    Parameters
-    ----------
-    axis : ndarray, shape (T,)
-        Increasing.
-    cyclic : bool
-        The unit is a beat of the heart: beyond its ends the run is gone through again in whole
-        beats; where it is shorter than one, the frame of the nearest phase counts.
-    """
-    if cyclic and not axis[0] <= value <= axis[-1]:
-        beats = np.floor(axis[-1] - axis[0])
-        if beats < 1:
-            return int(np.argmin(np.abs((axis - value + 0.5) % 1.0 - 0.5)))
-        value = axis[0] + (value - axis[0]) % beats
-    return int(np.argmin(np.abs(axis - value)))
-
-
-def same_part(
-    place: tuple[float, float, float] | None, run: Run, other: Run
-) -> tuple[float, float, float] | None:
-    """Return the `Look.place` that shows of another run what ``place`` shows of this one."""
-    if place is None:
-        return None
-    zoom, x, y = place
-    across, down = other.columns / run.columns, other.rows / run.rows
-    return zoom / across, (x + 0.5) * across - 0.5, (y + 0.5) * down - 0.5

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.runs.run import Run
@@ -44,8 +47,9 @@ class Playback(QObject):
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._tick)
+        self._run: Run | None = None
         self._clock: CineClock | None = None
-        self._frame_count = 0
+        self._played = np.arange(0)  # the frames that are played, in their order
         self._frame = 0
         self._playing = False
         self._speed = 1.0
@@ -67,9 +71,11 @@ class Playback(QObject):
         """The time of the run now, between two frames while it plays."""
         if self._clock is None:
             return 0.0
+        assert self._run is not None
         if self._playing:
-            return self._clock.position_ms(now_ms())
-        return self._clock.time_ms(self._frame)
+            begin = float(self._run.frame_times_ms[self._played[0]])
+            return begin + self._clock.position_ms(now_ms())
+        return float(self._run.frame_times_ms[self._frame])
 
     @property
     def playing(self) -> bool:
@@ -89,27 +95,53 @@ class Playback(QObject):
     def set_run(self, run: Run | None, frame: int = 0) -> None:
         """Take another run, with the playhead on ``frame``; playing stops."""
         self.pause()
-        self._clock = None
-        self._frame_count = 0
+        self._run, self._clock = run, None
         if run is None:
             return
-        self._frame_count = run.frame_count
-        self._clock = CineClock(run.frame_times_ms, run.duration_ms)
-        self._clock.set_speed(self._speed, 0.0)
-        self._clock.set_repeat(self._repeat, 0.0)
+        self._take_frames(np.arange(run.frame_count))
         self._frame = min(max(frame, 0), run.frame_count - 1)
         self.frame_changed.emit(self._frame)
 
+    def set_played(self, frames: Sequence[int] | None) -> None:
+        """Play, step and seek through these frames alone, growing; None takes all."""
+        run = self._run
+        if run is None or (frames is not None and not len(frames)):
+            return
+        self._take_frames(np.arange(run.frame_count) if frames is None else np.array(frames))
+        if self._playing:
+            self._start_clock()
+        self.seek(self._frame)
+
+    def _take_frames(self, frames: NDArray[np.intp]) -> None:
+        assert self._run is not None
+        times_ms = self._run.frame_times_ms[frames]
+        ends_ms = np.append(self._run.frame_times_ms[1:], self._run.duration_ms)
+        last_ms = float(ends_ms[frames[-1]] - times_ms[-1])
+        if len(frames) > 1 and (np.diff(frames) != 1).any():  # each stays until the next one
+            last_ms = float(np.median(np.diff(times_ms)))
+        self._played = frames
+        self._clock = CineClock(times_ms - times_ms[0], float(times_ms[-1] - times_ms[0]) + last_ms)
+        self._clock.set_speed(self._speed, 0.0)
+        self._clock.set_repeat(self._repeat, 0.0)
+
+    def _place_of(self, frame: int) -> int:
+        """Return which of the played frames is nearest."""
+        return int(np.argmin(np.abs(self._played - frame)))
+
+    def _start_clock(self) -> None:
+        assert self._clock is not None
+        self._clock.start(self._place_of(self._frame), now_ms())
+
     def play(self) -> None:
         """Start from the playhead (from the first frame at the end of a run played once)."""
-        if self._clock is None or self._frame_count < 2 or self._playing:
+        if self._clock is None or len(self._played) < 2 or self._playing:
             return
-        if self._repeat is Repeat.ONCE and self._frame == self._frame_count - 1:
-            self._show(0)
+        if self._repeat is Repeat.ONCE and self._frame == self._played[-1]:
+            self._show(int(self._played[0]))
         self._playing = True
         self.lateness_ms.clear()
         self.dropped = 0
-        self._clock.start(self._frame, now_ms())
+        self._start_clock()
         self.playing_changed.emit(True)
         self._tick()
 
@@ -128,28 +160,29 @@ class Playback(QObject):
             self.play()
 
     def seek(self, frame: int) -> None:
-        """Go to a frame; a running cine goes on from there."""
+        """Go to a frame, or the nearest that is played; a running cine goes on from there."""
         if self._clock is None:
             return
-        frame = min(max(frame, 0), self._frame_count - 1)
+        frame = int(self._played[self._place_of(frame)])
         if self._playing:
-            self._clock.start(frame, now_ms())
+            self._clock.start(self._place_of(frame), now_ms())
         if frame != self._frame:
             self._show(frame)
 
     def seek_end(self) -> None:
         """Go to the last frame."""
-        self.seek(self._frame_count - 1)
+        if self._clock is not None:
+            self.seek(int(self._played[-1]))
 
     def step(self, frames: int) -> None:
         """Pause and go ``frames`` on (or back where negative); wraps where the run loops."""
         if self._clock is None:
             return
         self.pause()
-        target = self._frame + frames
+        target, count = self._place_of(self._frame) + frames, len(self._played)
         if self._repeat is Repeat.LOOP and abs(frames) == 1:
-            target %= self._frame_count
-        self.seek(target)
+            target %= count
+        self.seek(int(self._played[min(max(target, 0), count - 1)]))
 
     def set_speed(self, speed: float) -> None:
         """Set the playing speed (0.1 to 4) without a jump."""
@@ -190,18 +223,19 @@ class Playback(QObject):
             return
         self.asked_at_ms = now_ms()
         due = self._clock.due(self.asked_at_ms)
+        frame = int(self._played[due.frame])
         if due.ended:
-            if self._frame != due.frame:
-                self._show(due.frame)
+            if self._frame != frame:
+                self._show(frame)
             self.pause()
             self.ended.emit()
             return
-        if due.frame != self._frame:
-            skipped = abs(due.frame - self._frame) - 1
-            if 0 < skipped < self._frame_count // 2:
+        if frame != self._frame:
+            skipped = abs(due.frame - self._place_of(self._frame)) - 1
+            if 0 < skipped < len(self._played) // 2:
                 self.dropped += skipped
             self.lateness_ms.append(due.since_ms)
-            self._show(due.frame)
+            self._show(frame)
             due = self._clock.due(now_ms())
         if self._playing:
             self._timer.start(round(max(due.next_in_ms, MIN_TICK_MS)))

@@ -11,19 +11,24 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.runs.allowance import allowed_bytes
 from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.denoising import Denoising
-from app.session.labelling import Labelling
+from app.session.heart import Heart
+from app.session.key_images import KeyImages
+from app.session.labelling import Labelling, locked_sentence
 from app.session.leaving import AT_ONCE_S, Leaving
 from app.session.library import Library
 from app.session.look import Comparison, Look, LookKeeper, remember
 from app.session.measuring import Measuring
 from app.session.open_run import OpenRun
-from app.session.places import Places, Shown, Sync
+from app.session.place import Shown
+from app.session.places import Places
 from app.session.playback import Playback
 from app.session.settings import Settings, SettingsKeeper
 from app.session.subtraction import Subtraction
+from app.session.synchrony import Sync
 from app.session.tools import Tools
 from app.session.worker import InferenceWorker
 from app.tracks.store import warm_up
@@ -40,8 +45,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, tools, labelling, measuring, denoising, subtraction,
-    adapting, library, leaving, places
+    settings, worker, background, playback, tools, labelling, measuring, key_images, heart,
+    denoising, subtraction, adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -50,6 +55,7 @@ class Session(QObject):
     run_changed(object) : the `OpenRun` that is worked on now, or None.
     reviewed_changed(bool)
     said(str), warned(str), failed(str) : a sentence for the user: news, a warning, an error.
+    withdrawn(str) : such a sentence holds no longer.
     """
 
     run_left = Signal(object)
@@ -58,6 +64,7 @@ class Session(QObject):
     said = Signal(str)
     warned = Signal(str)
     failed = Signal(str)
+    withdrawn = Signal(str)
     _trouble = Signal(str)  # from the thread that writes the labels
 
     def __init__(self, settings: SettingsKeeper, worker: InferenceWorker) -> None:
@@ -65,6 +72,7 @@ class Session(QObject):
         now = settings.now
         self._opened: OpenRun | None = None
         self._place_told = False  # where the labels lie
+        self._told_trouble = ""
         self._applied = now
         self.settings = settings
         self.worker = worker
@@ -74,8 +82,10 @@ class Session(QObject):
         self.tools = Tools()
         self.labelling = Labelling(self.playback, worker)
         self.measuring = Measuring(self.labelling, self.playback)
+        self.key_images = KeyImages(self.labelling, self.playback, self.look)
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
+        self.heart = Heart(self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
         self.leaving = Leaving(self.background)
         self.places = Places(self.playback, self.look, worker, settings)
@@ -88,9 +98,12 @@ class Session(QObject):
         settings.changed.connect(self._apply_settings)
         self.look.changed.connect(self._follow_look)
         self.labelling.refused.connect(self.said)
+        self.labelling.locked_changed.connect(lambda _: self.withdrawn.emit(locked_sentence()))
         self.measuring.refused.connect(self.said)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
+        self.heart.said.connect(self.said)
+        self.heart.failed.connect(self.failed)
         self.adapting.said.connect(self.said)
         self.adapting.warned.connect(self.warned)
         self.library.refused.connect(self.failed)
@@ -175,6 +188,8 @@ class Session(QObject):
 
     def set_places(self, count: int) -> None:
         """Show so many runs side by side; the other plane of a biplane run comes by itself."""
+        if self._opened is None and count < self.places.count:
+            self.activate(self.places.first_seen)  # no run is closed for the sake of an empty place
         for gone in self.places.set_count(count):
             self._let_go(gone)
         self._share_memory()
@@ -193,11 +208,15 @@ class Session(QObject):
         self.places.lead(None)
         self.playback.set_run(None)
         self.remember_place()
-        shown = Shown(opened, self.look.now, self.playback.frame, self.denoising.kept)
+        track, frame = self.labelling.selected, self.playback.frame
+        selected = None if track is None else track.id
+        shown = Shown(opened, self.look.now, frame, self.denoising.kept, selected)
         self._opened = None
         self.denoising.set_run(None)
         self.labelling.set_run(None)
         self.measuring.set_run(None)
+        self.key_images.set_run(None)
+        self.heart.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
         self.adapting.set_run(None)
@@ -212,7 +231,11 @@ class Session(QObject):
         self._share_memory()
         self.look.set(shown.look)
         self.labelling.set_run(opened)
+        if shown.selected is not None:
+            self.labelling.select(shown.selected)
         self.measuring.set_run(opened)
+        self.key_images.set_run(opened)
+        self.heart.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
         self.adapting.set_run(opened)
@@ -237,15 +260,15 @@ class Session(QObject):
         self.open(opened)
 
     def _share_memory(self) -> None:
-        """Give each run that is seen the same share of the memory for frames."""
+        """Give each run as much memory as one may have, or its share of what all may take."""
         now = self.settings.now
         seen = {place.opened for place in self.places.seen if place.opened is not None}
         runs = seen if self._opened is None else seen | {self._opened}
         for opened in runs:
-            opened.cache.set_budget((now.frame_memory_mb << 20) // len(runs))
-        shown = max(1, len(self.places.seen) + (self._opened is not None))
+            opened.cache.set_budget(_share(now.frame_memory_mb << 20, len(runs)))
+        shown = len(self.places.seen) + (self._opened is not None)
         for denoising in (self.denoising, *(place.denoising for place in self.places.all)):
-            denoising.set_budget((now.denoised_memory_mb << 20) // shown)
+            denoising.set_budget(_share(now.denoised_memory_mb << 20, shown))
 
     def _share_weights(self) -> None:
         for place in self.places.all:
@@ -267,6 +290,8 @@ class Session(QObject):
 
     def _tell_trouble(self, why: str) -> None:
         """Say that labels are not saved, or that they are again."""
+        self.withdrawn.emit(self._told_trouble)
+        self._told_trouble = why
         if why:
             self.failed.emit(why)
         else:
@@ -339,3 +364,9 @@ class Session(QObject):
     def _follow_look(self, before: Look, now: Look) -> None:
         if now.comparison != before.comparison:
             self.denoising.set_wanted(now.comparison is not Comparison.ORIGINAL)
+
+
+def _share(wanted_bytes: int, count: int) -> int:
+    """Return what each of ``count`` gets: all it wants where the machine has enough for them."""
+    most = max(wanted_bytes, allowed_bytes(None))
+    return min(wanted_bytes, most // max(count, 1))

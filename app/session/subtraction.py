@@ -1,4 +1,4 @@
-"""Mask subtraction (DSA) of the open run: on and off, another mask, the mask moved."""
+"""Mask subtraction (DSA) of the open run: on and off, its mask, how that follows each frame."""
 
 from __future__ import annotations
 
@@ -8,24 +8,34 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Signal
 
 from app.display.pipeline import DisplaySettings
-from app.session.background import Background
-from app.session.look import LookKeeper
+from app.session.background import Background, Task
+from app.session.look import Look, LookKeeper
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
+from inference.frames import ShouldStop
+from inference.subtraction import Registration, RegistrationStoppedError
 
 STEP_PX = 0.5
 """How far one key press moves the mask."""
+LANDMARK_STEP = 0.1
 
 
 class Subtraction(QObject):
     """Does what the menu "Subtraction" offers.
 
+    Masks are registered on a thread, from the playhead on, as many as are kept; where the playhead
+    comes to a frame without one, the thread starts again from there.
+
     Signals
     -------
     failed(str) : one sentence, why the mask cannot be had.
+    registered(int) : this frame can be shown as it is wanted: registered, or as the peak.
+    registering_changed() : how far registering has come.
     """
 
     failed = Signal(str)
+    registered = Signal(int)
+    registering_changed = Signal()
 
     def __init__(self, look: LookKeeper, playback: Playback, background: Background) -> None:
         super().__init__()
@@ -33,34 +43,153 @@ class Subtraction(QObject):
         self._playback = playback
         self._background = background
         self._opened: OpenRun | None = None
+        self._task: Task | None = None
+        self.share: float | None = None
+        """How much of what is being registered is done, 0 to 1; None where nothing is."""
+        self._stopped = False  # by the user, until the way or the mask is another
+        look.changed.connect(self._follow_look)
+        playback.frame_changed.connect(self._follow_playhead)
 
     def set_run(self, opened: OpenRun | None) -> None:
         """Subtract in another run."""
+        self._cancel()
         self._opened = opened
+        self._stopped = False
+        self._register()
 
     def toggle(self) -> None:
         """Subtract the mask that was chosen, else the file's, else the first frame; or stop it."""
         on = not self._look.now.grey.subtracted
-        self._change(lambda settings: replace(settings, subtracted=on))
+        self._change(lambda settings: _subtracted(settings, on))
 
     def use_this_frame(self) -> None:
         """Take the frame on the screen for the mask."""
-        frames = (self._playback.frame,)
-        self._change(lambda settings: replace(settings, subtracted=True, mask_frames=frames))
+        self._use((self._playback.frame,))
+
+    def use_span(self, span: tuple[int, int] | None) -> None:
+        """Take the mean of a span of frames, both ends included, for the mask."""
+        if span is not None:
+            self._use(tuple(range(span[0], span[1] + 1)))
+
+    def set_registration(self, registration: Registration) -> None:
+        """Let the mask follow each frame in this way."""
+        self._stopped = False
+        if self._task is None and registration is self._look.now.grey.registration:
+            self._register()  # it was stopped
+        self._change(lambda settings: replace(_subtracted(settings), registration=registration))
+
+    def stop_registering(self) -> None:
+        """Leave the frames that have no registered mask yet as they are."""
+        if self._task is not None:
+            self._stopped = True
+            self._cancel()
+
+    def toggle_peak(self) -> None:
+        """Show peak opacification, or frames again."""
+        on = not self.shows_peak
+        self._stopped = False
+        self._change(lambda settings: replace(_subtracted(settings), peak=on))
+
+    @property
+    def shows_peak(self) -> bool:
+        """True where peak opacification is wanted."""
+        grey = self._look.now.grey
+        return grey.subtracted and grey.peak
+
+    def change_landmarks(self, steps: int) -> None:
+        """Let more or less of the unsubtracted picture stay."""
+
+        def changed(settings: DisplaySettings) -> DisplaySettings:
+            share = round(settings.landmarks + LANDMARK_STEP * steps, 6)
+            return replace(_subtracted(settings), landmarks=min(max(share, 0.0), 1.0))
+
+        self._change(changed)
 
     def move(self, right: int, down: int) -> None:
-        """Move the mask a step, after what the patient has moved since."""
+        """Move the mask a step by hand, after what the patient has moved since."""
 
         def moved(settings: DisplaySettings) -> DisplaySettings:
             x, y = settings.mask_shift_px
             shift = (x + STEP_PX * right, y + STEP_PX * down)
-            return replace(settings, subtracted=True, mask_shift_px=shift)
+            registration = Registration.OFF  # which would find a place of its own
+            return replace(_subtracted(settings), mask_shift_px=shift, registration=registration)
 
         self._change(moved)
 
     def reset(self) -> None:
         """Take the file's mask as it is."""
         self._change(lambda settings: replace(settings, mask_frames=(), mask_shift_px=(0.0, 0.0)))
+
+    def _use(self, frames: tuple[int, ...]) -> None:
+        self._change(lambda settings: replace(_subtracted(settings), mask_frames=frames))
+
+    def _follow_look(self, before: Look, now: Look) -> None:
+        if _fits(before.grey) != _fits(now.grey):
+            self._cancel()
+            self._stopped = False
+            self._register()
+
+    def _follow_playhead(self, _: int) -> None:
+        if self._task is None and not self._stopped:
+            self._register()
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._tell(None)
+
+    def _tell(self, share: float | None) -> None:
+        if share is None:
+            self._task = None
+        self.share = share
+        self.registering_changed.emit()
+
+    def _register(self) -> None:
+        """Compute what the frame under the playhead is to be shown by, unless it is there."""
+        opened, settings = self._opened, self._look.now.grey
+        if opened is None or not settings.subtracted:
+            return
+        display, count = opened.display, opened.run.frame_count
+        first = min(self._playback.frame, count - 1)
+        if settings.peak:
+            if not display.has_peak(settings):
+                self._start(lambda stop, tell: display.find_peak(settings, stop, tell))
+        elif settings.registration is not Registration.OFF and not display.is_registered(
+            settings, first
+        ):
+            room = min(count, display.registered_room)
+
+            def masks(stop: ShouldStop, tell: Callable[[int, float], None]) -> None:
+                for done in range(room):
+                    frame = (first + done) % count
+                    display.register(settings, frame, stop)
+                    tell(frame, (done + 1) / room)
+
+            self._start(masks)
+
+    def _start(self, compute: Callable[[ShouldStop, Callable[[int, float], None]], None]) -> None:
+        def work(task: Task) -> None:
+            try:
+                compute(lambda: task.cancelled, lambda *told: task.report(told))
+            except RegistrationStoppedError:
+                return
+
+        def progress(told: tuple[int, float]) -> None:
+            frame, share = told
+            self._tell(share)
+            self.registered.emit(frame)
+
+        def done(_: object) -> None:
+            self._tell(None)
+            self.registered.emit(self._playback.frame)
+
+        def failed(text: str) -> None:
+            self._stopped = True
+            self._tell(None)
+            self.failed.emit(text)
+
+        self._task = self._background.start(work, done, failed, progress)
+        self._tell(0.0)
 
     def _change(self, change: Callable[[DisplaySettings], DisplaySettings]) -> None:
         """Change the settings, once the mask's frames are decoded.
@@ -81,3 +210,16 @@ class Subtraction(QObject):
         self._background.start(
             lambda _: opened.display.prepare_mask(settings, frame), show, self.failed.emit
         )
+
+
+def _subtracted(settings: DisplaySettings, on: bool = True) -> DisplaySettings:
+    """Turn subtraction on or off; each has a window of its own."""
+    if settings.subtracted == on:
+        return settings
+    return replace(settings, subtracted=on, voi=settings.other_voi, other_voi=settings.voi)
+
+
+def _fits(settings: DisplaySettings) -> tuple[object, ...]:
+    """Return what registered masks and peak opacification depend on."""
+    fits = settings.subtracted, settings.mask_frames, settings.registration, settings.peak
+    return (*fits, settings.mask_shift_px, settings.landmarks) if settings.peak else fits

@@ -29,11 +29,13 @@ class Tracking(QObject):
     Signals
     -------
     progress_changed(int, int) : frames done and asked of the run that is shown; equal when none.
+    run_progress(object, int, int) : the same of any `OpenRun`, also one that was left.
     refused(str) : one sentence, why an answer could not be taken.
     left_done(object) : an `OpenRun` that was left is tracked; the receiver closes it.
     """
 
     progress_changed = Signal(int, int)
+    run_progress = Signal(object, int, int)
     refused = Signal(str)
     left_done = Signal(object)
 
@@ -175,7 +177,7 @@ class Tracking(QObject):
                 opened.labels.set_pending(track_id, None)
             except UserError as error:
                 self.refused.emit(str(error))
-        self._tell()
+        self._tell(opened)
         if opened.key in self._left and not self._jobs_of(opened):
             del self._left[opened.key]
             self.left_done.emit(opened)
@@ -183,14 +185,18 @@ class Tracking(QObject):
     def _tell_progress(self, key: str, done: int, asked: int) -> None:
         if key in self._progress:
             self._progress[key] = done, asked
-            if self._run_of(key) is self._shown:
-                self._tell()
+            self._tell(self._run_of(key))
 
-    def _tell(self) -> None:
-        """Tell how far the tracking of the run is that is shown."""
-        jobs = [] if self._shown is None else self._jobs_of(self._shown)
+    def _tell(self, opened: OpenRun | None = None) -> None:
+        """Tell how far the tracking of a run is, by default of the one that is shown."""
+        opened = opened or self._shown
+        jobs = [] if opened is None else self._jobs_of(opened)
         told = [self._progress[key] for key in jobs]
-        self.progress_changed.emit(sum(done for done, _ in told), sum(asked for _, asked in told))
+        done, asked = sum(done for done, _ in told), sum(asked for _, asked in told)
+        if opened is self._shown:
+            self.progress_changed.emit(done, asked)
+        if opened is not None:
+            self.run_progress.emit(opened, done, asked)
 
     # inside
 

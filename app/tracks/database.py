@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -41,7 +42,9 @@ from app.tracks.schema import (
     track_changes,
     tracks,
 )
-from app.tracks.track import TrackPoint
+from app.tracks.track import Track, TrackPoint
+
+log = logging.getLogger(__name__)
 
 READER = ""
 """Whose layer this is; the file beside a run has one."""
@@ -163,6 +166,23 @@ def read(path: Path) -> Content | None:
     return content
 
 
+def read_newer(path: Path) -> tuple[Track, ...]:
+    """Return the tracks of a file that a newer version made, to be looked at only.
+
+    What is no longer stored as it is today stays out of sight: then there are none.
+    """
+    try:
+        with (
+            closing(peek.connect(path)) as connection,
+            attach(connection, write=False) as newer,
+            newer.begin(),
+        ):
+            return _read_tracks(newer)
+    except (sqlite3.Error, DBAPIError, Damaged, ValueError, TypeError, LookupError) as error:
+        log.warning("labels of a newer version cannot be shown: %s", error)
+        return ()
+
+
 @contextmanager
 def _present(connection: sqlite3.Connection, found: int) -> Iterator[Connection]:
     """Give the tables in the present version; those of an older one are a copy in memory."""
@@ -198,17 +218,7 @@ def _read(connection: Connection) -> Content:
     run = ask(select(runs.c.identity, runs.c.signature, runs.c.frame_count)).one()
     if ask(select(layers.c.id).where(layers.c.reader == READER)).scalar_one() != LAYER:
         raise Damaged("no layer of labels")
-    by_track: dict[Any, dict[int, TrackPoint]] = {}
-    query = _columns(points).order_by("track_id", "frame")
-    for track_id, *fields in _raw_rows(connection, query):
-        point = rows.point_from(fields)
-        by_track.setdefault(track_id, {})[point.frame] = point
-    shown = tuple(
-        rows.track_from(i, rows.info_from(info), MappingProxyType(by_track.pop(i, {})))
-        for i, *info in _raw_rows(connection, _columns(tracks).order_by("position"))
-    )
-    if by_track:
-        raise Damaged("points of no track")
+    shown = _read_tracks(connection)
     found = rows.steps_from(_raw_rows(connection, _columns(steps).order_by("id")))
     _read_changes(connection, found)
     waiting = _raw_rows(connection, _columns(pending))
@@ -223,6 +233,21 @@ def _read(connection: Connection) -> Content:
         rows.state_from(*state),
         tuple(rows.mark_from(row) for row in put),
     )
+
+
+def _read_tracks(connection: Connection) -> tuple[Track, ...]:
+    by_track: dict[Any, dict[int, TrackPoint]] = {}
+    query = _columns(points).order_by("track_id", "frame")
+    for track_id, *fields in _raw_rows(connection, query):
+        point = rows.point_from(fields)
+        by_track.setdefault(track_id, {})[point.frame] = point
+    shown = tuple(
+        rows.track_from(i, rows.info_from(info), MappingProxyType(by_track.pop(i, {})))
+        for i, *info in _raw_rows(connection, _columns(tracks).order_by("position"))
+    )
+    if by_track:
+        raise Damaged("points of no track")
+    return shown
 
 
 def _read_changes(connection: Connection, found: Mapping[int, tuple[Step, bool]]) -> None:

@@ -31,6 +31,7 @@ from app.tracks.content import Content, Damaged, Foreign, LabelSummary, Newer, R
 from app.tracks.history import Record
 from app.tracks.identity import SUFFIX, OwnIdentity, RunIdentity, other_stores, store_paths
 from app.tracks.labels import Labels
+from app.tracks.track import Track
 from app.tracks.writer import PATIENCE_S, Writer
 from resources import resource_path
 
@@ -279,10 +280,12 @@ def _open_found(
         if lock is not None:
             _release(lock)
         newer = tr(
-            "The labels in {name} were made by a newer version of Fluorotrace; update it to "
-            "see and change them. They are left as they are."
+            "The labels in {name} were made by a newer version of Fluorotrace: they can only be "
+            "looked at; update it to change them."
         )
-        return Store(run, own, path, folders, notice=newer.format(name=path.name), read_only=True)
+        notice = newer.format(name=path.name)
+        shown = Content(RunIdentity(own.key), _read_newer(path, run))
+        return Store(run, own, path, folders, shown, notice=notice, read_only=True)
     except Damaged as reason:
         if lock is None:
             raise StoreError(_unreadable(path)) from reason
@@ -303,6 +306,14 @@ def _open_found(
         notice = shorter.format(name=path.name)
         return Store(run, own, path, folders, content, None, notice, read_only=True)
     return Store(run, own, path, folders, content, lock, notice, read_only=lock is None)
+
+
+def _read_newer(path: Path, run: Run) -> tuple[Track, ...]:
+    from app.tracks import database
+
+    tracks = database.read_newer(path)
+    fits = all(frame < run.frame_count for track in tracks for frame in track.points)
+    return tracks if fits else ()
 
 
 def _read(path: Path) -> Content | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from app.session.heart import Played
 from app.session.look import Comparison
-from app.session.places import Sync
+from app.session.synchrony import Sync
 from app.session.tools import Tool
 from app.window.commands import (
     Command,
@@ -19,10 +20,13 @@ from app.window.commands import (
     new_track,
     nudge,
     on_all_frames,
+    register,
+    registers,
     switch,
     switch_grey,
     take,
 )
+from inference.subtraction import Registration
 from widgets.translation import marked
 
 LONG_STEP = 10
@@ -41,6 +45,12 @@ TOOLS = (
     (Tool.ARROW, marked("Arrow"), "8", "arrow-top-left"),
 )
 """Tool, words, key, icon."""
+REGISTRATIONS = (
+    (Registration.OFF, marked("The mask stays where it is")),
+    (Registration.SHIFT, marked("Register the mask: same phase, shifted")),
+    (Registration.ELASTIC, marked("Register the mask: same phase, elastic")),
+)
+"""Way, words."""
 SEPARATED = (Tool.WINDOW, Tool.DISTANCE)
 NUDGES = (
     ("Left", marked("Move the measure left"), -1, 0),
@@ -80,6 +90,16 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.exporting.export_picture()),
         Command("export_movie", "Save movie…", "Ctrl+M", CINE,
                 lambda h: h.exporting.export_movie()),
+        Command("keep_image", "Keep the picture as a key image", "B", RUN,
+                lambda h: h.key_images.keep(), separated=True, icon="bookmark-plus-outline"),
+        Command("remove_image", "Keep the chosen key image no longer", "", RUN,
+                lambda h: h.key_images.remove()),
+        Command("write_on_image", "Write below the chosen key image…", "", RUN,
+                lambda h: h.key_images.write()),
+        Command("make_report", "Save report (PDF)…", "Ctrl+Shift+E", RUN,
+                lambda h: h.key_images.save_report()),
+        Command("print_report", "Print report…", "Ctrl+P", RUN,
+                lambda h: h.key_images.print_report()),
         Command("toggle_reviewed", "Run is reviewed", "Ctrl+R", RUN,
                 lambda h: h.session.toggle_reviewed(), is_on=lambda h: h.session.reviewed),
         Command("open_settings", "Settings…", "Ctrl+,", NOTHING,
@@ -107,6 +127,22 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.playback.step(LONG_STEP)),
         Command("first_frame", "First frame", "Home", CINE, lambda h: h.session.playback.seek(0)),
         Command("last_frame", "Last frame", "End", CINE, lambda h: h.session.playback.seek_end()),
+        Command("next_beat", "Next heart beat", "Down", CINE,
+                lambda h: h.session.heart.step(1), separated=True),
+        Command("previous_beat", "Previous heart beat", "Up", CINE,
+                lambda h: h.session.heart.step(-1)),
+        Command("loop_beat", "Loop this heart beat", "Ctrl+H", CINE,
+                lambda h: h.session.heart.toggle_beat(),
+                is_on=lambda h: h.session.heart.played is Played.BEAT, icon="heart-pulse"),
+        Command("end_diastole", "End-diastole alone", "Shift+H", CINE,
+                lambda h: h.session.heart.toggle_end_diastole(),
+                is_on=lambda h: h.session.heart.end_diastole_alone),
+        Command("this_phase", "This phase of the heart alone", "Ctrl+Shift+H", CINE,
+                lambda h: h.session.heart.toggle_this_phase(),
+                is_on=lambda h: h.session.heart.one_phase_alone),
+        Command("motion_by_beat", "Motion by heart beat", "Alt+H", CINE,
+                lambda h: h.session.heart.toggle_by_beat(),
+                is_on=lambda h: h.session.heart.by_beat),
         Command("slower", "Slower", "[", NOTHING,
                 lambda h: h.session.playback.change_speed(-1), separated=True),
         Command("faster", "Faster", "]", NOTHING, lambda h: h.session.playback.change_speed(1)),
@@ -132,6 +168,8 @@ COMMANDS: tuple[Command, ...] = (
         Command("toggle_shutter", "Shutter", "Shift+S", RUN,
                 lambda h: switch_grey(h, "shutter"),
                 is_on=lambda h: h.session.look.now.grey.shutter),
+        Command("toggle_loupe", "Loupe at the mouse", "Shift+L", RUN,
+                lambda h: h.view.set_loupe(not h.view.loupe), is_on=lambda h: h.view.loupe),
         Command("turn_right", "Turn right", "Shift+R", RUN,
                 lambda h: h.session.look.turn(1), separated=True, icon="rotate-right"),
         Command("turn_left", "Turn left", "Ctrl+Shift+R", RUN, lambda h: h.session.look.turn(-1)),
@@ -207,6 +245,8 @@ COMMANDS: tuple[Command, ...] = (
                 is_on=lambda h: h.session.look.now.grey.subtracted, icon="layers-minus"),
         Command("mask_here", "This frame is the mask", "Shift+M", RUN,
                 lambda h: h.session.subtraction.use_this_frame(), separated=True),
+        Command("mask_span", "The marked span, averaged, is the mask", "Alt+M", CINE,
+                lambda h: h.session.subtraction.use_span(h.session.labelling.span)),
         Command("mask_left", "Move the mask left", "Alt+Left", RUN,
                 lambda h: h.session.subtraction.move(-1, 0)),
         Command("mask_right", "Move the mask right", "Alt+Right", RUN,
@@ -217,6 +257,20 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.subtraction.move(0, 1)),
         Command("mask_reset", "The file's mask, not moved", "Ctrl+Shift+M", RUN,
                 lambda h: h.session.subtraction.reset()),
+        *(
+            Command(f"register_{way.value}", text, "", CINE, partial(register, way=way),
+                    is_on=partial(registers, way=way), separated=way is Registration.OFF)
+            for way, text in REGISTRATIONS
+        ),
+        Command("toggle_peak", "Peak opacification", "", CINE,
+                lambda h: h.session.subtraction.toggle_peak(),
+                is_on=lambda h: h.session.subtraction.shows_peak),
+        Command("stop_registering", "Stop registering", "", CINE,
+                lambda h: h.session.subtraction.stop_registering()),
+        Command("more_landmarks", "Show more of the unsubtracted picture", "", RUN,
+                lambda h: h.session.subtraction.change_landmarks(1), separated=True),
+        Command("fewer_landmarks", "Show less of the unsubtracted picture", "", RUN,
+                lambda h: h.session.subtraction.change_landmarks(-1)),
     ),
     *_menu(
         "Denoise",

@@ -16,6 +16,7 @@ from app.window.hands import Hands
 from widgets.dialogs.shortcuts_page import ShortcutRow
 from widgets.icons import icon
 from widgets.theme import Theme
+from widgets.translation import marked
 
 
 class Commander(QObject):
@@ -56,6 +57,7 @@ class Commander(QObject):
             session.labelling.labels_changed,
             session.labelling.locked_changed,
             session.measuring.changed,
+            session.heart.changed,
             session.tools.changed,
             session.look.changed,
             session.settings.changed,
@@ -130,9 +132,31 @@ def shown_keys() -> dict[str, str]:
     return {command.name: native(command.keys[0]) for command in COMMANDS if command.keys}
 
 
+MOUSE = (
+    marked("Mouse"),
+    (
+        (marked("Do what the chosen tool does (review)"), marked("drag")),
+        (marked("Choose a measure or a track (review)"), marked("click")),
+        (marked("Full screen; write on a measure (review)"), marked("double click")),
+        (marked("Place the tip, or pick a track (label)"), marked("click")),
+        (marked("Move the tip of the chosen track (label)"), marked("drag it")),
+        (marked("End a polyline"), marked("double click")),
+        (marked("Window: contrast across, brightness down"), marked("right drag")),
+        (marked("Move the picture"), marked("middle drag")),
+        (marked("Step through the frames"), marked("wheel")),
+        (marked("Zoom at the mouse"), marked("Ctrl + wheel, or pinch")),
+        (marked("Loupe while it is held"), "L"),
+        (marked("Mark a span of frames"), marked("Shift + drag on the timeline")),
+    ),
+)
+"""What the mouse does, for the help page; and the loupe, which is no command."""
+
+
 def shortcut_rows() -> tuple[ShortcutRow, ...]:
     """Return the help page's table."""
-    return tuple(
+    title, moves = MOUSE
+    mouse = tuple(ShortcutRow(tr(title), tr(what), tr(how)) for what, how in moves)
+    return mouse + tuple(
         ShortcutRow(
             tr(command.menu),
             tr(command.text).rstrip("…"),

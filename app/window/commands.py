@@ -10,6 +10,7 @@ from gettext import gettext as tr
 from app.session.look import Comparison
 from app.session.tools import Mode, Tool
 from app.window.hands import Hands
+from inference.subtraction import Registration
 from widgets.translation import marked
 
 
@@ -118,6 +119,17 @@ def switch_grey(hands: Hands, field: str) -> None:
     """Switch a field of the grey scale's settings on or off."""
     look = hands.session.look
     look.change_grey(**{field: not getattr(look.now.grey, field)})
+
+
+def register(hands: Hands, way: Registration) -> None:
+    """Let the mask follow each frame in a way."""
+    hands.session.subtraction.set_registration(way)
+
+
+def registers(hands: Hands, way: Registration) -> bool:
+    """Tell whether the mask follows each frame in a way."""
+    grey = hands.session.look.now.grey
+    return grey.subtracted and grey.registration is way
 
 
 def compare(hands: Hands, comparison: Comparison) -> None:

@@ -9,6 +9,9 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar
 
 from app.session.settings import SettingsKeeper
 
+PANELS_VERSION = 2
+"""A layout of other panels than there are now is not taken up."""
+
 
 class WindowFrame(QObject):
     """What commands may do with the window itself.
@@ -38,6 +41,8 @@ class WindowFrame(QObject):
         window.installEventFilter(self)
         self.full_screen = False
         """True while the picture has the whole screen."""
+        self.restored = False
+        """True where the panels are as they were left."""
         self.panels_shown = True
         """Whether the panels on both sides are shown while it has not."""
 
@@ -63,7 +68,10 @@ class WindowFrame(QObject):
         if self.full_screen:
             self._was_maximized = window.isMaximized()
             if self._layout_before is None:
-                self._size_before, self._layout_before = window.size(), window.saveState()
+                self._size_before, self._layout_before = (
+                    window.size(),
+                    window.saveState(PANELS_VERSION),
+                )
         for bar in (window.menuBar(), self._tool_bar):
             bar.setVisible(not self.full_screen)
         self._show_panels()
@@ -86,7 +94,7 @@ class WindowFrame(QObject):
     def _restore_layout(self) -> None:
         if self._layout_before is None or self.full_screen:
             return
-        self._window.restoreState(self._layout_before)
+        self._window.restoreState(self._layout_before, PANELS_VERSION)
         self._show_panels()
         if self._window.size() == self._size_before:
             self._layout_before = None
@@ -98,14 +106,18 @@ class WindowFrame(QObject):
             QByteArray.fromBase64(text.encode())
             for text in (now.window_geometry, now.window_layout)
         )
-        return self._window.restoreGeometry(geometry) and self._window.restoreState(layout)
+        size = self._window.restoreGeometry(geometry)
+        self.restored = size and self._window.restoreState(layout, PANELS_VERSION)
+        return self.restored
 
     def remember(self) -> None:
         """Keep size and panels for the next start."""
         if not self.full_screen:
             self._settings.change(
                 window_geometry=bytes(self._window.saveGeometry().toBase64().data()).decode(),
-                window_layout=bytes(self._window.saveState().toBase64().data()).decode(),
+                window_layout=bytes(
+                    self._window.saveState(PANELS_VERSION).toBase64().data()
+                ).decode(),
             )
 
     def _show_panels(self) -> None:

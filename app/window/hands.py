@@ -9,6 +9,7 @@ from app.window.dialogs import Dialogs
 from app.window.exporting import Exporting
 from app.window.frame import WindowFrame
 from app.window.importing import Importing
+from app.window.key_image_views import KeyImageViews
 from app.window.mark_views import MarkViews
 from app.window.picture import Picture
 from app.window.run_list_view import RunListView
@@ -27,4 +28,5 @@ class Hands:
     exporting: Exporting
     importing: Importing
     marks: MarkViews
+    key_images: KeyImageViews
     dialogs: Dialogs

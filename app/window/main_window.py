@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDockWidget,
@@ -37,6 +37,7 @@ from app.window.exporting import Exporting
 from app.window.frame import WindowFrame
 from app.window.hands import Hands
 from app.window.importing import Importing
+from app.window.key_image_views import KeyImageViews
 from app.window.label_views import LabelViews
 from app.window.mark_views import MarkViews
 from app.window.picture import Picture
@@ -46,6 +47,7 @@ from app.window.run_list_view import RunListView
 from app.window.unsaved import UnsavedDialogs
 from resources import resource_path
 from widgets.panels.denoise_panel import DenoisePanel
+from widgets.panels.key_image_strip import KeyImageStrip
 from widgets.panels.measure_panel import MeasurePanel
 from widgets.panels.mode_switch import ModeSwitch
 from widgets.panels.notice_bar import Notice, NoticeBar, Severity
@@ -67,7 +69,7 @@ if TYPE_CHECKING:
 
 TOOL_BAR = (
     ("open_files", "open_folder", "undo", "redo"),
-    ("tool_window", "tool_pan", "tool_zoom", "tool_distance", "tool_angle", "tool_text"),
+    ("tool_window", "tool_pan", "tool_distance", "tool_angle"),
     ("fit", "auto_window", "toggle_invert", "toggle_subtraction"),
     ("toggle_denoised", "new_track", "export_labels"),
 )
@@ -79,6 +81,8 @@ DEVICE_WORDS = {
 }
 TOO_CLEAN = marked("The noise of this run is too weak to be seen: it stays as it is.")
 SIDE_WIDTH = 274
+TABBED = (1, 3, 4, 5)
+"""Panels that share their place with another one."""
 LOW_SCREEN = 840
 """On screens of less height the plots of the motion stand behind the denoising."""
 
@@ -130,7 +134,11 @@ class MainWindow(QMainWindow):
             now.trail_frames,
             session.measuring,
         )
-        self.places_view = PlacesView(self.place_grid, session)
+        session.subtraction.registered.connect(self.picture.take_registered)
+        session.subtraction.registering_changed.connect(
+            lambda: self.picture.set_registering(session.subtraction.share)
+        )
+        self.places_view = PlacesView(self.place_grid, self.ecg_strip, session)
         self.label_views = LabelViews(
             session.labelling, session.look, self.timeline, self.track_panel, self.motion_plot
         )
@@ -145,6 +153,7 @@ class MainWindow(QMainWindow):
             exporting=Exporting(self, session, self.view),
             importing=Importing(self, session),
             marks=self.marks,
+            key_images=KeyImageViews(self, session, self.view, self.key_image_strip),
             dialogs=Dialogs(self, session, shortcut_rows()),
         )
         self.commander = Commander(self, self.hands)
@@ -170,6 +179,7 @@ class MainWindow(QMainWindow):
         self.run_list = RunList()
         self.track_panel = TrackPanel({str(kind): tr(str(kind)) for kind in TrackKind})
         self.measure_panel = MeasurePanel()
+        self.key_image_strip = KeyImageStrip()
         self.mode_switch = ModeSwitch()
         self.denoise_panel = DenoisePanel()
         self.motion_plot = MotionPlot()
@@ -196,16 +206,20 @@ class MainWindow(QMainWindow):
             self._dock("Denoise", tr("Denoise"), self.denoise_panel, right),
             self._dock("Motion", tr("Motion"), self.motion_plot, right),
             self._dock("Measures", tr("Measures"), self.measure_panel, right),
+            self._dock("KeyImages", tr("Key images"), self.key_image_strip, right),
         )
         self.setAnimated(False)  # nothing moves by itself
         self.setTabPosition(right, QTabWidget.TabPosition.North)
         self.tabifyDockWidget(self.panels[1], self.panels[4])
+        self.tabifyDockWidget(self.panels[3], self.panels[5])
+        for index in TABBED:  # the tab names it
+            self.panels[index].setTitleBarWidget(QWidget())
         self.panels[1].raise_()
+        self.panels[3].raise_()
         if self.screen().availableGeometry().height() < LOW_SCREEN:
-            self.tabifyDockWidget(self.panels[2], self.panels[3])
+            self.tabifyDockWidget(self.panels[3], self.panels[2])
+            self.panels[2].setTitleBarWidget(QWidget())
             self.panels[2].raise_()
-        widths = [SIDE_WIDTH - 30, SIDE_WIDTH]
-        self.resizeDocks(list(self.panels[:2]), widths, Qt.Orientation.Horizontal)
 
     def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -235,8 +249,8 @@ class MainWindow(QMainWindow):
         session.said.connect(lambda text: self._notice(text, Severity.INFO))
         session.warned.connect(lambda text: self._notice(text, Severity.WARNING))
         session.failed.connect(lambda text: self._notice(text, Severity.ERROR))
+        session.withdrawn.connect(self.notices.withdraw)
         session.look.changed.connect(self._show_look)
-        session.places.changed.connect(self._keep_ecg_room)
         session.leaving.finished.connect(self._close_when_saved)
         session.worker.device_changed.connect(
             lambda device: self.denoise_panel.set_device(tr(DEVICE_WORDS[device]))
@@ -260,10 +274,11 @@ class MainWindow(QMainWindow):
         self.ecg_strip.frame_requested.connect(playback.seek)
         self.motion_plot.frame_requested.connect(playback.seek)
         self.view.wheel_stepped.connect(playback.step)
-        self.view.full_screen_toggled.connect(self.hands.frame.toggle_full_screen)
-        self.view.invitation_clicked.connect(lambda: self.commander.do("open_files"))
+        self.view.full_screen_toggled.connect(self._enlarge)
+        self.view.invitation_clicked.connect(self._take_invitation)
         self.picture.frame_shown.connect(self.progress.count_frame)
         playback.ended.connect(self._go_on)
+        self.session.heart.changed.connect(self._show_heart)
         self.progress.rested.connect(self.session.remember_place)
 
     def _connect_labelling(self) -> None:
@@ -279,6 +294,8 @@ class MainWindow(QMainWindow):
         view.window_dragged.connect(self.picture.drag_window)
         panel.command_requested.connect(self.commander.do)
         self.measure_panel.command_requested.connect(self.commander.do)
+        self.key_image_strip.command_requested.connect(self.commander.do)
+        self.session.key_images.kept.connect(self.panels[5].raise_)
         self.session.tools.changed.connect(self._show_tools)
         panel.track_picked.connect(labelling.select)
         panel.renamed.connect(lambda track, name: labelling.change_track(track, name=name))
@@ -321,7 +338,6 @@ class MainWindow(QMainWindow):
         self.progress.set_run(opened)
         if opened is None:
             self.setWindowTitle("Fluorotrace")
-            self.view.set_message(*self._invitation())
             self.timeline.set_frames(np.zeros(0))
             self.play_bar.set_frame_count(0)
             self.label_views.set_run(None)
@@ -344,23 +360,28 @@ class MainWindow(QMainWindow):
                 r_wave_times_ms=ecg.r_wave_times_ms,
             )
         self.label_views.set_run(opened)  # tracks are drawn over the frames that are set now
+        self._show_heart()
         self.view.setFocus()
 
-    def _keep_ecg_room(self) -> None:
-        places = self.session.places
-        self.ecg_strip.keep_room(places.count > 1 and places.any_has_ecg())
+    def _enlarge(self) -> None:
+        """Give the picture more room: its window, where it shares that, else the whole screen."""
+        several = self.session.places.count > 1
+        self.commander.do("maximise_place" if several else "toggle_full_screen")
 
-    def _invitation(self) -> tuple[str, str]:
-        """Return what is said where no run is open."""
-        if self.session.places.count > 1:
-            return (
-                tr("Drag a run here"),
-                tr("or choose one in the list; a click here opens a file"),
-            )
-        sample = tr(
-            "or click here to choose one; File, Open the built-in sample shows what can be done"
-        )
-        return tr("Drop an X-ray run here"), sample
+    def _take_invitation(self) -> None:
+        """Ask for a file; beside other runs a click may only have meant to choose the place."""
+        if self.session.places.count == 1:
+            self.commander.do("open_files")
+
+    def _show_heart(self) -> None:
+        """Show the beats that are known, and which frames are played because of them."""
+        heart = self.session.heart
+        known = heart.phase
+        self.play_bar.set_note(heart.text)
+        if self.session.opened is not None and known is not None:
+            self.motion_plot.set_phases(known.phase if heart.by_beat else None)
+            if not known.from_ecg:
+                self.timeline.set_r_waves(known.beat_starts_ms)
 
     def _show_position(self, frame: int) -> None:
         opened = self.session.opened
@@ -386,6 +407,7 @@ class MainWindow(QMainWindow):
         self.play_bar.set_usable(commands)
         self.track_panel.set_usable(commands)
         self.measure_panel.set_usable(commands)
+        self.key_image_strip.set_usable(commands)
         self.denoise_panel.set_usable(commands)
 
     def _notice(self, text: str, severity: Severity) -> None:
@@ -416,6 +438,7 @@ class MainWindow(QMainWindow):
             self.run_list,
             self.track_panel,
             self.measure_panel,
+            self.key_image_strip,
             self.denoise_panel,
             self.motion_plot,
         ):
@@ -424,6 +447,7 @@ class MainWindow(QMainWindow):
         self.play_bar.set_shortcuts(keys)
         self.track_panel.set_shortcuts(keys)
         self.measure_panel.set_shortcuts(keys)
+        self.key_image_strip.set_shortcuts(keys)
         self.mode_switch.set_shortcut(keys["toggle_mode"])
         self.denoise_panel.set_shortcuts(keys)
         self.commander.set_theme(theme)
@@ -443,6 +467,14 @@ class MainWindow(QMainWindow):
             self._demo = None
 
     # window events
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Give the panels their room, unless they have that in which they were left."""
+        super().showEvent(event)
+        if not self.hands.frame.restored:
+            self.hands.frame.restored = True
+            sides = list(self.panels[:2])
+            self.resizeDocks(sides, [SIDE_WIDTH - 30, SIDE_WIDTH], Qt.Orientation.Horizontal)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome files and folders anywhere on the window."""
@@ -465,6 +497,7 @@ class MainWindow(QMainWindow):
         self.hands.frame.remember()
         self.stop_demo()
         self.hands.exporting.close()
+        self.hands.key_images.stop()
         self.hands.dialogs.close()
         self._closing = True
         if self.session.close():

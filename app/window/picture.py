@@ -21,6 +21,7 @@ from app.session.open_run import OpenRun
 from app.session.playback import Playback
 from app.tracks.history import LabelsChange
 from app.window import overlays
+from inference.subtraction import Registration
 from widgets.picture.compare import FramePictures, PictureNames, ViewMode
 from widgets.picture.corner_text import Corner, MessageKind
 from widgets.picture.picture_view import PictureView
@@ -72,6 +73,7 @@ class Picture(QObject):
         self._unsubscribe: Callable[[], None] = lambda: None
         self._waiting = False
         self._place_due = False
+        self._registering: float | None = None
         playback.frame_changed.connect(self._go)
         denoising.frame_ready.connect(self._take_denoised)
         if labelling is not None:
@@ -109,6 +111,17 @@ class Picture(QObject):
             self._denoising.frame_ready.disconnect(self._take_denoised)
             self._denoising = denoising
             denoising.frame_ready.connect(self._take_denoised)
+
+    def set_registering(self, share: float | None) -> None:
+        """Say how much of the masks is registered; None where none is being."""
+        self._registering = share
+        if self._opened is not None:
+            self._view.set_names(self._names())
+
+    def take_registered(self, frame: int) -> None:
+        """Draw a frame anew whose mask is registered now."""
+        if frame == self._playback.frame:
+            self.draw()
 
     def set_trail(self, frames: int) -> None:
         """Draw trails through this many frames to both sides."""
@@ -234,7 +247,12 @@ class Picture(QObject):
         if settings.edges:
             notes.append(tr("Edges {percent}%").format(percent=round(100 * settings.edges)))
         if settings.subtracted:
-            notes.append(words.mask_text(*self._opened.display.mask(settings, frame)))
+            mask_frames, shift = self._opened.display.mask(settings, frame)
+            registered = self._opened.display.is_registered(settings, frame)
+            notes.append(words.mask_text(mask_frames, (0.0, 0.0) if registered else shift))
+            if settings.landmarks:
+                percent = round(100 * settings.landmarks)
+                notes.append(tr("Unsubtracted {percent}%").format(percent=percent))
         self._view.set_corner(
             Corner.BOTTOM_RIGHT,
             (
@@ -282,14 +300,35 @@ class Picture(QObject):
         denoised = tr("Denoised {percent}%").format(percent=percent)
         if self._denoising.nothing_to_remove:
             denoised = tr("Nothing to remove")
-        original = tr("Original")
-        if self._look.now.grey.subtracted:
-            original, denoised = tr("Subtracted"), tr("Subtracted, {what}").format(what=denoised)
+        original, grey = tr("Original"), self._look.now.grey
+        if grey.subtracted:
+            original = self._subtracted_name()
+            peak = grey.peak and self._opened is not None and self._opened.display.has_peak(grey)
+            both = tr("{subtracted}, {what}").format(subtracted=original, what=denoised)
+            denoised = original if peak else both  # the peak is of the frames as they are
         return PictureNames(
             original=original,
             denoised=denoised,
             difference=tr("Difference: original minus denoised"),
         )
+
+    def _subtracted_name(self) -> str:
+        """Say what is shown, and what is still being computed for it."""
+        grey, opened = self._look.now.grey, self._opened
+        if opened is None:
+            return tr("Subtracted")
+        percent = round(100 * (self._registering or 0.0))
+        if grey.peak and opened.display.has_peak(grey):
+            return tr("Peak opacification")
+        if grey.peak and self._registering is not None:
+            return tr("Subtracted, peak opacification {percent}%").format(percent=percent)
+        if grey.registration is Registration.OFF:
+            return tr("Subtracted")
+        if opened.display.is_registered(grey, self._playback.frame):
+            return tr("Subtracted, registered")
+        if self._registering is not None:
+            return tr("Subtracted, registering {percent}%").format(percent=percent)
+        return tr("Subtracted, not registered")
 
     def _go(self, frame: int) -> None:
         if self._opened is not None:

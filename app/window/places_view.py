@@ -8,19 +8,22 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 
 from app.session.open_run import OpenRun
-from app.session.places import Place, Sync
+from app.session.place import Place
 from app.session.session import Session
+from app.session.synchrony import Sync
 from app.window.picture import Picture
 from widgets.picture.picture_view import PictureView
 from widgets.picture.place_grid import PlaceGrid
+from widgets.timeline.ecg_strip import EcgStrip
 
 
 class PlacesView(QObject):
-    """Keeps the grid of pictures true to the session's places."""
+    """Keeps the grid of pictures, and what stands below it, true to the session's places."""
 
-    def __init__(self, grid: PlaceGrid, session: Session) -> None:
+    def __init__(self, grid: PlaceGrid, ecg_strip: EcgStrip, session: Session) -> None:
         super().__init__(grid)
         self._grid = grid
+        self._ecg_strip = ecg_strip
         self._session = session
         self.pictures: dict[int, Picture] = {}
         """Those of the runs that are only seen, by place; made when they are first needed."""
@@ -46,6 +49,9 @@ class PlacesView(QObject):
             opened = self._opened(index)
             name = "" if opened is None else opened.run.path.name
             self._grid.set_title(index, name, self._note(index))
+        if self._session.opened is None:
+            self._grid.worked_on.set_message(*self._invitation())
+        self._ecg_strip.keep_room(places.count > 1 and places.any_has_ecg())
         self._grid.set_places(places.count, places.active, maximised=places.maximised)
 
     def _make_picture(self, index: int, place: Place) -> None:
@@ -73,6 +79,15 @@ class PlacesView(QObject):
         }
         way = ways[places.sync] if places.follows(opened) else ways[Sync.OFF]
         return ", ".join(text for text in (way, places.shift_text(index)) if text)
+
+    def _invitation(self) -> tuple[str, str]:
+        """Return what is said where no run is worked on: a title, and a line below it."""
+        if self._session.places.count > 1:
+            return tr("Drag a run here"), tr("or choose one in the list")
+        sample = tr(
+            "or click here to choose one; File, Open the built-in sample shows what can be done"
+        )
+        return tr("Drop an X-ray run here"), sample
 
     def _maximise(self, index: int) -> None:
         self._session.activate(index)

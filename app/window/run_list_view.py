@@ -42,6 +42,10 @@ class RunListView(QObject):
         session.reviewed_changed.connect(lambda _: self._show_state_of(session.opened))
         session.labelling.labels_changed.connect(lambda _: self._show_state_of(session.opened))
 
+        session.labelling.tracking.run_progress.connect(
+            lambda opened, done, asked: run_list.set_row_progress(str(opened.run.path), done, asked)
+        )
+
     def open_neighbour(self, steps: int) -> None:
         """Open the next (+1) or previous (-1) run of the list that can be opened."""
         keys = [key for key in self._list.run_keys() if key not in self._broken]

@@ -5,7 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("tracking", "leaving", "without_click", "worst_frames", "denoising")
+BENCHMARKS = (
+    "tracking",
+    "leaving",
+    "without_click",
+    "worst_frames",
+    "denoising",
+    "calibration",
+    "vessels",
+    "subtraction",
+    "enhancement",
+    "phase",
+)
 
 
 def main() -> int:

@@ -46,6 +46,14 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class Tube:
+    """Cross-section of a catheter whose size is known, in place of a drawn one."""
+
+    outer_mm: float  # diameter
+    wall_share: float  # wall over outer radius; 0.13 in thin guiding catheters to 0.36
+
+
+@dataclass(frozen=True)
 class Device:
     """One device at rest: centre line in picture pixels, tip first, depth as third value."""
 
@@ -119,9 +127,10 @@ class Device:
         lateral = ((np.arange(count) + 0.5) / count * 2 - 1).astype(np.float32)  # (-1, 1)
         offset = radius[:, None] * lateral
         outer = np.sqrt(np.maximum(radius[:, None] ** 2 - offset**2, 0))
-        inner_radius = (radius_mm - wall_mm) * scale
-        inner = np.sqrt(np.maximum(inner_radius[:, None] ** 2 - offset**2, 0))
-        chord = 2 * ((outer - inner) * wall_per_mm[:, None] + inner * lumen_per_mm[:, None])
+        edges = radius[:, None] * np.linspace(-1, 1, count + 1, dtype=np.float32)
+        whole = _mean_chords(radius, edges)
+        inner = _mean_chords((radius_mm - wall_mm) * scale, edges)
+        chord = (whole - inner) * wall_per_mm[:, None] + inner * lumen_per_mm[:, None]
         mass = chord / scale * (step * 2 * radius / count)[:, None]
         # A slab tilted out of the plane spreads along the axis: golden-ratio steps fill its disc.
         turn = np.arange(mass.size, dtype=np.float64).reshape(mass.shape) * 0.6180339887
@@ -129,6 +138,17 @@ class Device:
         x = line[:, 0:1] + offset * across[:, 0:1] + spread * along[:, 0:1]
         y = line[:, 1:2] + offset * across[:, 1:2] + spread * along[:, 1:2]
         splat(image, x.ravel(), y.ravel(), mass.astype(np.float32).ravel())
+
+
+def _mean_chords(radius: FloatArray, edges: FloatArray) -> FloatArray:
+    """Mean chords (N, count) of discs of ``radius`` (N,) between slab edges (N, count + 1).
+
+    Exact, by the chord's antiderivative: a wall may be thinner than a slab.
+    """
+    radius = np.maximum(radius, 1e-6)[:, None]
+    u = np.clip(edges, -radius, radius)
+    area = u * np.sqrt(radius**2 - u**2) + radius**2 * np.arcsin(np.clip(u / radius, -1, 1))
+    return np.asarray(np.diff(area, axis=1) / np.diff(edges, axis=1), np.float32)
 
 
 def _planar_curve(
@@ -179,11 +199,16 @@ def _constant(count: int, value: float) -> FloatArray:
     return np.full(count, value, np.float32)
 
 
-def catheter_profile(rng: np.random.Generator, count: int, step_mm: float) -> Profile:
+def catheter_profile(
+    rng: np.random.Generator, count: int, step_mm: float, tube: Tube | None = None
+) -> Profile:
     """Braided tube of 4 to 8 French with a softer, fainter tip and sometimes a marker ring."""
     french = float(rng.choice([4, 5, 5, 6, 6, 7, 8]))
     radius = french / 6 * rng.uniform(0.95, 1.05)
     wall = radius * rng.uniform(0.18, 0.36)
+    if tube is not None:
+        radius = tube.outer_mm / 2
+        wall = radius * tube.wall_share
     density = np.exp(rng.uniform(np.log(0.1), np.log(0.27)))
     s = np.arange(count) * step_mm
     wall_density = _constant(count, density)
@@ -273,6 +298,21 @@ def make_stent(
         slip=np.zeros(2, np.float32),
         conforms=True,
     )
+
+
+def make_balloon(stent: Device) -> Device:
+    """Balloon that carries a stent: a marker band at each end of it, a thin shaft between."""
+    count = len(stent.line)
+    step_mm = STEP_PX / stent.pixels_per_mm
+    shaft = Profile(
+        radius_mm=_constant(count, 0.2),
+        wall_mm=_constant(count, 0.2),
+        wall_per_mm=_constant(count, 0.1),
+        lumen_per_mm=_constant(count, 0.0),
+        fills=False,
+    )
+    ends_mm = [0.5, (count - 1) * step_mm - 0.5]
+    return replace(stent, kind="balloon", profile=marker_profile(shaft, ends_mm, step_mm))
 
 
 def lead_profile(rng: np.random.Generator, count: int, step_mm: float) -> Profile:

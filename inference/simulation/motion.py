@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 ECG_HZ = 500.0
+
+
+class Motion(StrEnum):
+    """What moves the picture."""
+
+    TABLE = "table"
+    BREATHING = "breathing"
+    HEART = "heart"
 
 
 @dataclass(frozen=True)
@@ -23,6 +33,15 @@ class Rhythm:
     table_shift: FloatArray  # (T, 2), pixels
     r_wave_times_ms: tuple[float, ...]
     ecg: FloatArray
+
+    def only(self, motions: Collection[Motion]) -> Rhythm:
+        """Return the rhythm with all else at rest; its phases and ECG go on."""
+        return replace(
+            self,
+            contraction=self.contraction * (Motion.HEART in motions),
+            breath=self.breath * (Motion.BREATHING in motions),
+            table_shift=self.table_shift * (Motion.TABLE in motions),
+        )
 
 
 def contraction(phase: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -62,6 +62,22 @@ class DeviceTruth:
 
 
 @dataclass(frozen=True)
+class VesselTruth:
+    """The main vessel in each frame, pixels; evenly spaced in the patient, not in the picture.
+
+    Attributes
+    ----------
+    line : tuple of ndarray, shape (M, 2)
+        Centre line from the ostium.
+    radius_px : tuple of ndarray, shape (M,)
+        Half the lumen's width.
+    """
+
+    line: tuple[FloatArray, ...]
+    radius_px: tuple[FloatArray, ...]
+
+
+@dataclass(frozen=True)
 class SimulatedRun:
     """One run with its truth. Points are (x, y), pixel centres at integers, 0-based.
 
@@ -77,6 +93,8 @@ class SimulatedRun:
         The main catheter first.
     vessel_mask : ndarray, uint8, shape (T, H, W)
         1 where contrast inside the vessels shows.
+    vessel : VesselTruth or None
+        None where no artery fills.
     heart_phase, breathing_phase : ndarray, shape (T,)
         0 to 1 from R wave to R wave, and from one end of expiration to the next.
     table_shift : ndarray, shape (T, 2)
@@ -96,6 +114,7 @@ class SimulatedRun:
     white: float
     devices: tuple[DeviceTruth, ...]
     vessel_mask: NDArray[np.uint8]
+    vessel: VesselTruth | None
     heart_phase: FloatArray
     breathing_phase: FloatArray
     table_shift: FloatArray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -13,6 +14,9 @@ from inference.simulation.devices import (
     CORONARY,
     STEP_PX,
     Device,
+    Tube,
+    catheter_profile,
+    make_balloon,
     make_catheter,
     make_lead,
     make_stent,
@@ -23,6 +27,7 @@ from inference.simulation.run import DeviceTruth, Scenario
 from inference.simulation.vessels import (
     ATTENUATION_PER_MM_MGI,
     Reflux,
+    Stenosis,
     VesselTree,
     make_reflux,
     make_tree,
@@ -161,6 +166,9 @@ def make_scene(
     towards: NDArray[np.floating],
     kind: str | None = None,
     injection: Injection | None = None,
+    tube: Tube | None = None,
+    stenosis: Stenosis | None = None,
+    stented: bool = False,
 ) -> Scene:
     """Draw the devices and the injection of a run.
 
@@ -178,14 +186,21 @@ def make_scene(
         Shape of the main catheter.
     injection : Injection, optional
         In place of the one that the scenario would draw.
+    tube : Tube, optional
+        Cross-section of the main catheter, in place of a drawn one.
+    stenosis : Stenosis, optional
+        Of the main vessel, which then has no other.
+    stented : bool
+        Place a stent on its balloon in the artery, where that is long enough.
     """
     if injection is None:
         injection = _draw_injection(rng, scenario, float(rhythm.times_ms[-1]) + 66.0)
     contrast = injection.duration_ms > 0
     kind = kind or _draw_kind(rng, contrast)
     aim = np.asarray(towards) - np.asarray(tip_px)
+    profile = partial(catheter_profile, tube=tube)
     for _ in range(6):  # operators frame the artery: the tip mostly points into the picture
-        main = make_catheter(rng, kind, tip_px, pixels_per_mm, reach_px, unit)
+        main = make_catheter(rng, kind, tip_px, pixels_per_mm, reach_px, unit, profile=profile)
         end = main.line[0, :2] - main.line[12, :2]
         if not contrast or end @ aim > 0.5 * np.linalg.norm(end) * np.linalg.norm(aim):
             break
@@ -195,7 +210,7 @@ def make_scene(
     field = make_heart_field(rng, rhythm, centre, unit)
 
     heading = float(np.arctan2(end[1], end[0]) + rng.normal(0, 0.25))
-    wired = rng.random() < (0.12 if contrast else 0.55)
+    wired = rng.random() < (0.12 if contrast else 0.55) or stented
     flush = kind not in CORONARY  # into the ventricle or the aorta: no artery fills
     tree, engaged = None, 0
     if wired or (contrast and not flush):
@@ -204,15 +219,19 @@ def make_scene(
         engaged = int(max(rng.uniform(*deepest), 0) * pixels_per_mm / STEP_PX)
         engaged = min(engaged, _straight_end(main.line))
         side = 1 if np.cos(heading) * aim[1] - np.sin(heading) * aim[0] > 0 else -1
-        tree = make_tree(rng.spawn(1)[0], main.line[engaged::-1], heading, pixels_per_mm, side)
+        way = main.line[engaged::-1]
+        tree = make_tree(rng.spawn(1)[0], way, heading, pixels_per_mm, side, stenosis)
     others: list[Device] = []
     if tree is not None:
         if wired:
             path = tree.main_path[: int(rng.uniform(0.25, 0.9) * len(tree.main_path))]
             others.append(make_wire_beyond(rng, main, path))
-        stent = make_stent(rng, tree.main_path, pixels_per_mm) if rng.random() < 0.15 else None
+        drawn = rng.random() < 0.15 or stented
+        stent = make_stent(rng, tree.main_path, pixels_per_mm) if drawn else None
         if stent is not None:
             others.append(stent)
+            if stented:
+                others.append(make_balloon(stent))
     if scenario is Scenario.DEVICE_OCCLUSION:
         count = int(rng.integers(1, 3))
         others += [_crossing(rng, tip_px, pixels_per_mm, reach_px, unit) for _ in range(count)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import cv2
@@ -9,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.simulation.anatomy import Anatomy, make_anatomy
-from inference.simulation.motion import ECG_HZ, HeartField, Injection, make_rhythm
-from inference.simulation.run import DeviceTruth, Scenario, SimulatedRun
+from inference.simulation.devices import Tube
+from inference.simulation.motion import ECG_HZ, HeartField, Injection, Motion, make_rhythm
+from inference.simulation.run import DeviceTruth, Scenario, SimulatedRun, VesselTruth
 from inference.simulation.scanner import make_scanner
-from inference.simulation.scene import detected_mask, device_truths, make_scene
+from inference.simulation.scene import Scene, detected_mask, device_truths, make_scene
+from inference.simulation.vessels import Stenosis
 
 FloatArray = NDArray[np.float32]
 _HARD = (
@@ -42,9 +45,13 @@ def simulate_run(
     kind: str | None = None,
     tip: tuple[float, float] | None = None,
     injection: Injection | None = None,
+    tube: Tube | None = None,
+    stenosis: Stenosis | None = None,
     field_mm: float | None = None,
     angles_deg: tuple[float, float] | None = None,
     plain: bool = False,
+    motions: Collection[Motion] | None = None,
+    stented: bool = False,
 ) -> SimulatedRun:
     """Simulate one run; the same arguments give the same run.
 
@@ -75,12 +82,21 @@ def simulate_run(
         Where the tip rests, as fractions of the matrix (x, y).
     injection : Injection, optional
         In place of a drawn one.
+    tube : Tube, optional
+        Cross-section of the main catheter, in place of a drawn one.
+    stenosis : Stenosis, optional
+        Of the main vessel, which then has no other.
     field_mm : float, optional
         Side of the field of view in the patient.
     angles_deg : (float, float), optional
         Positioner angles to report; the picture does not depend on them.
     plain : bool, optional
         No collimator edge, no black corners, one steady exposure.
+    motions : collection of Motion, optional
+        All that moves the picture; breathing among them is deep. As the scenario has it when None.
+    stented : bool, optional
+        A stent on its balloon stands in the artery, where that is long enough: devices of kind
+        "stent" and "balloon", whose bodies begin and end at the balloon's markers.
 
     Returns
     -------
@@ -108,10 +124,15 @@ def simulate_run(
     table_px = 0.0
     if scenario is Scenario.PANNING or (not fluoroscopic and rng.random() < 0.15):
         table_px = rng.uniform(25, 130) * unit
-    rhythm = make_rhythm(rng, frame_count, frames_per_second, table_px, rng.random() < 0.5)
+    breathing = rng.random() < 0.5 or (motions is not None and Motion.BREATHING in motions)
+    rhythm = make_rhythm(rng, frame_count, frames_per_second, table_px, breathing)
+    if motions is not None:
+        rhythm = rhythm.only(motions)
     scene = make_scene(
         for_scene, scenario, rhythm, tip_px - crop, pixels_per_mm, 2.0 * matrix, unit,
         towards=matrix * np.array([0.5, 0.55]) - crop, kind=kind, injection=injection,
+        tube=tube, stenosis=stenosis,
+        stented=stented,
     )  # fmt: skip
     reach = float(np.abs(rhythm.table_shift).max()) + float(np.abs(scene.field.breath_shift).max())
     margin = int(np.ceil(reach + 60 * unit)) + 2
@@ -157,6 +178,7 @@ def simulate_run(
         white=scanner.white,
         devices=device_truths(scene, drawn, scanner.open_to_view),
         vessel_mask=vessel_mask,
+        vessel=_vessel_truth(scene, frame_count),
         heart_phase=rhythm.heart_phase,
         breathing_phase=rhythm.breathing_phase,
         table_shift=rhythm.table_shift,
@@ -171,6 +193,13 @@ def simulate_run(
         linear=scanner.linear,
         noise_sd=float(np.median(levels)),
     )
+
+
+def _vessel_truth(scene: Scene, frame_count: int) -> VesselTruth | None:
+    if scene.tree is None or scene.injection.duration_ms <= 0:
+        return None
+    drawn = [scene.tree.main_vessel(scene.field, frame) for frame in range(frame_count)]
+    return VesselTruth(tuple(line for line, _ in drawn), tuple(radius for _, radius in drawn))
 
 
 def draw_device_over(

@@ -16,7 +16,24 @@ FloatArray = NDArray[np.float32]
 ATTENUATION_PER_MM_MGI = 0.00038  # iodine, log attenuation for each mm and mg/ml, 70-80 kV
 _COUNTS = np.array([2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 34, 42, 64])  # particles across
 _MOST_TILT = 1.5  # radians out of the picture: some stretches are seen end-on
-_STEP_PX = 0.6  # between particles: fine enough for bilinear splatting to leave no weave
+STEP_PX = 0.6  # between particles: fine enough for bilinear splatting to leave no weave
+
+
+@dataclass(frozen=True)
+class Stenosis:
+    """A narrowing of the main vessel whose size is known, in place of drawn ones.
+
+    The lumen narrows by ``share`` of its healthy diameter in the middle, as a raised cosine.
+    """
+
+    place_mm: float  # of its middle, along the vessel from its origin
+    share: float  # 0 open to 1 closed
+    length_mm: float
+
+    def narrowing(self, along_mm: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Lumen over healthy lumen at places along the vessel."""
+        away = np.clip((along_mm - self.place_mm) / self.length_mm, -0.5, 0.5)
+        return 1 - self.share * np.cos(np.pi * away) ** 2
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,8 @@ class VesselTree:
         Rows with the same number of particles across.
     main_path : ndarray, shape (M, 3)
         Centre line of the main vessel from the ostium, pixels.
+    main_across : ndarray, shape (M, 2)
+        From its centre line to its wall.
     """
 
     points: FloatArray
@@ -50,7 +69,17 @@ class VesselTree:
     delay_ms: FloatArray
     groups: tuple[tuple[int, int, int], ...]
     main_path: FloatArray
+    main_across: FloatArray
     stream_phase: float
+
+    def main_vessel(self, motion: HeartField, frame: int) -> tuple[FloatArray, FloatArray]:
+        """Centre line (M, 2) of the main vessel in a frame, and half its width (M,), pixels."""
+        matrix, offset = motion.affine(frame)
+        line = self.main_path @ matrix.T + offset
+        way = np.gradient(line, axis=0)
+        way /= np.linalg.norm(way, axis=1, keepdims=True) + 1e-6
+        wall = self.main_across @ matrix[:, :2].T
+        return line, np.abs(way[:, 0] * wall[:, 1] - way[:, 1] * wall[:, 0])
 
     def shadow(
         self, image: FloatArray, motion: HeartField, frame: int, injection: Injection
@@ -105,8 +134,10 @@ class _Grower:
     )
     buds: list[_Bud] = field(default_factory=list)
 
-    def grow(self, bud: _Bud, bow: float, tortuosity: float) -> tuple[FloatArray, _Bud]:
-        """Grow one vessel; return its centre line (N, 3) and the bud at its end."""
+    def grow(
+        self, bud: _Bud, bow: float, tortuosity: float, stenosis: Stenosis | None = None
+    ) -> _Bud:
+        """Grow one vessel; return the bud at its end."""
         rng = self.rng
         line, headings = self._walk(bud, bow, tortuosity)
         tip = 0.0
@@ -122,7 +153,10 @@ class _Grower:
             radii *= np.sqrt(np.clip((1 - share) / 0.25, 0.04, 1))
         if bud.level <= 1 and rng.random() < 0.3:  # stenosis
             place, width = rng.uniform(0.2, 0.8) * s[-1], rng.uniform(1, 3)
-            radii *= 1 - rng.uniform(0.2, 0.6) * np.exp(-0.5 * ((s - place) / width) ** 2)
+            narrowed = rng.uniform(0.2, 0.6) * np.exp(-0.5 * ((s - place) / width) ** 2)
+            radii *= 1 - narrowed if stenosis is None else 1
+        if stenosis is not None:
+            radii *= stenosis.narrowing(s - tip)
         delays = bud.delay + np.abs(s - tip) / (self.velocity * (1 - 0.15 * (bud.level % 4)))
         fill = np.ones_like(s)
         if bud.inside > 0:  # the parent's lumen is there already
@@ -138,8 +172,7 @@ class _Grower:
         self.pieces.append(piece)
         if bud.level < 3:
             self._bud(bud.level, line, headings, radii, delays)
-        end = _Bud(line[-1], float(headings[-1]), float(radii[-1]), float(delays[-1]), 0, 0)
-        return line, end
+        return _Bud(line[-1], float(headings[-1]), float(radii[-1]), float(delays[-1]), 0, 0)
 
     def _walk(self, bud: _Bud, bow: float, tortuosity: float) -> tuple[FloatArray, FloatArray]:
         rng = self.rng
@@ -216,6 +249,7 @@ def make_tree(
     heading: float,
     pixels_per_mm: float,
     side: int,
+    stenosis: Stenosis | None = None,
 ) -> VesselTree:
     """Grow a tree from an ostium, around the end of the catheter and on from its tip.
 
@@ -229,24 +263,27 @@ def make_tree(
         Direction in the picture from the tip on, radians.
     side : int
         1 where the main vessel bends clockwise on the screen, -1 otherwise.
+    stenosis : Stenosis, optional
+        Of the main vessel beyond its stem, which then has no other.
     """
     radius = rng.uniform(1.4, 2.3)
     way_mm = engaged / np.float32(pixels_per_mm)
     velocity = rng.uniform(0.17, 0.38)
-    grower = _Grower(rng, _STEP_PX / pixels_per_mm, velocity, side, collar=way_mm[:-1])
+    grower = _Grower(rng, STEP_PX / pixels_per_mm, velocity, side, collar=way_mm[:-1])
     root = _Bud(way_mm[-1], heading, radius * 1.1, 0.0, rng.uniform(6, 15), 4)
     if rng.random() < 0.5:
-        stem, end = grower.grow(root, rng.normal(0, 0.2), 0.1)
+        end = grower.grow(root, rng.normal(0, 0.2), 0.1)
         first = end.along(0.0, end.radius, rng.uniform(80, 120))
-        main, _ = grower.grow(first, side * rng.uniform(-0.6, 0.6), 0.3)
+        grower.grow(first, side * rng.uniform(-0.6, 0.6), 0.3, stenosis)
+        main = 2  # pieces
         turn = side * rng.uniform(0.5, 1.1)
         inside = end.radius / abs(np.sin(turn))
         second = end.along(turn, radius * 0.85, rng.uniform(60, 100), inside)
         grower.grow(second, side * rng.uniform(0.2, 1.3), 0.35)
-        main = np.concatenate([stem, main])
     else:
         trunk = root.along(0.0, radius, rng.uniform(110, 170))
-        main, _ = grower.grow(trunk, side * rng.uniform(1.6, 3.2), 0.25)
+        grower.grow(trunk, side * rng.uniform(1.6, 3.2), 0.25, stenosis)
+        main = 1
     while grower.buds and len(grower.pieces) < 75:
         bud = grower.buds.pop(0)
         grower.grow(bud, rng.normal(0, 0.5), 0.3 + 0.15 * bud.level)
@@ -254,9 +291,9 @@ def make_tree(
 
 
 def _assemble(
-    rng: np.random.Generator, grower: _Grower, main: FloatArray, pixels_per_mm: float
+    rng: np.random.Generator, grower: _Grower, main: int, pixels_per_mm: float
 ) -> VesselTree:
-    """Turn grown pieces (mm) into one tree (pixels)."""
+    """Turn grown pieces (mm), the first ``main`` of them the main vessel, into a tree (pixels)."""
     points, across, along, widths, volumes, delays = [], [], [], [], [], []
     for line, radii, delay, fill in grower.pieces:
         pixels = line * np.float32(pixels_per_mm)
@@ -269,9 +306,9 @@ def _assemble(
         across.append(half_width[:, None] * np.stack([-tangent[:, 1], tangent[:, 0]], 1))
         along.append(half_width[:, None] * tilt * tangent)
         widths.append(2 * half_width)
-        volumes.append(2 * radii * _STEP_PX * 2 * half_width * fill)
+        volumes.append(2 * radii * STEP_PX * 2 * half_width * fill)
         delays.append(delay)
-    needed = np.maximum(np.ceil(np.concatenate(widths) / _STEP_PX), 2)
+    needed = np.maximum(np.ceil(np.concatenate(widths) / STEP_PX), 2)
     counts = _COUNTS[np.searchsorted(_COUNTS, np.minimum(needed, _COUNTS[-1]))]
     order = np.argsort(counts, kind="stable")
     edges = [0, *(np.flatnonzero(np.diff(counts[order])) + 1), len(order)]
@@ -283,7 +320,8 @@ def _assemble(
         volume=np.concatenate(volumes)[order].astype(np.float32),
         delay_ms=np.concatenate(delays)[order],
         groups=tuple(groups),
-        main_path=(main * pixels_per_mm).astype(np.float32),
+        main_path=np.concatenate(points[:main]).astype(np.float32),
+        main_across=np.concatenate(across[:main]).astype(np.float32),
         stream_phase=float(rng.uniform(0, 6)),
     )
 

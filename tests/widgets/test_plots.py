@@ -121,3 +121,22 @@ def test_the_height_follows_the_lead_and_gaps_in_it_are_no_error(ecg):
     assert np.isnan(y[0])
     assert 0 < y[2] < y[3] < y[1] < ecg.height()  # 3 mV on top, -2 mV below
     assert np.all(np.diff(x) > 0)
+
+
+def test_beats_are_laid_over_each_other(motion, qtbot):
+    values = np.linspace(0.0, 9.0, FRAMES)
+    motion.set_curves([curve(values)], "mm")
+    motion.set_frame(25)
+    phases = (np.arange(FRAMES) / 20.0) % 1.0
+    motion.set_phases(phases)
+    assert motion._speed._playhead.value() == pytest.approx(0.25)
+    path = motion.curves[0].getPath()
+    steps = [path.elementAt(i) for i in range(path.elementCount())]
+    assert max(b.x - a.x for a, b in pairwise(steps) if b.isLineTo()) < 0.06
+    assert min(b.x - a.x for a, b in pairwise(steps) if b.isLineTo()) >= 0  # no way back
+    with qtbot.waitSignal(motion.frame_requested) as got:
+        plot = motion._speed
+        qtbot.mouseClick(plot.viewport(), Qt.MouseButton.LeftButton, pos=point_of(plot, 0.5))
+    assert got.args == [30]  # of the beat that the playhead is in
+    motion.set_phases(None)
+    assert motion._speed._playhead.value() == pytest.approx(2.5)

@@ -146,6 +146,13 @@ class NoticeBar(QFrame):
         else:
             self._count()
 
+    def withdraw(self, text: str) -> None:
+        """Take a notice away that holds no longer."""
+        kept = [notice for notice in self._waiting if notice.text != text]
+        if len(kept) < len(self._waiting):
+            self._waiting[:] = kept
+            self._show_first()
+
     def dismiss(self) -> None:
         """Take the shown notice away; the next one follows."""
         del self._waiting[:1]

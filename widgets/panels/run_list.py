@@ -153,9 +153,9 @@ class RunList(QWidget):
         """Give a run its picture, grey (h, w)."""
         self._model.set_thumbnail(key, thumbnail)
 
-    def set_label_state(self, key: str, state: LabelState, percent: int | None = None) -> None:
-        """Show how far a run is labelled, with the share of its frames where that is known."""
-        self._model.set_label_state(key, state, percent)
+    def set_label_state(self, key: str, state: LabelState) -> None:
+        """Show how far a run is labelled."""
+        self._model.set_label_state(key, state)
 
     def set_row_progress(self, key: str, done: int, asked: int) -> None:
         """Show how many frames of a run are tracked; with all of them done that goes."""
@@ -375,9 +375,7 @@ class _RunDelegate(QStyledItemDelegate):
             return REVIEWED_MARK, theme.success
         if run.label_state is LabelState.NONE:
             return "", theme.muted
-        if run.labelled_percent is None:
-            return IN_PROGRESS_MARK, theme.warning
-        return f"{IN_PROGRESS_MARK} {run.labelled_percent}%", theme.warning
+        return IN_PROGRESS_MARK, theme.warning
 
     def _quiet_lines(self, run: RunRow, metrics: QFontMetrics, width: int) -> list[str]:
         """Return what is written below the title: at most two lines."""

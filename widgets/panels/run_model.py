@@ -53,8 +53,6 @@ class RunRow:
         None where the file does not tell before it is read to its end.
     thumbnail : ndarray of uint8, shape (h, w), or None
         Small grey picture.
-    labelled_percent : int or None
-        Share of the frames that are labelled, where it is known.
     tracking : (int, int) or None
         Frames that are tracked and that were asked for, while the tracker works on the run.
     error : str
@@ -72,7 +70,6 @@ class RunRow:
     date: str = ""
     thumbnail: NDArray[np.uint8] | None = None
     label_state: LabelState = LabelState.NONE
-    labelled_percent: int | None = None
     tracking: tuple[int, int] | None = None
     error: str = ""
 
@@ -113,9 +110,7 @@ class RunRow:
             return tr("reviewed")
         if self.label_state is LabelState.NONE:
             return tr("no labels")
-        if self.labelled_percent is None:
-            return tr("labels in progress")
-        return tr("{percent}% labelled").format(percent=self.labelled_percent)
+        return tr("labels in progress")
 
 
 class RowRole(IntEnum):
@@ -168,9 +163,9 @@ class RunModel(QAbstractItemModel):
         """Give a run its picture."""
         self._change(key, thumbnail=thumbnail)
 
-    def set_label_state(self, key: str, state: LabelState, percent: int | None = None) -> None:
+    def set_label_state(self, key: str, state: LabelState) -> None:
         """Show how far a run is labelled."""
-        self._change(key, label_state=state, labelled_percent=percent)
+        self._change(key, label_state=state)
 
     def set_row_progress(self, key: str, done: int, asked: int) -> None:
         """Show how far the tracker has come with a run; with all frames done it is over."""

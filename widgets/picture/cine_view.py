@@ -120,6 +120,11 @@ class CineView(MarkedView):
         self.cancel_drawing()
         super().clear_frame()
 
+    @property
+    def loupe(self) -> bool:
+        """True where the loupe is kept at the mouse."""
+        return self._loupe_on
+
     def set_loupe(self, shown: bool) -> None:
         """Keep the loupe at the mouse; while L is held or a point dragged it shows anyway."""
         self._loupe_on = shown

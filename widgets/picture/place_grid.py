@@ -45,6 +45,10 @@ class PlaceGrid(QWidget):
     ----------
     worked_on : PictureView
 
+    Attributes
+    ----------
+    worked_on : PictureView
+
     Signals
     -------
     place_wanted(int) : the user turned to this place.
@@ -62,7 +66,7 @@ class PlaceGrid(QWidget):
 
     def __init__(self, worked_on: PictureView, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._worked_on = worked_on
+        self.worked_on = worked_on
         worked_on.setParent(self)
         self._views: dict[int, PictureView] = {}
         self._count, self._active, self._maximised = 1, 0, False
@@ -101,7 +105,7 @@ class PlaceGrid(QWidget):
 
     def minimumSizeHint(self) -> QSize:
         """Return the room that the picture which is worked on needs."""
-        return self._worked_on.minimumSizeHint().expandedTo(self._worked_on.minimumSize())
+        return self.worked_on.minimumSizeHint().expandedTo(self.worked_on.minimumSize())
 
     # where things are
 
@@ -148,7 +152,7 @@ class PlaceGrid(QWidget):
 
     def _lay_out(self) -> None:
         for index in self._shown():
-            view = self._worked_on if index == self._active else self.view(index)
+            view = self.worked_on if index == self._active else self.view(index)
             view.setGeometry(self._picture(index))
             view.show()
         for index, view in self._views.items():

@@ -58,7 +58,9 @@ class MotionPlot(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._unit = "px"
-        self._times_s = np.zeros(1)
+        self._times_ms = np.zeros(1)
+        self._phases: NDArray[np.float64] | None = None
+        self._shown: tuple[MotionCurve, ...] = ()
         self._displacement = FramePlot()
         self._speed = FramePlot()
         self._confidence = FramePlot()
@@ -105,10 +107,25 @@ class MotionPlot(QWidget):
 
     def set_frames(self, times_ms: NDArray[np.float64]) -> None:
         """Show another run by its frame times (T,); the curves are emptied."""
-        self._times_s = np.asarray(times_ms, dtype=np.float64) / 1000.0
+        self._times_ms = np.asarray(times_ms, dtype=np.float64)
+        self._phases = None
         for plot in self._plots:
             plot.set_frames(times_ms)
         self.set_curves(())
+
+    def set_phases(self, phases: NDArray[np.float64] | None) -> None:
+        """Lay the beats over each other, by phases (T,) of 0 to 1; None goes back to the time."""
+        if phases is None and self._phases is None:
+            return
+        self._phases = phases
+        for plot in self._plots:
+            if phases is None:
+                frame = plot.frame
+                plot.set_frames(self._times_ms)
+                plot.set_frame(frame)
+            else:
+                plot.set_phases(phases)
+        self.set_curves(self._shown, self._unit)
 
     def set_frame(self, index: int) -> None:
         """Move the playhead."""
@@ -121,6 +138,7 @@ class MotionPlot(QWidget):
 
     def set_curves(self, curves: Sequence[MotionCurve], unit: str = "px") -> None:
         """Show these tracks; lengths are in ``unit``, written on the plots."""
+        self._shown = tuple(curves)
         for plot, item in self._curves:
             plot.removeItem(item)
         self._curves = [
@@ -138,9 +156,14 @@ class MotionPlot(QWidget):
         self._write_titles()
 
     def _draw(self, plot: FramePlot, color: str, values: NDArray[np.float64]) -> pg.PlotCurveItem:
+        places, values = self._times_ms / 1000.0, np.asarray(values, dtype=np.float64)
+        if self._phases is not None:  # a beat ends where the next one begins
+            ends = np.flatnonzero(np.diff(self._phases) < 0) + 1
+            places = np.insert(self._phases, ends, np.nan)
+            values = np.insert(values, ends, np.nan)
         curve = pg.PlotCurveItem(
-            self._times_s,
-            np.asarray(values, dtype=np.float64),
+            places,
+            values,
             connect="finite",
             pen=pg.mkPen(color, width=1),
             antialias=True,

@@ -65,6 +65,8 @@ class PlayBar(QWidget):
         self._speed.activated.connect(lambda i: self.speed_picked.emit(self._speed.itemData(i)))
         self._position = QLabel()
         self._position.setAccessibleName(tr("Frame and time"))
+        self._note = ElidedLabel()
+        self._note.setAccessibleName(tr("Frames that are played"))
         self._rate = ElidedLabel()
         self._rate.setAccessibleName(tr("Shown frames a second"))
         self._rate.setProperty("role", "muted")
@@ -78,6 +80,8 @@ class PlayBar(QWidget):
         layout.addWidget(self._speed)
         layout.addSpacing(10)
         layout.addWidget(self._position)
+        layout.addSpacing(10)
+        layout.addWidget(self._note, 1)
         layout.addWidget(self._rate, 1)
         self.set_shortcuts({})
         self.set_speed(1.0)
@@ -133,6 +137,10 @@ class PlayBar(QWidget):
     def set_speed(self, speed: float) -> None:
         """Show the speed, 1 = true time."""
         self._speed.setCurrentIndex(self._speed.findText(f"{speed:g}×"))
+
+    def set_note(self, text: str) -> None:
+        """Say which frames are played, where not all of them are."""
+        self._note.setText(text)
 
     def set_shown_rate(
         self,

@@ -32,3 +32,4 @@ def test_without_two_r_waves_no_beat_is_known(waves_ms):
 def test_the_order_of_the_waves_in_the_file_does_not_matter():
     one, other = (beats_by_r_waves(run_with(w)) for w in ((200.0, 600.0), (600.0, 200.0)))
     np.testing.assert_array_equal(one, other)
+    np.testing.assert_allclose(one, np.arange(-2, 9) / 4)

@@ -33,7 +33,10 @@ UNNAMED = {"plane": ""}
     ("run", "other", "together"),
     [
         (A, B, True),
-        (A, replace(B, acquired=NOON + timedelta(seconds=0.9)), True),
+        (A, replace(B, acquired=NOON + timedelta(seconds=1)), True),
+        (A, replace(B, acquired=NOON + timedelta(seconds=1.1)), False),
+        (replace(A, **UNNAMED), replace(B, **UNNAMED, acquired=NOON + timedelta(seconds=1)), True),
+        (replace(A, **UNNAMED), replace(B, **UNNAMED, primary_angle_deg=-25.0), True),
         (A, replace(B, **LATER), False),
         (A, replace(B, study_uid="1.3"), False),
         (replace(A, study_uid=""), replace(B, study_uid=""), False),
@@ -66,7 +69,8 @@ def test_of_two_that_would_do_none_is_taken():
 def test_planes_are_paired_by_what_their_files_say(run_file, time):
     folder = run_file.parent
     uid = pydicom.uid.generate_uid()
-    for name, plane, angle in (("p.dcm", "BIPLANE A", -20), ("q.dcm", "BIPLANE B", 70)):
+    planes = (("p.dcm", "BIPLANE A", -20), ("q.dcm", "BIPLANE B", 70))
+    for number, (name, plane, angle) in enumerate(planes, 1):
         dataset = pydicom.dcmread(run_file)
         dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = (
             pydicom.uid.generate_uid()
@@ -78,7 +82,7 @@ def test_planes_are_paired_by_what_their_files_say(run_file, time):
         with pydicom.config.disable_value_validation():
             dataset.AcquisitionTime = time
         del dataset.ContentTime
-        dataset.InstanceNumber = 1
+        dataset.InstanceNumber = number
         dataset.save_as(folder / name)
     entries = {entry.path.name: entry for entry in scan(folder)}
     known = datetime(2026, 3, 1, 12, 0, 0, 500000) if time.startswith("12") else None

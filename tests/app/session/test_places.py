@@ -9,7 +9,7 @@ import pytest
 
 from app.runs.run import Ecg, Window
 from app.session.look import Comparison
-from app.session.places import Sync, matching_frame
+from app.session.synchrony import Sync, matching_frame
 from app.tracks.store import saved_labels
 
 
@@ -143,13 +143,18 @@ def test_a_run_without_a_known_heart_beat_stands_by_itself_and_it_is_said(two):
     two.playback.seek(15)
     assert place.playback.frame == before
     assert not two.places.follows(place.opened)
+    two.activate(1)  # and nobody follows one whose beats are unknown
+    assert not two.places.follows(two.places.all[0].opened)
 
 
 def test_heart_beats_may_come_from_elsewhere(two):
     place = retimed(two, 100.0, 100.0)
-    two.places.beats = lambda run: np.arange(run.frame_count) / (8 if run.frame_count == 20 else 4)
     two.places.set_sync(Sync.PHASE)
     two.playback.seek(8)
+    assert not two.places.follows(place.opened)
+    two.places.set_beats(
+        lambda run: np.arange(run.frame_count) / (8 if run.frame_count == 20 else 4)
+    )
     assert place.playback.frame == 4
 
 
@@ -312,7 +317,7 @@ def test_a_run_that_is_taken_away_while_it_is_tracked_is_closed_after_that(qtbot
 
 @pytest.mark.parametrize(
     ("active", "count", "worked_on", "seen"),
-    [(0, 1, "run.dcm", 0), (1, 1, "other.dcm", 0), (3, 2, None, 1), (1, 2, "other.dcm", 1)],
+    [(0, 1, "run.dcm", 0), (1, 1, "other.dcm", 0), (3, 1, "run.dcm", 0), (1, 2, "other.dcm", 1)],
 )
 def test_fewer_places_keep_the_run_that_is_worked_on(two, active, count, worked_on, seen):
     two.set_places(4)
@@ -324,17 +329,26 @@ def test_fewer_places_keep_the_run_that_is_worked_on(two, active, count, worked_
     assert two.settings.now.places == count
 
 
-def test_memory_is_shared_by_the_runs_that_are_seen(qtbot, make_session, run_file, other_run_file):
+@pytest.mark.parametrize(
+    ("machine_mb", "each_mb", "then_mb"), [(3, 1.5, 1), (1, 1, 0.5), (64, 2, 1)]
+)
+def test_memory_is_shared_where_the_machine_has_not_enough_for_all(
+    qtbot, make_session, run_file, other_run_file, monkeypatch, machine_mb, each_mb, then_mb
+):
+    from app.session import session as module
+
+    monkeypatch.setattr(module, "allowed_bytes", lambda stored: machine_mb << 20)
     session = make_session(run_file, frame_memory_mb=2, denoised_memory_mb=2, places=2)
     assert session.places.count == 2
     assert session.opened.cache._budget_bytes == 2 << 20
     open_in(qtbot, session, 1, other_run_file)
     runs = [session.opened, session.places.all[0].opened]
-    assert [run.cache._budget_bytes for run in runs] == [1 << 20] * 2
-    session.settings.change(frame_memory_mb=4)
-    assert [run.cache._budget_bytes for run in runs] == [2 << 20] * 2
+    assert [run.cache._budget_bytes for run in runs] == [each_mb * (1 << 20)] * 2
+    assert session.places.all[0].denoising._budget_bytes == each_mb * (1 << 20)
+    session.settings.change(frame_memory_mb=1)
+    assert [run.cache._budget_bytes for run in runs] == [then_mb * (1 << 20)] * 2
     session.set_places(1)
-    assert session.opened.cache._budget_bytes == 4 << 20
+    assert session.opened.cache._budget_bytes == 1 << 20
 
 
 def test_denoised_frames_go_along(qtbot, two, engines):
@@ -352,6 +366,17 @@ def test_denoised_frames_go_along(qtbot, two, engines):
     two.denoising.set_weights("adapted")
     two.adapting.choice_changed.emit([], "")
     assert two.places.all[0].denoising.weights == "adapted"
+
+
+def test_the_track_that_is_selected_stays_so_in_each_place(qtbot, two):
+    for _ in range(3):
+        two.labelling.add_track()
+    track = two.opened.labels.tracks[1].id
+    two.labelling.select(track)
+    two.activate(0)
+    assert two.labelling.selected is None
+    two.activate(1)
+    assert two.labelling.selected.id == track
 
 
 def test_all_that_was_labelled_in_any_place_is_there_after_closing(

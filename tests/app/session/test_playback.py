@@ -138,3 +138,57 @@ def test_a_speed_is_taken_over_while_playing(player, clock):
 def test_the_end_is_the_last_frame(player):
     player.seek_end()
     assert player.frame == 9
+
+
+def test_the_time_of_the_run_goes_on_between_two_frames(player, clock):
+    player.seek(3)
+    assert player.position_ms == 300.0
+    player.play()
+    clock["now"] = 40.0
+    assert player.position_ms == 340.0
+    player.set_speed(0.5)
+    clock["now"] = 60.0
+    assert player.position_ms == 350.0
+    clock["now"] = 2000.0  # once round the loop
+    assert player.position_ms == 320.0
+    player.set_run(None)
+    assert player.position_ms == 0.0
+
+
+def test_frames_that_are_played_alone_keep_their_times(qtbot):
+    player = Playback()
+    player.set_run(make_run(count=10, step_ms=10.0))
+    player.set_played((1, 4, 9))
+    assert player.frame == 1
+    shown = []
+    player.frame_changed.connect(shown.append)
+    player.seek(8)
+    player.step(1)
+    player.step(1)
+    player.seek_end()
+    assert shown == [9, 1, 4, 9]
+    clock = player._clock
+    assert clock.due(0.0).frame == 0
+    clock.start(0, 0.0)
+    assert [clock.due(t).frame for t in (0.0, 29.0, 31.0, 79.0, 81.0)] == [0, 0, 1, 1, 2]
+    assert clock.due(80.0 + 40.0 + 1.0).frame == 0  # the last stays for the usual interval
+    player.set_played(None)
+    player.seek(8)
+    assert player.frame == 8
+
+
+def test_a_stretch_that_is_played_alone_ends_with_its_last_frame(qtbot):
+    player = Playback()
+    player.set_run(make_run(count=10, step_ms=10.0), 5)
+    player.set_played(range(3, 7))
+    clock = player._clock
+    clock.start(0, 0.0)
+    assert [clock.due(t).frame for t in (9.0, 11.0, 39.0, 41.0)] == [0, 1, 3, 0]
+    player.set_repeat(Repeat.ONCE)
+    player.seek(6)
+    ended = []
+    player.ended.connect(lambda: ended.append(player.frame))
+    player.play()
+    assert player.frame == 3
+    qtbot.waitUntil(lambda: bool(ended))
+    assert ended == [6]

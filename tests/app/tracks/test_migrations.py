@@ -148,8 +148,8 @@ def test_a_kill_in_the_middle_of_the_move_leaves_the_old_file(old_file, reopen, 
     opened = reopen()
     made = database.upgrade
 
-    def broken(connection):
-        made(connection)
+    def broken(connection, found):
+        made(connection, found)
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(database, "upgrade", broken)

@@ -153,6 +153,16 @@ def test_where_no_file_can_be_made_the_gesture_is_refused_in_a_sentence(
     assert opened.labels.tracks == ()
 
 
+def test_a_newer_file_that_stores_points_otherwise_shows_none(reopen):
+    opened = reopen()
+    label(opened.labels)
+    opened.close()
+    change(opened.path, "ALTER TABLE points RENAME COLUMN x TO across")
+    change(opened.path, "PRAGMA user_version=99")
+    looked_at = reopen()
+    assert looked_at.read_only and looked_at.labels.tracks == ()
+
+
 def test_a_file_of_a_newer_version_is_left_as_it_is_and_that_is_said(reopen, tmp_path):
     opened = reopen()
     label(opened.labels)
@@ -162,8 +172,9 @@ def test_a_file_of_a_newer_version_is_left_as_it_is_and_that_is_said(reopen, tmp
     looked_at = reopen()
     assert looked_at.read_only
     assert "newer version" in looked_at.notice
+    assert looked_at.labels.tracks == opened.labels.tracks  # to be looked at
     with pytest.raises(StoreError, match="newer version"):
-        label(looked_at.labels)
+        label(looked_at.labels, 9)
     looked_at.close()
     assert opened.path.read_bytes() == content
     assert not list(tmp_path.glob("*.set-aside-*"))

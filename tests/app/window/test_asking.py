@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from app.session.settings import Settings
 from app.window.asking import ask_file, folder_to_look_in
+from app.window.commander import shortcut_rows
 
 JSON, CSV, COCO = (
     "Fluorotrace tracks (*.json)",
@@ -121,3 +122,9 @@ def test_a_click_on_the_empty_window_asks_for_a_run(qtbot, make_window, run_file
     qtbot.mouseClick(window.view.viewport(), Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: window.session.opened is not None)
     assert window.session.opened.run.path == run_file
+
+
+def test_the_help_page_tells_what_the_mouse_does_and_the_loupe():
+    rows = {row.action: row for row in shortcut_rows()}
+    assert rows["Loupe while it is held"].keys == "L"
+    assert {row.group for row in rows.values()} >= {"Mouse", "Measure", "Track"}

@@ -591,6 +591,25 @@ def test_a_subtracted_picture_is_not_called_original(qtbot, make_window, run_fil
     assert window.view._names.original == "Subtracted"
 
 
+def test_the_picture_says_whether_its_mask_is_registered(qtbot, make_window, run_file):
+    window = make_window(run_file)
+    window.session.labelling.set_span(0, 3)
+    window.commander.do("mask_span")
+    qtbot.waitUntil(lambda: window.session.look.now.grey.subtracted)
+    plain = window.view.grab_picture()
+    window.session.playback.seek(9)
+    window.commander.do("register_shift")
+    qtbot.waitUntil(lambda: window.view._names.original == "Subtracted, registered")
+    qtbot.waitUntil(lambda: window.session.subtraction.share is None)
+    assert window.view.grab_picture() != plain
+    window.commander.do("register_off")
+    qtbot.waitUntil(lambda: window.view._names.original == "Subtracted")
+    window.commander.do("toggle_peak")
+    qtbot.waitUntil(lambda: window.view._names.original == "Peak opacification")
+    window.commander.do("toggle_peak")
+    qtbot.waitUntil(lambda: window.view._names.original == "Subtracted")
+
+
 @pytest.mark.parametrize(
     ("removed", "said"), [(True, "Denoised 100%"), (False, "Nothing to remove")]
 )

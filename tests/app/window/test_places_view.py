@@ -10,7 +10,8 @@ from PySide6.QtGui import QDropEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 
 from app.session.look import Comparison
-from app.session.places import Sync
+from app.session.synchrony import Sync
+from app.session.tools import Mode
 from widgets.panels.run_model import RUN_KEY
 from widgets.picture.corner_text import Corner
 
@@ -84,6 +85,7 @@ def test_files_that_are_dropped_open_in_that_place(qtbot, two, other_run_file, t
 
 
 def test_the_first_click_on_another_place_only_turns_to_it(qtbot, two, other_run_file):
+    two.session.tools.set_mode(Mode.LABEL)
     where = beside(two).geometry()
     press(qtbot, beside(two))
     assert shown(two) == other_run_file
@@ -91,6 +93,9 @@ def test_the_first_click_on_another_place_only_turns_to_it(qtbot, two, other_run
     assert not two.session.opened.labels.tracks
     assert beside(two, 0)._pictures.original.shape == (128, 128)
     assert not beside(two, 1).isVisible()
+    press(qtbot, two.view)  # the next one is meant for the picture
+    assert len(two.session.opened.labels.tracks) == 1
+    qtbot.waitUntil(lambda: two.session.worker.idle)
     assert two.windowTitle().startswith("other.dcm")
 
 
@@ -102,12 +107,20 @@ def test_an_empty_place_can_be_turned_to_and_filled(qtbot, make_window, run_file
     assert shown(window) is None
     assert window.view._message.title == "Drag a run here"
     assert "toggle_play" not in window.commander._usable
+    press(qtbot, window.view)  # opens no dialog: it may be the second half of a double click
     window.session.library.open_run(other_run_file)
     qtbot.waitUntil(lambda: window.picture.complete and shown(window) == other_run_file)
     assert window.view._message is None
     window.commander.do("close_run")
     assert shown(window) is None
     assert beside(window, 0)._pictures is not None
+
+
+def test_an_empty_window_says_what_can_be_done_with_one_place_and_with_two(make_window):
+    window = make_window()
+    for command, title in (("two_places", "Drag a run here"), ("one_place", "Drop an X-ray run")):
+        window.commander.do(command)
+        assert window.view._message.title.startswith(title)
 
 
 def test_all_places_play_together(qtbot, two):
@@ -159,7 +172,7 @@ def test_headers_say_which_run_is_where_and_how_it_follows(two):
     two.commander.do("sync_frame")
     two.commander.do("shift_forward")
     assert titles() == [("run.dcm", "frame by frame, +1 frame"), ("other.dcm", "frame by frame")]
-    two.session.places.beats = lambda run: None
+    two.session.places.set_beats(lambda run: None)
     two.commander.do("sync_phase")
     assert titles() == [("run.dcm", "by itself"), ("other.dcm", "by itself")]
 
@@ -290,6 +303,28 @@ def test_the_layout_comes_back_and_one_place_has_no_header(two, make_window, run
     assert beside(again).isVisible()
     again.commander.do("one_place")
     assert again.view.geometry() == again.place_grid.rect()
+
+
+def test_a_double_click_gives_the_window_to_one_place(qtbot, two):
+    viewport = two.view.viewport()
+    qtbot.mouseDClick(viewport, Qt.MouseButton.LeftButton, pos=two.view.rect().center())
+    assert two.session.places.maximised
+    assert not two.hands.frame.full_screen
+    qtbot.mouseDClick(viewport, Qt.MouseButton.LeftButton, pos=two.view.rect().center())
+    assert not two.session.places.maximised
+    header = two.place_grid._header(1).center()
+    qtbot.mouseClick(two.place_grid, Qt.MouseButton.LeftButton, pos=header)
+    assert two.session.places.active == 1
+    qtbot.mouseDClick(two.place_grid, Qt.MouseButton.LeftButton, pos=header)
+    assert two.session.places.maximised
+
+
+def test_measures_are_drawn_beside(two):
+    from app.tracks.marks import MarkKind
+
+    two.session.measuring.draw(MarkKind.DISTANCE, 0, ((10.0, 10.0), (30.0, 10.0)))
+    two.session.activate(1)
+    assert len(beside(two, 0)._marks) == 1
 
 
 def test_four_runs_are_open_and_the_window_closes(qtbot, two, tmp_path, run_file, other_run_file):

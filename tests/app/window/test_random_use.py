@@ -15,6 +15,11 @@ ASKS = {
     "export_labels",
     "export_picture",
     "export_movie",
+    "export_measures",
+    "tool_text",
+    "rename_measure",
+    "calibrate_length",
+    "close_run",
     "quit",
     "toggle_full_screen",
     "cancel_tracking",
@@ -42,6 +47,7 @@ def test_random_use_raises_nothing_and_undoes_to_nothing(
         if rng.random() < 0.3:
             qtbot.wait(rng.randrange(15))
     window.session.playback.pause()
+    window.session.set_places(1)
     window.session.labelling.cancel_tracking()
     if window.session.labelling.locked:
         window.commander.do("lock_labels")

@@ -6,7 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.simulation import Injection, Scenario, SimulatedRun, draw_device_over, simulate_run
+from inference.simulation import (
+    Injection,
+    Motion,
+    Scenario,
+    SimulatedRun,
+    draw_device_over,
+    simulate_run,
+)
 from inference.simulation.devices import STEP_PX
 from inference.simulation.motion import HeartField, make_rhythm
 from inference.simulation.scene import make_scene
@@ -274,3 +281,13 @@ def test_nothing_is_visible_where_the_picture_is_painted_black() -> None:
                 assert state == "absent"
                 under += 1
     assert under
+
+
+def test_a_run_moves_in_the_asked_ways_alone() -> None:
+    still = short(7, Scenario.FLUOROSCOPY, motions=(), noise_sd=1e-6)
+    np.testing.assert_allclose(still.tip, np.repeat(still.tip[:1], 6, axis=0), atol=1e-3)
+    panned = simulate_run(7, Scenario.PANNING, 40, 96, motions=(Motion.TABLE,))
+    np.testing.assert_allclose(
+        panned.tip - panned.tip[0], panned.table_shift - panned.table_shift[0], atol=1e-3
+    )
+    assert np.ptp(panned.table_shift, axis=0).max() > 1
