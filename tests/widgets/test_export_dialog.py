@@ -16,6 +16,7 @@ from widgets.dialogs.export_dialog import (
     PictureSize,
 )
 
+PLAIN = ExportChoices()
 EVERYTHING = ExportOffer(frame_count=60, span=(4, 19), ecg=True, wipe=True)
 NOTHING = ExportOffer(frame_count=60, span=None, ecg=False, wipe=False)
 PICTURE = ExportOffer(frame_count=1, span=None, ecg=True, wipe=False)
@@ -33,7 +34,7 @@ CHOSEN = ExportChoices(
 
 @pytest.fixture
 def ask(qtbot):
-    def build(choices=ExportChoices(), offer=EVERYTHING):
+    def build(choices=PLAIN, offer=EVERYTHING):
         dialog = ExportDialog(choices, offer)
         qtbot.addWidget(dialog)
         dialog.open()

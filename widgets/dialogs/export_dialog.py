@@ -206,8 +206,8 @@ class ExportDialog(QDialog):
         asked = QLabel(
             tr(
                 "Name, ID, birth date and sex, and the descriptions of study and series, which"
-                " are typed by hand. Words that you wrote yourself are on it in any case, and what"
-                " is burned into the X-ray picture."
+                " are typed by hand. Words that you wrote yourself go out with the measures, and"
+                " what is burned into the X-ray picture stays on it."
             )
         )
         asked.setProperty("role", "muted")
