@@ -9,7 +9,7 @@ import pytest
 
 from app.runs.run import Ecg, Window
 from app.session.look import Comparison
-from app.session.synchrony import Sync, matching_frame
+from app.session.synchrony import Sync, matching_frame, same_part
 from app.tracks.store import saved_labels
 from inference.heart.phase import HeartPhase
 
@@ -287,6 +287,13 @@ def test_zoom_is_linked_on_demand_also_between_pictures_of_other_sizes(two):
     two.places.toggle_linked()
     two.look.change(place=(3.0, 63.5, 31.5))
     assert place.look.now.place is None
+
+
+def test_the_same_part_is_shown_of_a_picture_of_another_shape(two):
+    run = replace(two.opened.run, columns=100, rows=50)
+    other = replace(run, columns=200, rows=25)
+    assert same_part((4.0, 9.5, 9.5), run, other) == pytest.approx((2.0, 19.5, 4.5))
+    assert same_part(None, run, other) is None
 
 
 def test_the_same_run_twice_is_one_run_with_two_looks(qtbot, two, run_file):
