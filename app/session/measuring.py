@@ -19,9 +19,7 @@ from app.session.open_run import OpenRun
 from app.session.playback import Playback
 from app.tracks.history import LabelsChange
 from app.tracks.mark_edits import add_mark, change_mark, remove_marks
-from app.tracks.marks import Mark, MarkKind, Point, new_mark
-
-LONGEST_WORDS = 500
+from app.tracks.marks import Mark, MarkKind, Point, new_mark, plain_words
 
 
 class Measuring(QObject):
@@ -91,7 +89,7 @@ class Measuring(QObject):
         if self._opened is None:
             return
         marks = self._opened.labels.marks
-        mark = new_mark(marks, kind, frame=frame, points=tuple(points), text=_words(text))
+        mark = new_mark(marks, kind, frame=frame, points=tuple(points), text=plain_words(text))
         label = tr("Add {what}").format(what=kind_text(kind))
         if self._labelling.apply(add_mark(label, mark)) is not None:
             self._selected = mark.id
@@ -114,7 +112,7 @@ class Measuring(QObject):
 
     def write(self, mark_id: str, text: str) -> None:
         """Write words on a measure."""
-        self._change(mark_id, tr("Write on {what}"), text=_words(text))
+        self._change(mark_id, tr("Write on {what}"), text=plain_words(text))
 
     def toggle_all_frames(self) -> None:
         """Let the chosen measure hold on all frames, or on this one alone."""
@@ -150,12 +148,6 @@ class Measuring(QObject):
             if self.selected is None:
                 self._selected = None
             self.changed.emit()
-
-
-def _words(text: str) -> str:
-    """Return words as they can be drawn and kept."""
-    lines = (" ".join(line.split()) for line in text.strip().splitlines())
-    return "\n".join(lines)[:LONGEST_WORDS]
 
 
 def measured(opened: OpenRun, mark: Mark, frame: int) -> Measured:

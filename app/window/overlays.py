@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ from app.session.measuring import measured
 from app.session.open_run import OpenRun
 from app.tracks.labels import Labels
 from app.tracks.marks import Mark, MarkKind
+from app.tracks.rows import FARTHEST_PX
 from app.tracks.track import PointSource, PointState, Track, TrackPoint
 from widgets.panels.track_panel import TrackRow
 from widgets.picture.mark_overlay import MarkOverlay, MarkShape
@@ -177,4 +177,4 @@ def _edges(mark: Mark) -> list[list[tuple[float, float]]]:
 
 def _is_place(value: object) -> bool:
     """Tell whether a value of a file is a number that can be drawn."""
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, (int, float)) and abs(value) <= FARTHEST_PX
