@@ -150,12 +150,13 @@ class Measuring(QObject):
             self.changed.emit()
 
 
-def measured(opened: OpenRun, mark: Mark, frame: int) -> Measured:
+def measured(opened: OpenRun, mark: Mark, frame: int, scale: Scale | None = None) -> Measured:
     """Return the values of a measure; greys are those of its frame, else of ``frame``.
 
-    A frame that is not decoded has no greys.
+    A frame that is not decoded has no greys. Whoever measures much gives the ``scale`` of the run.
     """
-    scale = scale_of(opened.run, opened.labels.marks)
+    if scale is None:
+        scale = scale_of(opened.run, opened.labels.marks)
     stored = opened.cache.get(frame if mark.frame is None else mark.frame)
 
     def greys(rows: slice, columns: slice) -> NDArray[np.float64]:

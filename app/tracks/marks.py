@@ -32,6 +32,8 @@ class MarkKind(StrEnum):
     KEY_IMAGE = "key image"
 
 
+MOST_MARKS = 1000
+"""Of a run; each is measured anew on each frame."""
 MOST_HANDLES = 10_000
 HANDLES: Mapping[MarkKind, range] = MappingProxyType(
     {

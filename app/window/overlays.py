@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.measure.scale import Scale, is_calibration, source_text
+from app.measure.scale import Scale, is_calibration, scale_of, source_text
 from app.runs.run import Run
 from app.session.measuring import measured
 from app.session.open_run import OpenRun
@@ -141,12 +141,13 @@ def _position(point: TrackPoint | None) -> tuple[float, float]:
 
 def marks(opened: OpenRun, frame: int, chosen_id: str) -> list[MarkOverlay]:
     """Return the measures of a frame with what they say."""
+    scale = scale_of(opened.run, opened.labels.marks)
     return [
         MarkOverlay(
             mark.id,
             SHAPES[mark.kind],
             mark.points,
-            _lines(opened, mark, frame),
+            _lines(opened, mark, frame, scale),
             mark.id == chosen_id,
             tuple(tuple((x, y) for x, y in edge) for edge in _edges(mark)),
         )
@@ -155,10 +156,10 @@ def marks(opened: OpenRun, frame: int, chosen_id: str) -> list[MarkOverlay]:
     ]
 
 
-def _lines(opened: OpenRun, mark: Mark, frame: int) -> tuple[str, ...]:
+def _lines(opened: OpenRun, mark: Mark, frame: int, scale: Scale) -> tuple[str, ...]:
     if mark.kind is MarkKind.CALIBRATION:
         return (source_text(mark.values),) if is_calibration(mark.values) and mark.points else ()
-    return measured(opened, mark, frame).lines
+    return measured(opened, mark, frame, scale).lines
 
 
 def _edges(mark: Mark) -> list[list[tuple[float, float]]]:

@@ -12,10 +12,10 @@ from alembic.config import Config
 
 from app.tracks import database, peek
 from app.tracks.content import Damaged
-from app.tracks.edits import EditError
+from app.tracks.edits import Edit, EditError, MarkChange
 from app.tracks.history import Pending
 from app.tracks.mark_edits import add_mark, change_mark, remove_marks
-from app.tracks.marks import MarkKind, new_mark, plain_words
+from app.tracks.marks import MOST_MARKS, MarkKind, new_mark, plain_words
 
 from .conftest import change, label
 
@@ -72,6 +72,27 @@ def test_an_edit_of_a_mark_that_has_changed_since_is_refused(reopen, make_run):
     with pytest.raises(EditError):
         labels.apply(change_mark("Move", mark, text="y"))
     assert labels.marks[0].text == "x"
+
+
+def test_marks_are_no_more_than_can_be_measured_on_each_frame(reopen, make_run):
+    store = reopen(make_run())
+    many = [new_mark((), MarkKind.DISTANCE, points=PLACED) for _ in range(MOST_MARKS)]
+    store.labels.apply(Edit("Many", tuple(MarkChange(mark.id, None, mark) for mark in many)))
+    with pytest.raises(EditError, match="delete some"):
+        put(store.labels)
+    store.labels.apply(remove_marks("Delete", many[:1]))
+    put(store.labels)
+    store.close()
+    again = reopen(make_run())
+    assert len(again.labels.marks) == MOST_MARKS and not again.notice
+    again.close()
+    change(
+        again.path,
+        "INSERT INTO marks SELECT 1, 'x', kind, frame, points, text, \"values\", 9 "
+        "FROM marks LIMIT 1",
+    )
+    with pytest.raises(Damaged, match="more marks"):
+        database.read(again.path)
 
 
 def test_subscribers_hear_of_marks(reopen, make_run):
