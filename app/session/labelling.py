@@ -121,7 +121,7 @@ class Labelling(QObject):
 
     def add_track(self, kind: TrackKind = TrackKind.CATHETER_TIP) -> None:
         """Add an empty track and choose it."""
-        if self._opened is not None and self._may_edit():
+        if self._opened is not None and self.may_edit():
             track = edits.new_track(self._opened.labels.tracks, kind=kind)
             self._apply(lambda: edits.add_track(track))
             self.select(track.id)
@@ -173,7 +173,7 @@ class Labelling(QObject):
         without ``frame`` it is the one under the playhead. False where nothing was placed.
         """
         step = None
-        if self._opened is None or not self._may_edit():
+        if self._opened is None or not self.may_edit():
             return False
         if self._inside(x, y):
             frame = self._playback.frame if frame is None else frame
@@ -294,7 +294,7 @@ class Labelling(QObject):
         if self._opened is None or track is None:
             self._refuse_without_track()
             return
-        if not self._may_edit():
+        if not self.may_edit():
             return
         frame, labels = self._playback.frame, self._opened.labels
         first, last = labels.stretch(track.id, frame)
@@ -358,10 +358,23 @@ class Labelling(QObject):
         """Apply an edit made elsewhere, such as an import; None where it is refused, and said."""
         return self._apply(lambda: edit)
 
+    def refuse_locked(self) -> None:
+        """Say why a gesture does nothing while the labels are locked."""
+        self.refused.emit(locked_sentence())
+
+    def may_edit(self) -> bool:
+        """Tell whether the labels can be changed; where they cannot, say why.
+
+        Asked before a question whose answer would be refused.
+        """
+        if self.locked:
+            self.refuse_locked()
+        return not self.locked
+
     # inside
 
     def _walk_history(self, walk: Callable[[OpenRun], str | None], nothing: str) -> None:
-        if self._opened is None or not self._may_edit():
+        if self._opened is None or not self.may_edit():
             return
         waiting = set(self._opened.labels.pending)
         try:
@@ -373,15 +386,6 @@ class Labelling(QObject):
             self.tracking.cancel(self._opened, track_id)
         if self.selected is None and self._opened.labels.tracks:
             self.select(self._opened.labels.tracks[-1].id)
-
-    def refuse_locked(self) -> None:
-        """Say why a gesture does nothing while the labels are locked."""
-        self.refused.emit(locked_sentence())
-
-    def _may_edit(self) -> bool:
-        if self.locked:
-            self.refuse_locked()
-        return not self.locked
 
     def _refuse_without_track(self) -> None:
         self.refused.emit(
@@ -395,7 +399,7 @@ class Labelling(QObject):
 
     def _apply(self, make: Callable[[], Edit]) -> int | None:
         """Make and apply an edit; returns the step, None if refused or where nothing changes."""
-        if self._opened is None or not self._may_edit():
+        if self._opened is None or not self.may_edit():
             return None
         try:
             edit = make()

@@ -64,6 +64,8 @@ class KeyImageViews(QObject):
         if opened is None or image is None:
             self._say_choose()
             return
+        if not self._session.labelling.may_edit():
+            return
         words, agreed = QInputDialog.getText(
             self._parent, tr("Key image"), tr("Words"), text=image.text
         )

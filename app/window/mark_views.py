@@ -85,7 +85,7 @@ class MarkViews(QObject):
         chosen = measuring.selected
         mark_id = mark_id or ("" if chosen is None else chosen.id)
         mark = None if opened is None else opened.labels.mark(mark_id)
-        if opened is not None and mark is not None:
+        if opened is not None and mark is not None and self._session.labelling.may_edit():
             text = self._ask_words(kind_text(mark.kind), mark.text)
             if text is not None and still_open(self._session, opened):
                 measuring.write(mark.id, text)
@@ -95,6 +95,8 @@ class MarkViews(QObject):
         opened, mark = self._session.opened, self._session.measuring.selected
         if opened is None or mark is None or mark.kind not in LENGTHS:
             self._session.said.emit(tr("Draw or choose a distance whose length is known."))
+            return
+        if not self._session.labelling.may_edit():
             return
         length_mm, agreed = QInputDialog.getDouble(
             self._parent, tr("Calibrate"), tr("Length in mm"), 10.0, 0.1, 1000.0, 2
@@ -124,6 +126,8 @@ class MarkViews(QObject):
 
     def _draw_mark(self, shape: MarkShape, frame: int, points: tuple[Point, ...]) -> None:
         tool = self._session.tools.tool
+        if not self._session.labelling.may_edit():
+            return
         if tool is Tool.CATHETER:
             self._session.calibrating.measure_catheter(frame, points)
             return

@@ -267,3 +267,22 @@ def test_what_is_answered_about_a_run_is_not_done_in_the_next_one(
     assert "Another run" in told[0]
     assert opened.labels.marks == before
     assert not window.session.opened.labels.marks
+
+
+def test_nothing_is_asked_that_locked_labels_would_refuse(qtbot, window, monkeypatch):
+    window.session.measuring.draw(MarkKind.DISTANCE, 0, ((10.0, 10.0), (60.0, 10.0)))
+    window.commander.do("keep_image")
+    window.key_image_strip._list.item(0).setSelected(True)
+    window.commander.do("lock_labels")
+    asked, told = [], []
+    for question in ("getMultiLineText", "getDouble", "getText"):
+        monkeypatch.setattr(QInputDialog, question, lambda *_, **__: asked.append(1))
+    window.session.labelling.refused.connect(told.append)
+    before = window.session.opened.labels.marks
+    window.commander.do("rename_measure")
+    window.commander.do("calibrate_length")
+    window.commander.do("write_on_image")
+    window.commander.do("tool_text")
+    click(qtbot, window, (30.0, 90.0))
+    assert not asked and len(told) == 4 and len(set(told)) == 1
+    assert window.session.opened.labels.marks == before
