@@ -381,6 +381,19 @@ def test_the_ecg_runs_below_with_its_cursor(qtbot, make_window, run_file, tmp_pa
     assert saved_picture(qtbot, window, tmp_path / "p.png", without).shape == (128, 128, 3)
 
 
+def test_a_picture_has_the_ecg_of_the_whole_run_whatever_is_marked(
+    qtbot, make_window, run_file, tmp_path
+):
+    window = make_window(run_file)
+    window.session.labelling.set_span(15, 18)
+    window.session.playback.seek(2)
+    choices = ExportChoices(size=PictureSize.RUN, ecg=True, span_only=True)
+    marked = saved_picture(qtbot, window, tmp_path / "a.png", choices)
+    window.session.labelling.drop_span()
+    plain = saved_picture(qtbot, window, tmp_path / "b.png", choices)
+    np.testing.assert_array_equal(marked, plain)
+
+
 def test_a_run_without_ecg_has_no_strip(qtbot, grey_window, tmp_path):
     choices = ExportChoices(size=PictureSize.RUN, ecg=True)
     assert saved_picture(qtbot, grey_window, tmp_path / "p.png", choices).shape == (60, 96, 3)
@@ -433,6 +446,24 @@ def test_a_run_that_is_left_closes_the_dialog(qtbot, make_window, run_file, othe
     qtbot.waitUntil(lambda: window.hands.exporting.dialog is None)
     qtbot.waitUntil(lambda: window.session.opened.run.path == other_run_file)
     assert any("nothing was saved" in text for text in warned)
+
+
+def test_a_run_that_is_closed_while_a_name_is_asked_for_is_not_saved(
+    make_window, run_file, tmp_path, monkeypatch
+):
+    window = make_window(run_file)
+    warned = []
+    window.session.warned.connect(warned.append)
+
+    def name(*_):
+        window.session.open(None)
+        return str(tmp_path / "m.png"), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", name)
+    window.commander.do("export_picture")
+    window.hands.exporting.dialog.accept()
+    assert any("nothing was saved" in text for text in warned)
+    assert not (tmp_path / "m.png").exists()
 
 
 @pytest.mark.parametrize("movie_format", list(MovieFormat))
