@@ -203,6 +203,25 @@ def test_the_preview_shows_what_would_go_out(qtbot, make_window, named_run):
     dialog.reject()
 
 
+def test_the_preview_is_denoised_as_soon_as_the_frame_is(qtbot, grey_window, engines):
+    held = threading.Event()
+    engines[1].before_frame = held.wait
+    engines[1].change = lambda frame: 90.0
+    engines[1].noise_removed = True
+    grey_window.session.playback.seek(2)
+    grey_window.session.look.change(comparison=Comparison.DENOISED)
+    grey_window.commander.do("export_picture")
+    dialog = grey_window.hands.exporting.dialog
+
+    def grey():
+        return middle(rgb(dialog._preview.pixmap().toImage()))
+
+    assert grey() == pytest.approx(GREYS[2], abs=2)
+    held.set()
+    qtbot.waitUntil(lambda: grey() == pytest.approx(GREYS[2] + 90, abs=2))
+    dialog.reject()
+
+
 # the picture
 
 
