@@ -1,5 +1,6 @@
 """Pictures and movies that go out, decoded again."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -516,3 +517,26 @@ def test_a_view_may_be_smaller_than_a_window_can_be(qtbot, grey_window, tmp_path
     saved = saved_picture(qtbot, grey_window, tmp_path / "p.png", BARE)
     assert QImage(str(tmp_path / "p.png")).size() == QSize(96, 60)
     assert (saved[30:] == GREYS[0]).all()
+
+
+def test_a_real_run_goes_out_with_its_ecg_and_without_its_patient(
+    qtbot, make_window, shared_data, tmp_path
+):
+    run = tmp_path / "run.dcm"
+    shutil.copy(shared_data / "rubo" / "0002.DCM", run)
+    window = make_window(run)
+    window.session.labelling.set_span(20, 23)
+    sizes = {"size": PictureSize.RUN, "span_only": True, "ecg": True}
+    saved_movie(qtbot, window, tmp_path / "m.gif", ExportChoices(**sizes))
+    saved_movie(qtbot, window, tmp_path / "told.gif", ExportChoices(**sizes, patient=True))
+    plain, told = decoded(tmp_path / "m.gif"), decoded(tmp_path / "told.gif")
+    assert len(plain) == len(told) == 4
+    times = window.session.opened.run.frame_times_ms[20:24]
+    np.testing.assert_allclose([t for t, _ in plain], times - times[0], atol=5.1)
+    for (_, one), (_, other) in zip(plain, told, strict=True):
+        differ = np.abs(one.astype(int) - other).max(axis=2) > 30
+        assert differ[:80, :250].any()
+        assert not differ[80:].any()
+        strip = one[512:].astype(int)
+        assert len(strip) > 30
+        assert (strip[:, :, 1] - strip[:, :, 0] > 40).any()
