@@ -40,6 +40,7 @@ class HiddenPicture(QObject):
             session.settings.now.trail_frames,
         )
         self._picture.set_run(opened)
+        self._waited = False  # for what subtraction computes
         self._look.set(look)
         self._playback.set_run(opened.run)
 
@@ -49,7 +50,7 @@ class HiddenPicture(QObject):
         Returns
         -------
         bool
-            False while it is being decoded or denoised: ask again.
+            False while it is being decoded, denoised or registered: ask again.
         """
         denoising = self._session.denoising_of(self._opened)
         if denoising is not None:
@@ -57,9 +58,11 @@ class HiddenPicture(QObject):
         if look is not None:
             self._look.set(look)
         self._playback.seek(frame)
-        if not self._picture.complete:
+        waits = self._session.subtraction.waits_for(self._opened, self._look.now.grey, frame)
+        if not waits and (self._waited or not self._picture.complete):
             self._picture.draw()
-        return self._picture.complete
+        self._waited = waits
+        return self._picture.complete and not waits
 
     @property
     def alive(self) -> bool:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.display.settings import Peak
 from app.runs.run import VoiFunction, Window
 from app.session.look import look_from, view_of
 from inference.subtraction import Registration
@@ -136,25 +137,25 @@ def test_the_peak_is_the_darkest_of_each_pixel(qtbot, session, way):
     each = [
         opened.display.values(opened.cache.wait(i), plain, i) for i in range(opened.run.frame_count)
     ]
-    session.subtraction.toggle_peak()
-    qtbot.waitUntil(lambda: opened.display.has_peak(session.look.now.grey))
+    session.subtraction.show_peak(Peak.OPACIFICATION)
+    qtbot.waitUntil(lambda: opened.display.peak(session.look.now.grey) is not None)
     settle(qtbot, session)
-    assert session.subtraction.shows_peak
+    assert session.subtraction.shown_peak is Peak.OPACIFICATION
     seen = opened.display.values(opened.cache.wait(3), session.look.now.grey, 3)
     np.testing.assert_allclose(seen, np.min(each, axis=0), atol=1e-3)
-    session.subtraction.toggle_peak()
-    qtbot.waitUntil(lambda: not session.subtraction.shows_peak)
+    session.subtraction.show_peak(Peak.OPACIFICATION)  # again
+    qtbot.waitUntil(lambda: session.subtraction.shown_peak is Peak.OFF)
     again = opened.display.values(opened.cache.wait(3), session.look.now.grey, 3)
     np.testing.assert_allclose(again, each[3], atol=1e-3)
 
 
 def test_the_peak_follows_the_mask(qtbot, session):
-    session.subtraction.toggle_peak()
-    qtbot.waitUntil(lambda: session.opened.display.has_peak(session.look.now.grey))
+    session.subtraction.show_peak(Peak.OPACIFICATION)
+    qtbot.waitUntil(lambda: session.opened.display.peak(session.look.now.grey) is not None)
     session.playback.seek(5)
     session.subtraction.use_this_frame()
     qtbot.waitUntil(lambda: session.look.now.grey.mask_frames == (5,))
-    qtbot.waitUntil(lambda: session.opened.display.has_peak(session.look.now.grey))
+    qtbot.waitUntil(lambda: session.opened.display.peak(session.look.now.grey) is not None)
     settle(qtbot, session)
 
 
