@@ -280,7 +280,8 @@ class DisplayPipeline:
         """
         count = self._run.frame_count
         plain = replace(settings, peak=Peak.OFF)
-        times_ms = self._run.frame_times_ms - self._run.frame_times_ms[0]
+        times_ms = self._run.frame_times_ms
+        unchanged = np.float32(self.default_window().center)
 
         def subtracted() -> Iterator[tuple[float, Floats]]:
             for frame in range(count):
@@ -288,11 +289,15 @@ class DisplayPipeline:
                     raise RegistrationStoppedError
                 if settings.registration is not Registration.OFF:
                     self.register(settings, frame, should_stop)
-                yield float(times_ms[frame]), self.values(self._read(frame), plain, frame)
+                change = self.values(self._read(frame), plain, frame) - unchanged
+                yield float(times_ms[frame]), change
                 progress(frame, (frame + 1) / count)
 
         found = opacification(subtracted(), contrast_is_dark=not self._run.grey.inverted)
-        self._peak = (_shown_by(settings), ContrastPeak(found.peak, found.time_to_peak_ms))
+        self._peak = (
+            _shown_by(settings),
+            ContrastPeak(found.peak + unchanged, found.time_to_peak_ms),
+        )
 
     def peak(self, settings: DisplaySettings) -> ContrastPeak | None:
         """Return what contrast did, subtracted as the settings say.
