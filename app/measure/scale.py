@@ -67,23 +67,27 @@ def calibration_of(marks: Sequence[Mark]) -> Mark | None:
     """Return the calibration among marks; the newest where there are several."""
     found = None
     for mark in marks:
-        if mark.kind is MarkKind.CALIBRATION and _is_whole(mark.values):
+        if mark.kind is MarkKind.CALIBRATION and is_calibration(mark.values):
             found = mark
     return found
 
 
 def source_text(values: Mapping[str, Any]) -> str:
     """Say how a calibration was made, such as "catheter 6 F"."""
-    size = values.get("size")
+    size = values["size"]
     match values.get("method"):
         case "catheter":
-            return tr("catheter {french} F").format(french=f"{size:g}")
+            told = tr("catheter {french} F").format(french=f"{size:g}")
         case "length":
-            return tr("known length {length} mm").format(length=f"{size:g}")
+            told = tr("known length {length} mm").format(length=f"{size:g}")
         case "sphere":
-            return tr("sphere of {diameter} mm").format(diameter=f"{size:g}")
+            told = tr("sphere of {diameter} mm").format(diameter=f"{size:g}")
         case _:
-            return tr("distances of the C-arm")
+            told = tr("distances of the C-arm")
+    other = values.get("from")
+    if isinstance(other, str) and other:
+        return tr("{source} in {run}").format(source=told, run=other)
+    return told
 
 
 def scale_text(run: Run, scale: Scale) -> str:
@@ -99,13 +103,13 @@ def scale_text(run: Run, scale: Scale) -> str:
     return tr("{size} at detector: not in the patient").format(size=size)
 
 
-def _is_whole(values: Mapping[str, Any]) -> bool:
-    """Tell whether values of a file can be believed."""
+def is_calibration(values: Mapping[str, Any]) -> bool:
+    """Tell whether the values of a mark make a calibration that can be believed."""
     size, share, known = (values.get(name) for name in ("mm_per_px", "relative_sd", "size"))
     return (
         isinstance(size, float)
         and 1e-4 < size < 100.0
         and isinstance(share, float)
         and 0.0 <= share < 1.0
-        and (isinstance(known, float) or values.get("method") == "geometry")
+        and isinstance(known, float)
     )

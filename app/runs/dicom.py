@@ -12,6 +12,7 @@ from app.runs.dicom_ecg import read_ecg
 from app.runs.dicom_frames import declared_frames, index_frames
 from app.runs.dicom_geometry import (
     read_angles,
+    read_beam,
     read_masks,
     read_pixel_aspect_ratio,
     read_shutter,
@@ -111,6 +112,7 @@ def _read_run(path: Path, header: OpenedHeader) -> Run:
         grey=grey,
         nominal_range=nominal_range(frames.layout, grey, frames.source, count),
         spacing=spacing,
+        beam=read_beam(dataset),
         pixel_aspect_ratio=read_pixel_aspect_ratio(dataset, spacing),
         primary_angles_deg=primary,
         secondary_angles_deg=secondary,

@@ -19,7 +19,14 @@ from app.runs.dicom_values import (
     text,
     words,
 )
-from app.runs.run import MaskSubtraction, Shutter, Spacing, SpacingSource, pixel_aspect
+from app.runs.run import (
+    BeamGeometry,
+    MaskSubtraction,
+    Shutter,
+    Spacing,
+    SpacingSource,
+    pixel_aspect,
+)
 
 Angles = NDArray[np.float64]
 
@@ -159,6 +166,33 @@ def read_spacing(dataset: Dataset, notes: list[str]) -> Spacing | None:
     if _magnifies(ratio):
         return _at_object(imager, ratio, SpacingSource.SOD_SID)
     return Spacing(*imager, SpacingSource.DETECTOR)
+
+
+def read_beam(dataset: Dataset) -> BeamGeometry:
+    """Return where tube, table and detector stood."""
+    geometry = first_group(dataset, "XRayGeometrySequence") or dataset
+    properties = first_group(dataset, "FramePixelDataPropertiesSequence") or dataset
+    imager = _spacing(properties, "ImagerPixelSpacing", []) or _spacing(
+        dataset, "ImagerPixelSpacing", []
+    )
+    isocenter = number(geometry, "DistanceSourceToPatient") or number(
+        geometry, "DistanceSourceToIsocenter"
+    )
+    field = numbers(dataset, "FieldOfViewDimensions")
+    return BeamGeometry(
+        detector_spacing_mm=imager,
+        source_to_detector_mm=_distance(number(geometry, "DistanceSourceToDetector")),
+        source_to_isocenter_mm=_distance(isocenter),
+        table_height_mm=number(dataset, "TableHeight"),
+        field_of_view_mm=_distance(
+            number(dataset, "IntensifierSize") or (field[0] if field else None)
+        ),
+    )
+
+
+def _distance(value: float | None) -> float | None:
+    """Return a distance as it can be in a cath lab; None for others."""
+    return value if value is not None and 10.0 <= value <= 5000.0 else None
 
 
 def read_pixel_aspect_ratio(dataset: Dataset, spacing: Spacing | None) -> float:

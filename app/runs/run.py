@@ -80,6 +80,28 @@ class Spacing:
         return self.source is not SpacingSource.DETECTOR
 
 
+@dataclass(frozen=True, slots=True)
+class BeamGeometry:
+    """Where tube, table and detector stood (PS3.3 C.8.7.4, C.8.7.5); None where nobody wrote it.
+
+    Attributes
+    ----------
+    detector_spacing_mm : (row_mm, column_mm) or None
+        Imager Pixel Spacing: at the detector.
+    source_to_detector_mm, source_to_isocenter_mm : float or None
+    table_height_mm : float or None
+        The table's top below the isocentre.
+    field_of_view_mm : float or None
+        Intensifier Size, or the first of Field of View Dimensions.
+    """
+
+    detector_spacing_mm: tuple[float, float] | None = None
+    source_to_detector_mm: float | None = None
+    source_to_isocenter_mm: float | None = None
+    table_height_mm: float | None = None
+    field_of_view_mm: float | None = None
+
+
 LARGEST_PIXEL_ASPECT = 8.0
 """Pixels longer than this are a mistake in the file."""
 
@@ -232,6 +254,7 @@ class Run:
     grey: GreyScale = field(default_factory=GreyScale)
     nominal_range: tuple[float, float] = (0.0, 255.0)
     spacing: Spacing | None = None
+    beam: BeamGeometry = field(default_factory=BeamGeometry)
     pixel_aspect_ratio: float = 1.0
     primary_angles_deg: NDArray[np.float64] | None = None
     secondary_angles_deg: NDArray[np.float64] | None = None

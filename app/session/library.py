@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from gettext import gettext as tr
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from app.display.thumbnail import thumbnail
+from app.measure.calibrations import parsed
 from app.runs.biplane import other_plane
 from app.runs.catalog import CatalogEntry, scan
+from app.runs.run import Run
 from app.session.background import Background, Task
 from app.session.leaving import Leaving
 from app.session.open_run import OpenRun, open_labelled
@@ -21,6 +24,11 @@ from app.tracks.store import label_summary
 
 class Library(QObject):
     """Scans and opens; whoever lists the runs listens.
+
+    Attributes
+    ----------
+    calibrations : dict of Path to mapping
+        By what runs were calibrated, as far as it is known.
 
     Signals
     -------
@@ -44,6 +52,7 @@ class Library(QObject):
         self._leaving = leaving
         self._background = background
         self._settings = settings
+        self.calibrations: dict[Path, Mapping[str, Any]] = {}
         self._asked_for: Path | None = None
         self._under_way: set[tuple[Path, Path | None]] = set()  # openings; the last asked counts
         self._asked: tuple[Path, Path | None] | None = None
@@ -119,6 +128,13 @@ class Library(QObject):
         plane = None if this is None else other_plane(this, tuple(self._found.values()))
         return None if plane is None else plane.path
 
+    def note_calibration(self, run: Run, values: Mapping[str, Any] | None) -> None:
+        """Know what a run was calibrated by, for others that were taken the same way."""
+        if values is None:
+            self.calibrations.pop(run.path, None)
+        else:
+            self.calibrations[run.path] = values
+
     def _scan(self, paths: Sequence[Path], *, open_first: bool) -> None:
         if not paths:
             return
@@ -144,6 +160,9 @@ class Library(QObject):
             entry, labels = told
             count += 1
             self._found[entry.path] = entry
+            values = parsed(labels.calibration) if labels is not None else None
+            if values is not None:
+                self.calibrations.setdefault(entry.path, values)
             self.found.emit(entry, labels)
             self.scanning.emit(count)
             if entry.error:

@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
-from app.errors import UserError
-from app.measure import calibrations
 from app.measure.quantities import quantities
 from app.measure.scale import Scale, scale_of
 from app.measure.table import KIND_TEXTS, Measured, kind_text
@@ -32,11 +30,9 @@ class Measuring(QObject):
     Signals
     -------
     changed() : measures, the chosen one, or the scale are others.
-    refused(str) : one sentence, why something cannot be done.
     """
 
     changed = Signal()
-    refused = Signal(str)
 
     def __init__(self, labelling: Labelling, playback: Playback) -> None:
         super().__init__()
@@ -140,26 +136,6 @@ class Measuring(QObject):
         if len(marks) > 1:
             label = tr("Delete {count} measures").format(count=len(marks))
         self._labelling.apply(remove_marks(label, marks))
-
-    # the scale
-
-    def calibrate_by_length(self, length_mm: float) -> None:
-        """Let the chosen distance be this long; every millimetre follows from it."""
-        mark, opened = self.selected, self._opened
-        if mark is None or opened is None:
-            return
-        try:
-            aspect = opened.run.pixel_aspect_ratio
-            edit = calibrations.by_length(opened.labels.marks, mark, length_mm, aspect)
-        except UserError as error:
-            self.refused.emit(str(error))
-            return
-        self._labelling.apply(edit)
-
-    def forget_calibration(self) -> None:
-        """Go back to what the file says of a pixel."""
-        if self._opened is not None:
-            self._labelling.apply(calibrations.forget_calibration(self._opened.labels.marks))
 
     # inside
 

@@ -14,6 +14,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from app.runs.allowance import allowed_bytes
 from app.session.adapting import Adapting
 from app.session.background import Background
+from app.session.calibrating import Calibrating
 from app.session.denoising import Denoising
 from app.session.enhancing import Enhancing
 from app.session.heart import Heart
@@ -46,8 +47,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, tools, labelling, measuring, key_images, heart,
-    denoising, subtraction, enhancing, adapting, library, leaving, places
+    settings, worker, background, playback, tools, labelling, measuring, calibrating, key_images,
+    heart, denoising, subtraction, enhancing, adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -90,9 +91,10 @@ class Session(QObject):
         self.heart = Heart(self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
         self.leaving = Leaving(self.background)
-        self.places = Places(self.playback, self.look, worker, settings)
+        self.places = Places(self.playback, self.look, worker, settings, self.heart)
         self._asking_place = 0  # for which the library opens a run
         self.library = Library(self.background, settings, self.leaving)
+        self.calibrating = Calibrating(self.labelling, self.background, self.library)
         self._warm_up = QTimer(self)
         self._warm_up.setSingleShot(True)
         self._warm_up.setInterval(WARM_UP_AFTER_MS)
@@ -101,7 +103,7 @@ class Session(QObject):
         self.look.changed.connect(self._follow_look)
         self.labelling.refused.connect(self.said)
         self.labelling.locked_changed.connect(lambda _: self.withdrawn.emit(locked_sentence()))
-        self.measuring.refused.connect(self.said)
+        self.calibrating.refused.connect(self.said)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
         self.enhancing.said.connect(self.said)
@@ -220,6 +222,7 @@ class Session(QObject):
         self.labelling.set_run(None)
         self.measuring.set_run(None)
         self.key_images.set_run(None)
+        self.calibrating.set_run(None)
         self.heart.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
@@ -240,6 +243,7 @@ class Session(QObject):
             self.labelling.select(shown.selected)
         self.measuring.set_run(opened)
         self.key_images.set_run(opened)
+        self.calibrating.set_run(opened)
         self.heart.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
@@ -253,7 +257,10 @@ class Session(QObject):
     def _let_go(self, opened: OpenRun, wait_s: float = AT_ONCE_S) -> None:
         """Close a run that nobody sees, once it is tracked."""
         seen = opened is self._opened or self.places.of(opened) is not None
-        if not seen and not self.labelling.tracking.leave(opened):
+        if seen:
+            return
+        self.heart.leave(opened)
+        if not self.labelling.tracking.leave(opened):
             self.leaving.close(opened, wait_s)
 
     def _note_place(self, path: Path | None) -> None:

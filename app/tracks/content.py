@@ -61,6 +61,8 @@ class LabelSummary:
         Points that a person looked at, and those where the network was not sure, of all tracks.
     pending : int
         Tracks that wait for the tracker.
+    calibration : str
+        The values of the newest calibration as JSON, unchecked; "" where there is none.
     """
 
     tracks: int = 0
@@ -68,3 +70,4 @@ class LabelSummary:
     doubtful: int = 0
     reviewed: bool = False
     pending: int = 0
+    calibration: str = ""

@@ -64,7 +64,10 @@ SUMMARY = {
     "(SELECT count(*) FROM points WHERE NOT confirmed AND confidence < :doubtful), "
     "(SELECT max(reviewed) FROM reviews), (SELECT count(*) FROM pending)",
 }
-SUMMARY[3] = SUMMARY[2]
+SUMMARY[3] = (
+    f"{SUMMARY[2]}, (SELECT \"values\" FROM marks WHERE kind = 'calibration' "
+    "ORDER BY position DESC LIMIT 1)"
+)
 
 
 def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
@@ -167,8 +170,9 @@ def read_summary(path: Path) -> tuple[str, LabelSummary] | None:
             counts = ask(SUMMARY[found], {"doubtful": DOUBTFUL_BELOW}).fetchone()
             if row is None:
                 return None
-            tracks, confirmed, doubtful, reviewed, pending = counts
-            summary = LabelSummary(tracks, confirmed, doubtful, bool(reviewed), pending)
+            tracks, confirmed, doubtful, reviewed, pending, *calibration = counts
+            told = calibration[0] if calibration and isinstance(calibration[0], str) else ""
+            summary = LabelSummary(tracks, confirmed, doubtful, bool(reviewed), pending, told)
             return str(row[0]), summary
     except (sqlite3.Error, OSError, Damaged, Newer, ValueError, TypeError):
         return None

@@ -63,10 +63,10 @@ PEAKS = (
 """What is shown, words."""
 SEPARATED = (Tool.WINDOW, Tool.DISTANCE)
 NUDGES = (
-    ("Left", marked("Move the measure left"), -1, 0),
-    ("Right", marked("Move the measure right"), 1, 0),
-    ("Up", marked("Move the measure up"), 0, -1),
-    ("Down", marked("Move the measure down"), 0, 1),
+    ("Left", marked("Move measure or point left"), -1, 0),
+    ("Right", marked("Move measure or point right"), 1, 0),
+    ("Up", marked("Move measure or point up"), 0, -1),
+    ("Down", marked("Move measure or point down"), 0, 1),
 )
 """Way, words, pixels right and down."""
 
@@ -96,9 +96,9 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.importing.import_labels(), separated=True),
         Command("export_labels", "Export labels…", "Ctrl+E", TRACK,
                 lambda h: h.exporting.export_labels(), icon="export-variant"),
-        Command("export_picture", "Save picture (PNG)…", "Ctrl+Shift+P", RUN,
+        Command("export_picture", "Save picture…", "Ctrl+Shift+P", RUN,
                 lambda h: h.exporting.export_picture()),
-        Command("export_movie", "Save movie (MP4)…", "Ctrl+M", CINE,
+        Command("export_movie", "Save movie…", "Ctrl+M", CINE,
                 lambda h: h.exporting.export_movie()),
         Command("keep_image", "Keep the picture as a key image", "B", RUN,
                 lambda h: h.key_images.keep(), separated=True, icon="bookmark-plus-outline"),
@@ -319,14 +319,23 @@ COMMANDS: tuple[Command, ...] = (
         Command("measure_all_frames", "Measure on all frames", "Ctrl+A", MEASURE,
                 lambda h: h.session.measuring.toggle_all_frames(), is_on=on_all_frames),
         *(
-            Command(f"nudge_{way.lower()}", text, f"Ctrl+Shift+{way}", MEASURE,
+            Command(f"nudge_{way.lower()}", text, f"Ctrl+Shift+{way}", ITEM,
                     partial(nudge, right=right, down=down))
             for way, text, right, down in NUDGES
         ),
+        Command("calibrate_catheter", "Calibrate by a catheter: draw along it", "C", RUN,
+                partial(take, tool=Tool.CATHETER), is_on=partial(in_hand, tool=Tool.CATHETER),
+                separated=True),
+        Command("calibrate_sphere", "Calibrate by a ball: draw an ellipse along its rim", "", RUN,
+                partial(take, tool=Tool.SPHERE), is_on=partial(in_hand, tool=Tool.SPHERE)),
         Command("calibrate_length", "Calibrate by a known length…", "", RUN,
-                lambda h: h.marks.calibrate_by_length(), separated=True),
+                lambda h: h.marks.calibrate_by_length()),
+        Command("calibrate_geometry", "Calibrate by the distances of the C-arm", "", RUN,
+                lambda h: h.session.calibrating.by_geometry()),
+        Command("take_calibration", "Take over the calibration of a run taken alike", "", RUN,
+                lambda h: h.session.calibrating.take_offer()),
         Command("forget_calibration", "Forget the calibration", "", RUN,
-                lambda h: h.session.measuring.forget_calibration()),
+                lambda h: h.session.calibrating.forget()),
         Command("delete_measures", "Delete all measures", "", RUN,
                 lambda h: h.session.measuring.delete([m.id for m in h.session.measuring.marks])),
         Command("copy_measures", "Copy the measures", "Ctrl+C", RUN,
@@ -374,6 +383,8 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.labelling.go_to_moved(backward=True)),
         Command("accept_point", "Point is right here", "Return", TRACK,
                 lambda h: h.session.labelling.confirm()),
+        Command("accept_and_step", "Point is right here, and on", "Shift+Space", TRACK,
+                lambda h: h.session.labelling.confirm_and_step()),
         Command("mark_occluded", "Occluded on this frame", "X", TRACK,
                 lambda h: h.session.labelling.mark_occluded()),
         Command("mark_absent", "Absent on this frame", "A", TRACK,

@@ -161,8 +161,9 @@ def in_hand(hands: Hands, tool: Tool) -> bool:
 
 
 def nudge(hands: Hands, right: int, down: int) -> None:
-    """Move the chosen measure as it is seen: on a turned picture, right is where right is."""
-    hands.session.measuring.nudge(*hands.view.whole_step(right, down))
+    """Move the chosen measure, else the point of the chosen track, by a pixel as it is seen."""
+    session, step = hands.session, hands.view.whole_step(right, down)
+    (session.labelling if session.measuring.selected is None else session.measuring).nudge(*step)
 
 
 def on_all_frames(hands: Hands) -> bool:

@@ -29,6 +29,7 @@ from app.session.settings import Settings, SettingsKeeper
 from app.session.tools import Tool
 from app.session.worker import InferenceWorker
 from app.tracks.track import TrackKind
+from app.window.calibration_views import CalibrationViews
 from app.window.commander import Commander, shortcut_rows, shown_keys
 from app.window.demo import Demo
 from app.window.denoiser_views import DenoiserViews
@@ -169,6 +170,7 @@ class MainWindow(QMainWindow):
         self._show_look(session.look.now, session.look.now)
         self.commander.refresh()
         UnsavedDialogs(self, session.leaving)
+        self.calibration_views = CalibrationViews(self, session, self.notices)
         DenoiserViews(self.denoise_panel.denoiser, session.adapting)
 
     # making
@@ -316,9 +318,12 @@ class MainWindow(QMainWindow):
             lambda on: view.set_locked(tr("The labels are locked; K unlocks them") if on else "")
         )
 
-    def _place(self, frame: int, x: float, y: float) -> None:
+    def _place(self, frame: int, x: float, y: float, keys: Qt.KeyboardModifier) -> None:
         """Put a point where the user clicked; nobody labels what is not seen."""
-        self.session.labelling.place(x, y, frame=frame)
+        occluded = bool(keys & Qt.KeyboardModifier.ShiftModifier)
+        placed = self.session.labelling.place(x, y, frame=frame, occluded=occluded)
+        if placed and self.session.settings.now.step_after_click:
+            self.session.playback.step(1)
         self.session.look.change(tracks=True)
         if self.session.labelling.selected is not None:
             self.session.look.show_track(self.session.labelling.selected.id, True)
@@ -514,6 +519,7 @@ class MainWindow(QMainWindow):
         self.stop_demo()
         self.hands.exporting.close()
         self.hands.key_images.stop()
+        self.calibration_views.close()
         self.hands.dialogs.close()
         self._closing = True
         if self.session.close():

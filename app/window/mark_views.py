@@ -21,6 +21,8 @@ from widgets.picture.marked_view import Hand
 
 HANDS = {Tool.WINDOW: Hand.WINDOW, Tool.PAN: Hand.PAN, Tool.ZOOM: Hand.ZOOM}
 """What the left button does with a tool; with all others it draws."""
+CALIBRATORS = {Tool.CATHETER: MarkShape.POLYLINE, Tool.SPHERE: MarkShape.ELLIPSE}
+"""What is drawn to be measured and calibrated by."""
 
 
 class MarkViews(QObject):
@@ -98,7 +100,7 @@ class MarkViews(QObject):
             self._parent, tr("Calibrate"), tr("Length in mm"), 10.0, 0.1, 1000.0, 2
         )
         if agreed:
-            measuring.calibrate_by_length(length_mm)
+            self._session.calibrating.by_length(mark, length_mm)
 
     # inside
 
@@ -115,10 +117,19 @@ class MarkViews(QObject):
             self._view.set_hand(Hand.LABEL)
         elif tools.tool in HANDS:
             self._view.set_hand(HANDS[tools.tool])
+        elif tools.tool in CALIBRATORS:
+            self._view.set_hand(Hand.DRAW, CALIBRATORS[tools.tool])
         else:
             self._view.set_hand(Hand.DRAW, SHAPES[MarkKind(tools.tool.value)])
 
     def _draw_mark(self, shape: MarkShape, frame: int, points: tuple[Point, ...]) -> None:
+        tool = self._session.tools.tool
+        if tool is Tool.CATHETER:
+            self._session.calibrating.measure_catheter(frame, points)
+            return
+        if tool is Tool.SPHERE:
+            self._session.calibrating.measure_sphere(frame, points)
+            return
         kind = next(kind for kind, drawn in SHAPES.items() if drawn is shape)
         text = ""
         if kind is MarkKind.TEXT:

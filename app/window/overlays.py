@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.measure.scale import Scale
+from app.measure.scale import Scale, is_calibration, source_text
 from app.runs.run import Run
 from app.session.measuring import measured
 from app.session.open_run import OpenRun
 from app.tracks.labels import Labels
-from app.tracks.marks import MarkKind
+from app.tracks.marks import Mark, MarkKind
 from app.tracks.track import PointSource, PointState, Track, TrackPoint
 from widgets.panels.track_panel import TrackRow
 from widgets.picture.mark_overlay import MarkOverlay, MarkShape
@@ -36,6 +37,7 @@ SHAPES = {
     MarkKind.ELLIPSE: MarkShape.ELLIPSE,
     MarkKind.TEXT: MarkShape.TEXT,
     MarkKind.ARROW: MarkShape.ARROW,
+    MarkKind.CALIBRATION: MarkShape.FOUND,
 }
 
 
@@ -144,9 +146,35 @@ def marks(opened: OpenRun, frame: int, chosen_id: str) -> list[MarkOverlay]:
             mark.id,
             SHAPES[mark.kind],
             mark.points,
-            measured(opened, mark, frame).lines,
+            _lines(opened, mark, frame),
             mark.id == chosen_id,
+            tuple(tuple((x, y) for x, y in edge) for edge in _edges(mark)),
         )
         for mark in opened.labels.marks
         if mark.kind in SHAPES and mark.frame in (None, frame)
     ]
+
+
+def _lines(opened: OpenRun, mark: Mark, frame: int) -> tuple[str, ...]:
+    if mark.kind is MarkKind.CALIBRATION:
+        return (source_text(mark.values),) if is_calibration(mark.values) and mark.points else ()
+    return measured(opened, mark, frame).lines
+
+
+def _edges(mark: Mark) -> list[list[tuple[float, float]]]:
+    """Return the lines that belong to a mark; what a file says otherwise is left out."""
+    edges = mark.values.get("edges", [])
+    if not isinstance(edges, list):
+        return []
+    found = []
+    for edge in edges:
+        points = edge if isinstance(edge, list) else []
+        pairs = [p for p in points if isinstance(p, list) and len(p) == 2]
+        places = [(x, y) for x, y in pairs if _is_place(x) and _is_place(y)]
+        found.append(places)
+    return found
+
+
+def _is_place(value: object) -> bool:
+    """Tell whether a value of a file is a number that can be drawn."""
+    return isinstance(value, (int, float)) and math.isfinite(value)

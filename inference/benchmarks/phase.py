@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from inference.frames import FloatFrame
-from inference.heart import phase_from_pictures, phase_from_r_waves
+from inference.heart.from_pictures import phase_from_pictures
+from inference.heart.phase import phase_from_r_waves
 from inference.simulation import simulate_run
 
 FIRST_SEED = 5000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
 from inference.frames import FloatFrame, ShouldStop
@@ -111,6 +110,8 @@ def _demons(
     start: NDArray[np.float64] | None,
     should_stop: ShouldStop,
 ) -> NDArray[np.float64]:
+    import SimpleITK  # only where it is asked for: it takes a while
+
     demons = SimpleITK.FastSymmetricForcesDemonsRegistrationFilter()
     demons.SetNumberOfThreads(1)
     demons.SetNumberOfIterations(_ITERATIONS)

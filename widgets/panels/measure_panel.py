@@ -26,16 +26,16 @@ from widgets.translation import marked
 ID_ROLE = Qt.ItemDataRole.UserRole
 BUTTONS: tuple[tuple[str, str, str, str], ...] = (
     (
-        "calibrate_length",
-        marked("Calibrate: the chosen distance has a known length"),
+        "calibrate_catheter",
+        marked("Calibrate by a catheter: draw along an empty stretch of it"),
         "ruler-square",
         marked("Calibrate"),
     ),
     (
-        "forget_calibration",
-        marked("Forget the calibration"),
-        "eraser",
-        marked("Forget"),
+        "calibrate_length",
+        marked("Calibrate: the chosen distance has a known length"),
+        "arrow-expand-horizontal",
+        marked("By length"),
     ),
     (
         "measure_all_frames",

@@ -93,6 +93,8 @@ class MarkedView(PictureView):
             return self._view_in(tile).to_screen(tile.pane, x, y)
 
         for mark in sorted(self._marks, key=lambda mark: not mark.selected):
+            if mark.shape is MarkShape.FOUND:
+                continue
             for index, (x, y) in enumerate(mark.points):
                 away = screen(x, y) - position
                 if hypot(away.x(), away.y()) <= HANDLE_REACH * self._unit():

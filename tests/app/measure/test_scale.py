@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.errors import UserError
-from app.measure.calibrations import by_length, calibrate, forget_calibration
+from app.measure.calibrations import calibrate, forget_calibration
 from app.measure.scale import scale_of, scale_text, spacing_of
 from app.runs.run import Run, Spacing, SpacingSource
 from app.tracks.labels import Labels
 from app.tracks.marks import Mark, MarkKind
+from inference.measuring.calibration import Scale as Measured
 
 CALIBRATED = Spacing(0.5, 0.25, SpacingSource.SOD_SID)
 
@@ -45,36 +45,21 @@ def test_the_file_tells_millimetres_where_they_hold_in_the_patient():
 
 def test_what_a_person_calibrated_goes_before_the_file_and_can_be_forgotten():
     labels, run = Labels(5), replace(a_run(CALIBRATED), pixel_aspect_ratio=2.0)
-    labels.apply(calibrate(labels.marks, 0.3, 0.01, "catheter", 6.0, frame=2))
+    labels.apply(calibrate(run, labels.marks, Measured(0.3, 0.003), "catheter", 6.0, frame=2))
     scale = scale_of(run, labels.marks)
     assert (scale.column_size, scale.row_size) == (0.3, 0.6)
-    assert (scale.source, scale.relative_sd) == ("catheter 6 F", 0.01)
+    assert (scale.source, scale.relative_sd) == ("catheter 6 F", pytest.approx(0.01))
     assert scale_text(run, scale) == "0.300 ± 2.0% mm/px, catheter 6 F"
     spacing = spacing_of(run, labels.marks)
     assert (spacing.column_mm, spacing.row_mm) == (0.3, 0.6)
     assert spacing.source is SpacingSource.CALIBRATED
-    labels.apply(calibrate(labels.marks, 0.4, 0.02, "sphere", 30.0))
+    labels.apply(calibrate(run, labels.marks, Measured(0.4, 0.01), "sphere", 30.0))
     assert [scale_of(run, labels.marks).column_size, len(labels.marks)] == [0.4, 1]
     labels.apply(forget_calibration(labels.marks))
     assert scale_of(run, labels.marks) == scale_of(run)
     assert spacing_of(run, labels.marks) == CALIBRATED
     labels.undo()
     assert scale_of(run, labels.marks).source == "sphere of 30 mm"
-
-
-def test_a_known_length_calibrates_with_the_uncertainty_of_its_ends():
-    measure = Mark("m", MarkKind.DISTANCE, 1, ((0.0, 0.0), (30.0, 20.0)))
-    labels = Labels(5)
-    labels.apply(by_length((), measure, 25.0, 2.0))
-    scale = scale_of(a_run(), labels.marks)
-    assert scale.column_size == pytest.approx(25.0 / 50.0)
-    assert scale.relative_sd == pytest.approx(0.5 * 2**0.5 / 50.0)
-    assert scale.source == "known length 25 mm"
-
-
-def test_a_short_distance_calibrates_nothing():
-    with pytest.raises(UserError):
-        by_length((), Mark("m", MarkKind.DISTANCE, 1, ((0.0, 0.0), (5.0, 0.0))), 25.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.heart import phase_from_pictures
+from inference.heart.from_pictures import phase_from_pictures
 from inference.simulation import Scenario, simulate_run
 from inference.simulation.motion import contraction
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference.heart import HeartPhase, phase_from_r_waves
+from inference.heart.phase import HeartPhase, phase_from_r_waves
 
 TIMES_MS = np.arange(0.0, 4000.0, 50.0)
 

@@ -11,6 +11,8 @@ from inference.simulation import (
     Motion,
     Scenario,
     SimulatedRun,
+    Stenosis,
+    Tube,
     draw_device_over,
     simulate_run,
 )
@@ -291,3 +293,26 @@ def test_a_run_moves_in_the_asked_ways_alone() -> None:
         panned.tip - panned.tip[0], panned.table_shift - panned.table_shift[0], atol=1e-3
     )
     assert np.ptp(panned.table_shift, axis=0).max() > 1
+
+
+def test_a_catheter_of_known_size() -> None:
+    run = simulate_run(3, Scenario.FLUOROSCOPY, 1, 128, tube=Tube(2.0, 0.14), plain=True)
+    assert run.devices[0].radius_px * run.spacing_mm == pytest.approx(1.0)
+    assert run.vessel is None
+
+
+def test_a_stenosis_of_known_size() -> None:
+    injection = Injection(start_ms=-3000, duration_ms=9000, strength_mgi=300, washout_ms=300)
+    stenosis = Stenosis(place_mm=25.0, share=0.6, length_mm=8.0)
+    narrow, healthy = (
+        simulate_run(
+            5, Scenario.CONTRAST_OCCLUSION, 1, 256,
+            kind="JR", injection=injection, plain=True, stenosis=one,
+        ).vessel
+        for one in (stenosis, Stenosis(25.0, 0.0, 8.0))
+    )  # fmt: skip
+    assert narrow is not None and healthy is not None
+    left = narrow.radius_px[0] / np.maximum(healthy.radius_px[0], 1e-6)
+    wide = healthy.radius_px[0] > 0.5
+    assert left[wide].min() == pytest.approx(0.4, abs=0.01)
+    assert np.median(left[wide]) == pytest.approx(1.0, abs=1e-3)
