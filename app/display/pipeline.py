@@ -37,6 +37,8 @@ DIFFERENCE_GAIN = 4.0
 _SAMPLED_FRAMES = 8
 _SPECK_PX = 5
 """What is smaller (noise, a frayed rim of the shutter) has no say in the window of subtraction."""
+_RIM = 24
+"""Neither has this fraction of the picture at each side, which a mask that was moved lacks."""
 
 
 class DisplayPipeline:
@@ -373,6 +375,8 @@ class DisplayPipeline:
     def _fitted_window(self, settings: DisplaySettings, frames: Sequence[int]) -> Window:
         """Return the window that shows what differs from the mask, over all ``frames``."""
         plain = self.default_window()
+        rim = min(self._run.rows, self._run.columns) // _RIM
+        inside = np.s_[rim : self._run.rows - rim, rim : self._run.columns - rim]
 
         def changes() -> Iterator[Floats]:
             chosen = np.linspace(0, len(frames) - 1, min(len(frames), _SAMPLED_FRAMES))
@@ -385,7 +389,10 @@ class DisplayPipeline:
                 values = self.values(stored, settings, frame) - np.float32(plain.center)
                 values = cv2.medianBlur(values, _SPECK_PX)
                 shown = self._shown(stored)
-                yield values if shown is None or not shown.any() else values[shown]
+                if shown is not None and shown[inside].any():
+                    yield values[inside][shown[inside]]
+                else:
+                    yield values[inside]
 
         return window_of_changes(changes(), plain)
 
