@@ -356,7 +356,7 @@ class Picture(QObject):
         if self._opened is not None:
             self._follow_device(self._opened)
         self.draw_tracks()
-        if change.marks_changed:  # the calibration may be among them
+        if change.marks_changed or change.tracks_changed:  # the calibration, and names
             self.draw_corners()
             self.draw_marks()
 

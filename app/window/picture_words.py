@@ -64,6 +64,10 @@ def notes(opened: OpenRun, look: Look, frame: int) -> list[str]:
     if steady is not None and steady.track_id in opened.labels:
         name = opened.labels.track(steady.track_id).name
         told.append(tr("Stabilised on {name}").format(name=name))
+    if look.enhanced and opened.enhanced is not None:
+        ids = opened.enhanced.way.track_ids
+        names = [opened.labels.track(i).name for i in ids if i in opened.labels]
+        told.append(tr("Enhanced between {names}").format(names=tr(" and ").join(names)))
     if grey.edges:
         told.append(tr("Edges {percent}%").format(percent=round(100 * grey.edges)))
     if grey.subtracted:
