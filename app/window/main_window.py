@@ -88,7 +88,7 @@ SIDE_WIDTH = 274
 TABBED = (1, 2, 3, 4, 5, 6)
 """Panels that share their place with another one."""
 LOW_SCREEN = 840
-"""On screens of less height the plots of the motion stand behind the denoising."""
+"""On screens of less height all panels at the right share two places."""
 
 
 def load_tracker(device: str, warn: Callable[[str], None]) -> Tracker:
@@ -227,9 +227,10 @@ class MainWindow(QMainWindow):
         self.panels[2].raise_()
         self.panels[3].raise_()
         if self.screen().availableGeometry().height() < LOW_SCREEN:
-            for index in (2, 6):
-                self.tabifyDockWidget(self.panels[3], self.panels[index])
+            self.tabifyDockWidget(self.panels[3], self.panels[2])
+            self.tabifyDockWidget(self.panels[4], self.panels[6])
             self.panels[2].raise_()
+            self.panels[1].raise_()
 
     def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject
 
-from app.runs import words
 from app.session.session import Session
 from app.window.commander import Commander
 from widgets.panels.subtraction_panel import SubtractionPanel
@@ -26,14 +25,9 @@ class SubtractionView(QObject):
         self._show()
 
     def _show(self, *_: object) -> None:
-        panel, grey, opened = self._panel, self._session.look.now.grey, self._session.opened
-        actions = self._commander.actions
+        panel, actions = self._panel, self._commander.actions
         panel.set_on({name for name in panel.commands if actions[name].isChecked()})
-        panel.set_landmarks(grey.landmarks)
-        note = ""
-        if opened is not None and grey.subtracted:
-            note = words.mask_text(*opened.display.mask(grey, self._session.playback.frame))
-        panel.set_note(note)
+        panel.set_landmarks(self._session.look.now.grey.landmarks)
 
     def _show_progress(self) -> None:
         self._panel.set_progress(self._session.subtraction.share)

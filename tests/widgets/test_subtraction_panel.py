@@ -44,16 +44,17 @@ def test_the_share_is_told_by_the_user_alone(qtbot, panel):
     assert told == [0.55]
 
 
-def test_progress_takes_the_place_of_the_note(qtbot, panel):
-    panel.set_note("DSA, mask 1 to 5")
-    assert panel._note.isVisible() and not panel._progress.isVisible()
+def test_progress_comes_and_goes_without_moving_anything(qtbot, panel):
+    assert not panel._progress.isVisible()
+    before = panel.sizeHint()
     panel.set_progress(0.25)
+    assert panel.sizeHint() == before
     assert panel._progress.isVisible() and panel._progress.value() == 25
     with qtbot.waitSignal(panel.command_requested) as asked:
         qtbot.mouseClick(panel._stop, LEFT)
     assert asked.args == [STOP]
     panel.set_progress(None)
-    assert panel._note.isVisible() and panel._note.text() == "DSA, mask 1 to 5"
+    assert not panel._progress.isVisible() and panel.sizeHint() == before
 
 
 def test_what_cannot_be_done_is_disabled(panel):

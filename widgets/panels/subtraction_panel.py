@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QSizePolicy,
     QSlider,
-    QStackedLayout,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -26,12 +25,9 @@ from widgets.translation import marked
 
 ROWS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     (
-        marked("Subtract"),
-        (("toggle_subtraction", marked("Subtract the mask (DSA)"), marked("On")),),
-    ),
-    (
-        marked("Mask"),
+        marked("DSA"),
         (
+            ("toggle_subtraction", marked("Subtract the mask (DSA)"), marked("On")),
             ("mask_here", marked("This frame is the mask"), marked("Frame")),
             ("mask_span", marked("The marked span, averaged, is the mask"), marked("Span")),
             ("mask_reset", marked("The file's mask, not moved"), marked("File")),
@@ -64,6 +60,7 @@ ROWS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
 )
 """Label of a row; and of its buttons the command, its meaning, a short text."""
 STOP = "stop_registering"
+STOP_HEIGHT = 20
 
 
 class SubtractionPanel(QWidget):
@@ -83,7 +80,8 @@ class SubtractionPanel(QWidget):
         self._buttons: dict[str, QToolButton] = {}
         self._meanings: dict[str, str] = {}
         grid = QGridLayout()
-        grid.setSpacing(4)
+        grid.setHorizontalSpacing(4)
+        grid.setVerticalSpacing(2)
         grid.setColumnStretch(1, 1)
         for number, (label, buttons) in enumerate(ROWS):
             grid.addWidget(QLabel(tr(label)), number, 0)
@@ -112,10 +110,11 @@ class SubtractionPanel(QWidget):
         grid.addWidget(name, len(ROWS), 0)
         grid.addLayout(anatomy, len(ROWS), 1)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 8, 6)
-        layout.setSpacing(4)
+        layout.setContentsMargins(8, 4, 8, 2)
+        layout.setSpacing(2)
         layout.addLayout(grid)
-        layout.addLayout(self._make_foot())
+        self._running = self._make_running()
+        layout.addWidget(self._running)
         layout.addStretch(1)
         self.set_theme(DARK)
         self.set_landmarks(0.0)
@@ -134,29 +133,27 @@ class SubtractionPanel(QWidget):
         self._buttons[command], self._meanings[command] = button, meaning
         return button
 
-    def _make_foot(self) -> QStackedLayout:
-        """Return a note that gives way to the progress while something is computed."""
-        self._note = QLabel()
-        self._note.setWordWrap(True)
-        self._note.setProperty("role", "muted")
+    def _make_running(self) -> QWidget:
+        """Return the progress with a button that stops; it keeps its room while it is hidden."""
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedHeight(8)
         self._progress.setAccessibleName(tr("Registered frames"))
         self._stop = QToolButton()
         self._stop.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._stop.setFixedHeight(STOP_HEIGHT)
         self._stop.setToolTip(tr("Stop registering"))
         self._stop.setAccessibleName(tr("Stop registering"))
         self._stop.clicked.connect(lambda: self.command_requested.emit(STOP))
-        self._running = QWidget()
-        running = QHBoxLayout(self._running)
-        running.setContentsMargins(0, 0, 0, 0)
-        running.addWidget(self._progress, 1)
-        running.addWidget(self._stop)
-        self._foot = QStackedLayout()
-        self._foot.addWidget(self._note)
-        self._foot.addWidget(self._running)
-        return self._foot
+        running = QWidget()
+        row = QHBoxLayout(running)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self._progress, 1)
+        row.addWidget(self._stop)
+        policy = running.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        running.setSizePolicy(policy)
+        return running
 
     @property
     def commands(self) -> tuple[str, ...]:
@@ -183,14 +180,10 @@ class SubtractionPanel(QWidget):
         self._slider.blockSignals(False)
         self._percent.setText(_percent_text(self._slider.value()))
 
-    def set_note(self, text: str) -> None:
-        """Say what the mask is."""
-        self._note.setText(text)
-
     def set_progress(self, share: float | None) -> None:
         """Show how much is computed, 0 to 1; None where nothing is being computed."""
         self._progress.setValue(round(100 * (share or 0.0)))
-        self._foot.setCurrentWidget(self._note if share is None else self._running)
+        self._running.setVisible(share is not None)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in the colours of ``theme``."""
