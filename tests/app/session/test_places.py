@@ -9,7 +9,7 @@ import pytest
 
 from app.runs.run import Ecg, Window
 from app.session.look import Comparison
-from app.session.synchrony import Sync, matching_frame
+from app.session.synchrony import Sync, matching_frame, same_part
 from app.tracks.store import saved_labels
 from inference.heart.phase import HeartPhase
 
@@ -289,6 +289,13 @@ def test_zoom_is_linked_on_demand_also_between_pictures_of_other_sizes(two):
     assert place.look.now.place is None
 
 
+def test_the_same_part_is_shown_of_a_picture_of_another_shape(two):
+    run = replace(two.opened.run, columns=100, rows=50)
+    other = replace(run, columns=200, rows=25)
+    assert same_part((4.0, 9.5, 9.5), run, other) == pytest.approx((2.0, 19.5, 4.5))
+    assert same_part(None, run, other) is None
+
+
 def test_the_same_run_twice_is_one_run_with_two_looks(qtbot, two, run_file):
     first = two.places.all[0]
     two.library.open_run(run_file)
@@ -389,6 +396,22 @@ def test_memory_is_shared_where_the_machine_has_not_enough_for_all(
     assert [run.cache._budget_bytes for run in runs] == [then_mb * (1 << 20)] * 2
     session.set_places(1)
     assert session.opened.cache._budget_bytes == 1 << 20
+
+
+def test_a_number_of_places_that_there_is_not_gives_one(make_session):
+    assert make_session(places=3).places.count == 1
+    assert make_session(places=4, sync="nonsense").places.sync is Sync.TIME
+
+
+def test_the_run_that_is_worked_on_is_denoised_before_the_others(two, monkeypatch):
+    asked = []
+    monkeypatch.setattr(two.worker, "denoise", asked.append)
+    two.look.change(comparison=Comparison.DENOISED)
+    two.activate(0)
+    assert [(job.key.split()[0], job.behind) for job in asked] == [
+        (two.places.all[1].opened.key, False),
+        (two.places.all[1].opened.key, True),
+    ]
 
 
 def test_denoised_frames_go_along(qtbot, two, engines):
