@@ -362,7 +362,9 @@ class DisplayPipeline:
         frames = [frame for frame in range(count) if self.is_registered(settings, frame)]
         if frames and key not in self._registered_windows:
             plain = replace(settings, peak=Peak.OFF, landmarks=0.0)
-            self._registered_windows[key] = self._fitted_window(plain, frames)
+            left = self._fitted_window(plain, frames)
+            before = self._subtraction_window(settings.mask_frames, settings.mask_shift_px)
+            self._registered_windows[key] = min(left, before, key=lambda window: window.width)
 
     def _find_subtraction_window(
         self, mask_frames: tuple[int, ...], mask_shift_px: tuple[float, float]

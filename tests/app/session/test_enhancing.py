@@ -86,6 +86,9 @@ def test_the_marked_span_alone_is_averaged(qtbot, session):
     settle(qtbot, session)
     assert session.opened.enhanced.frames == 7
     assert session.opened.enhanced.way.span == (3, 9)
+    seen = session.opened.enhanced.pixels
+    for x, y in np.rint(np.median([markers(f) for f in range(3, 10)], axis=0)).astype(int):
+        assert seen[y - 1 : y + 2, x - 1 : x + 2].min() < 150 - 65
 
 
 def test_frames_without_both_markers_are_left_out(qtbot, session):
@@ -245,6 +248,10 @@ def test_asked_again_another_pair_is_proposed(qtbot, make_session, tmp_path):
     assert [text.split(";")[0] for text in told] == [f"Pair {n} of 5" for n in (1, 2, 3, 4, 5, 1)]
     assert places[0] == places[5]
     assert len({frozenset(pair) for pair in places}) == 5
+    session.playback.seek(3)  # where it begins anew
+    session.enhancing.propose()
+    qtbot.waitUntil(lambda: len(told) == 7)
+    assert told[-1].startswith("Pair 1 of 5")
 
 
 def test_where_no_pair_shows_it_is_said(qtbot, make_session, tmp_path):
@@ -282,3 +289,18 @@ def test_it_comes_back_with_a_key_image(session):
     session.look.change(enhanced=True)
     run, now = session.opened.run, session.look.now
     assert look_from(view_of(now, run), run, session.look.of_run(session.opened)).enhanced
+
+
+def test_a_frame_is_as_sure_as_the_less_sure_of_its_markers(session):
+    first, second = add_markers(session, frames=())
+    labels = session.opened.labels
+    for track, sure in ((first, (0.9, 0.4, None)), (second, (0.6, 0.8, None))):
+        points = {
+            f: TrackPoint(f, 5.0, 6.0, source=PointSource.TRACKED, confidence=c)
+            for f, c in enumerate(sure)
+        }
+        session.labelling.remove_track(track.id)
+        session.labelling.apply(add_track(replace(track, points=points)))
+    way = marker_way(labels, (first.id, second.id), (0, 3))
+    np.testing.assert_array_equal(way.confidence, [0.6, 0.4, 1.0, 1.0])
+    assert np.isnan(way.pairs[3]).all() and np.isfinite(way.pairs[:3]).all()

@@ -1,5 +1,8 @@
 """Subtraction of the open run: masks of a span, registered on a thread, and windows of its own."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
@@ -67,6 +70,20 @@ def test_masks_are_registered_from_the_playhead_on(qtbot, session, way):
     assert done[:count] == [(4 + i) % count for i in range(count)]
     display, grey = session.opened.display, session.look.now.grey
     assert all(display.is_registered(grey, frame) for frame in range(count))
+
+
+def test_the_window_is_that_of_what_registering_left(qtbot, make_session, tmp_path):
+    texture = np.random.default_rng(0).normal(120, 40, (28, 28))
+    still = cv2.resize(texture, (224, 224), interpolation=cv2.INTER_CUBIC)
+    frames = [still[2 * (i % 3) :, 3 * (i % 2) :][:192, :192] for i in range(6)]
+    np.save(tmp_path / "table.npy", np.clip(frames, 0, 255).astype(np.uint8))
+    session = make_session(tmp_path / "table.npy")
+    session.subtraction.set_registration(Registration.SHIFT)
+    qtbot.waitUntil(lambda: session.look.now.grey.registration is Registration.SHIFT)
+    settle(qtbot, session)
+    display, grey = session.opened.display, session.look.now.grey
+    as_it_was = replace(grey, registration=Registration.OFF)
+    assert display.voi(grey).width < display.voi(as_it_was).width / 2
 
 
 def test_registering_can_be_stopped_and_goes_on_when_asked_again(qtbot, session):

@@ -12,6 +12,7 @@ from app.session.look import Comparison
 from app.tracks.edits import add_track, new_track
 from app.tracks.track import TrackKind, TrackPoint
 from app.window.hidden_picture import HiddenPicture
+from inference.subtraction import Registration
 from widgets.picture.compare import ViewMode
 from widgets.picture.corner_text import Corner
 
@@ -253,6 +254,19 @@ def test_pictures_out_of_sight_wait_for_what_subtraction_computes(qtbot, window,
             session.opened.cache.wait(frame), look.grey, frame_index=frame
         )
         np.testing.assert_array_equal(hidden.view._pictures.original, expected)
+    hidden.close()
+    qtbot.waitUntil(lambda: session.subtraction.share is None, timeout=20000)
+
+
+def test_what_is_shown_in_another_way_out_of_sight_is_computed_for_it(qtbot, window):
+    session = window.session
+    look = session.look.now
+    grey = replace(look.grey, subtracted=True, mask_frames=(3,), registration=Registration.SHIFT)
+    hidden = HiddenPicture(session, session.opened, look, window.view.size())
+    other = replace(look, grey=grey)
+    qtbot.waitUntil(lambda: hidden.show(6, other), timeout=20000)
+    assert hidden.view._names.original == "Subtracted, registered"
+    assert session.look.now == look
     hidden.close()
     qtbot.waitUntil(lambda: session.subtraction.share is None, timeout=20000)
 
