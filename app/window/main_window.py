@@ -42,9 +42,11 @@ from app.window.key_image_views import KeyImageViews
 from app.window.label_views import LabelViews
 from app.window.mark_views import MarkViews
 from app.window.picture import Picture
+from app.window.picture_words import UnderWay
 from app.window.places_view import PlacesView
 from app.window.progress import Progress
 from app.window.run_list_view import RunListView
+from app.window.subtraction_view import SubtractionView
 from app.window.unsaved import UnsavedDialogs
 from resources import resource_path
 from widgets.panels.denoise_panel import DenoisePanel
@@ -53,6 +55,7 @@ from widgets.panels.measure_panel import MeasurePanel
 from widgets.panels.mode_switch import ModeSwitch
 from widgets.panels.notice_bar import Notice, NoticeBar, Severity
 from widgets.panels.run_list import RunList
+from widgets.panels.subtraction_panel import SubtractionPanel
 from widgets.panels.track_panel import TrackPanel
 from widgets.picture.cine_view import CineView
 from widgets.picture.compare import ViewMode
@@ -82,10 +85,10 @@ DEVICE_WORDS = {
 }
 TOO_CLEAN = marked("The noise of this run is too weak to be seen: it stays as it is.")
 SIDE_WIDTH = 274
-TABBED = (1, 3, 4, 5)
+TABBED = (1, 2, 3, 4, 5, 6)
 """Panels that share their place with another one."""
 LOW_SCREEN = 840
-"""On screens of less height the plots of the motion stand behind the denoising."""
+"""On screens of less height all panels at the right share two places."""
 
 
 def load_tracker(device: str, warn: Callable[[str], None]) -> Tracker:
@@ -136,9 +139,9 @@ class MainWindow(QMainWindow):
             session.measuring,
         )
         session.subtraction.registered.connect(self.picture.take_registered)
-        session.subtraction.registering_changed.connect(
-            lambda: self.picture.set_registering(session.subtraction.share)
-        )
+        session.subtraction.registering_changed.connect(self._show_under_way)
+        session.enhancing.changed.connect(self._show_under_way)
+        session.enhancing.changed.connect(self.picture.draw)
         self.places_view = PlacesView(self.place_grid, self.ecg_strip, session)
         self.label_views = LabelViews(
             session.labelling, session.look, self.timeline, self.track_panel, self.motion_plot
@@ -158,6 +161,7 @@ class MainWindow(QMainWindow):
             dialogs=Dialogs(self, session, shortcut_rows()),
         )
         self.commander = Commander(self, self.hands)
+        SubtractionView(self.subtraction_panel, session, self.commander)
         self._fill_tool_bar()
         self._connect()
         self._apply_settings(now)
@@ -184,6 +188,7 @@ class MainWindow(QMainWindow):
         self.key_image_strip = KeyImageStrip()
         self.mode_switch = ModeSwitch()
         self.denoise_panel = DenoisePanel()
+        self.subtraction_panel = SubtractionPanel()
         self.motion_plot = MotionPlot()
         self.tool_bar = QToolBar(tr("Tools"))
 
@@ -209,19 +214,23 @@ class MainWindow(QMainWindow):
             self._dock("Motion", tr("Motion"), self.motion_plot, right),
             self._dock("Measures", tr("Measures"), self.measure_panel, right),
             self._dock("KeyImages", tr("Key images"), self.key_image_strip, right),
+            self._dock("Subtraction", tr("Subtract"), self.subtraction_panel, right),
         )
         self.setAnimated(False)  # nothing moves by itself
         self.setTabPosition(right, QTabWidget.TabPosition.North)
         self.tabifyDockWidget(self.panels[1], self.panels[4])
         self.tabifyDockWidget(self.panels[3], self.panels[5])
+        self.tabifyDockWidget(self.panels[2], self.panels[6])
         for index in TABBED:  # the tab names it
             self.panels[index].setTitleBarWidget(QWidget())
         self.panels[1].raise_()
+        self.panels[2].raise_()
         self.panels[3].raise_()
         if self.screen().availableGeometry().height() < LOW_SCREEN:
             self.tabifyDockWidget(self.panels[3], self.panels[2])
-            self.panels[2].setTitleBarWidget(QWidget())
+            self.tabifyDockWidget(self.panels[4], self.panels[6])
             self.panels[2].raise_()
+            self.panels[1].raise_()
 
     def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -400,6 +409,11 @@ class MainWindow(QMainWindow):
         self.denoise_panel.set_mode(ViewMode(now.comparison))
         self.denoise_panel.set_strength(now.strength)
 
+    def _show_under_way(self) -> None:
+        """Say on the picture how far it is with what is computed for it."""
+        subtraction, enhancing = self.session.subtraction, self.session.enhancing
+        self.picture.set_under_way(UnderWay(subtraction.share, enhancing.share))
+
     def _show_tools(self) -> None:
         """Bring the panel to the front that belongs to what the hand does."""
         tools = self.session.tools
@@ -414,6 +428,7 @@ class MainWindow(QMainWindow):
         self.measure_panel.set_usable(commands)
         self.key_image_strip.set_usable(commands)
         self.denoise_panel.set_usable(commands)
+        self.subtraction_panel.set_usable(commands)
 
     def _notice(self, text: str, severity: Severity) -> None:
         self.notices.show_notice(Notice(text, severity))
@@ -445,6 +460,7 @@ class MainWindow(QMainWindow):
             self.measure_panel,
             self.key_image_strip,
             self.denoise_panel,
+            self.subtraction_panel,
             self.motion_plot,
         ):
             widget.set_theme(theme)
@@ -455,6 +471,7 @@ class MainWindow(QMainWindow):
         self.key_image_strip.set_shortcuts(keys)
         self.mode_switch.set_shortcut(keys["toggle_mode"])
         self.denoise_panel.set_shortcuts(keys)
+        self.subtraction_panel.set_shortcuts(keys)
         self.commander.set_theme(theme)
 
     # the demo
