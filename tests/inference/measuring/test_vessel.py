@@ -118,3 +118,20 @@ def test_an_even_picture_gives_a_finite_answer():
     found = measure_vessel(np.full((160, 160), 9, np.uint8), ENDS)
     assert np.isfinite(found.diameter_px).all()
     assert np.isfinite(found.lesion.stenosis)
+
+
+def test_the_uncertainty_covers_and_grows_with_the_noise():
+    quiet, loud = (measure_vessel(picture(tapering, noise=noise), ENDS) for noise in (1.0, 5.0))
+    inner = slice(8, -8)
+    for found in (quiet, loud):
+        wrong = np.abs(found.diameter_px - tapering(found.centre[:, 0]))[inner]
+        assert (wrong < 1.96 * found.uncertainty_px[inner]).mean() > 0.9
+    assert np.median(loud.uncertainty_px) > 1.1 * np.median(quiet.uncertainty_px)
+    assert np.median(quiet.uncertainty_px) < 0.12 * np.median(quiet.diameter_px)
+
+
+def test_a_pin_that_lies_elsewhere_holds_nothing():
+    frame = picture(tapering)
+    free = measure_vessel(frame, ENDS)
+    held = measure_vessel(frame, ENDS, [Pin(Side.LEFT, 80.0, 10.0)])
+    np.testing.assert_array_equal(held.left, free.left)
