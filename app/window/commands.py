@@ -9,6 +9,7 @@ from gettext import gettext as tr
 
 from app.session.look import Comparison
 from app.session.tools import Mode, Tool
+from app.tracks.marks import MarkKind
 from app.window.hands import Hands
 from inference.subtraction import Registration
 from widgets.translation import marked
@@ -22,6 +23,7 @@ class Need(Enum):
     CINE = auto()  # a run of more than one frame
     TRACK = auto()
     MEASURE = auto()  # a measure is chosen
+    VESSEL = auto()  # a vessel that was measured is chosen
     ITEM = auto()  # a track, or a measure that is chosen
     UNDO = auto()
     REDO = auto()
@@ -36,6 +38,7 @@ NEED_WORDS = {
         "There is no track yet: in Label (R), click the catheter tip on the picture."
     ),
     Need.MEASURE: marked("Choose a measure first: click it on the picture, in review."),
+    Need.VESSEL: marked("Choose a vessel first: click it on the picture, in review."),
     Need.ITEM: marked("There is nothing to delete here."),
     Need.UNDO: marked("There is nothing to undo."),
     Need.REDO: marked("There is nothing to redo."),
@@ -102,6 +105,8 @@ def fulfilled(hands: Hands) -> set[Need]:
         there |= {Need.TRACK, Need.ITEM}
     if hands.session.measuring.selected is not None:
         there |= {Need.MEASURE, Need.ITEM}
+    if hands.session.vessels.chosen is not None:
+        there.add(Need.VESSEL)
     if opened.labels.can_undo:
         there.add(Need.UNDO)
     if opened.labels.can_redo:
@@ -150,7 +155,12 @@ def in_hand(hands: Hands, tool: Tool) -> bool:
 
 def nudge(hands: Hands, right: int, down: int) -> None:
     """Move the chosen measure as it is seen: on a turned picture, right is where right is."""
-    hands.session.measuring.nudge(*hands.view.whole_step(right, down))
+    session, step = hands.session, hands.view.whole_step(right, down)
+    mark = session.measuring.selected
+    if mark is not None and mark.kind is MarkKind.VESSEL:
+        session.vessels.nudge(mark.id, *step)
+    else:
+        session.measuring.nudge(*step)
 
 
 def on_all_frames(hands: Hands) -> bool:

@@ -46,6 +46,7 @@ from app.window.places_view import PlacesView
 from app.window.progress import Progress
 from app.window.run_list_view import RunListView
 from app.window.unsaved import UnsavedDialogs
+from app.window.vessel_views import VesselViews
 from resources import resource_path
 from widgets.panels.denoise_panel import DenoisePanel
 from widgets.panels.key_image_strip import KeyImageStrip
@@ -54,6 +55,7 @@ from widgets.panels.mode_switch import ModeSwitch
 from widgets.panels.notice_bar import Notice, NoticeBar, Severity
 from widgets.panels.run_list import RunList
 from widgets.panels.track_panel import TrackPanel
+from widgets.panels.vessel_panel import VesselPanel
 from widgets.picture.cine_view import CineView
 from widgets.picture.compare import ViewMode
 from widgets.picture.place_grid import PlaceGrid
@@ -82,7 +84,7 @@ DEVICE_WORDS = {
 }
 TOO_CLEAN = marked("The noise of this run is too weak to be seen: it stays as it is.")
 SIDE_WIDTH = 274
-TABBED = (1, 3, 4, 5)
+TABBED = (1, 3, 4, 5, 6)
 """Panels that share their place with another one."""
 LOW_SCREEN = 840
 """On screens of less height the plots of the motion stand behind the denoising."""
@@ -145,6 +147,7 @@ class MainWindow(QMainWindow):
         )
         self.progress = Progress(session.playback, session.denoising, self.timeline, self.play_bar)
         self.marks = MarkViews(self, session, self.view, self.measure_panel, self.mode_switch)
+        VesselViews(session, self.view, self.vessel_panel)
         self.hands = Hands(
             session=session,
             view=self.view,
@@ -181,6 +184,7 @@ class MainWindow(QMainWindow):
         self.run_list = RunList()
         self.track_panel = TrackPanel({str(kind): tr(str(kind)) for kind in TrackKind})
         self.measure_panel = MeasurePanel()
+        self.vessel_panel = VesselPanel()
         self.key_image_strip = KeyImageStrip()
         self.mode_switch = ModeSwitch()
         self.denoise_panel = DenoisePanel()
@@ -209,10 +213,12 @@ class MainWindow(QMainWindow):
             self._dock("Motion", tr("Motion"), self.motion_plot, right),
             self._dock("Measures", tr("Measures"), self.measure_panel, right),
             self._dock("KeyImages", tr("Key images"), self.key_image_strip, right),
+            self._dock("Vessel", tr("Vessel"), self.vessel_panel, right),
         )
         self.setAnimated(False)  # nothing moves by itself
         self.setTabPosition(right, QTabWidget.TabPosition.North)
         self.tabifyDockWidget(self.panels[1], self.panels[4])
+        self.tabifyDockWidget(self.panels[4], self.panels[6])
         self.tabifyDockWidget(self.panels[3], self.panels[5])
         for index in TABBED:  # the tab names it
             self.panels[index].setTitleBarWidget(QWidget())
@@ -296,6 +302,8 @@ class MainWindow(QMainWindow):
         view.window_dragged.connect(self.picture.drag_window)
         panel.command_requested.connect(self.commander.do)
         self.measure_panel.command_requested.connect(self.commander.do)
+        self.vessel_panel.command_requested.connect(self.commander.do)
+        self.session.vessels.measured.connect(lambda _: self.panels[6].raise_())
         self.key_image_strip.command_requested.connect(self.commander.do)
         self.session.key_images.kept.connect(self.panels[5].raise_)
         self.session.tools.changed.connect(self._show_tools)
@@ -402,6 +410,8 @@ class MainWindow(QMainWindow):
         tools = self.session.tools
         if tools.labelling:
             self.panels[1].raise_()
+        elif tools.tool is Tool.VESSEL:
+            self.panels[6].raise_()
         elif tools.tool not in (Tool.WINDOW, Tool.PAN, Tool.ZOOM):
             self.panels[4].raise_()
 
@@ -409,6 +419,7 @@ class MainWindow(QMainWindow):
         self.play_bar.set_usable(commands)
         self.track_panel.set_usable(commands)
         self.measure_panel.set_usable(commands)
+        self.vessel_panel.set_usable(commands)
         self.key_image_strip.set_usable(commands)
         self.denoise_panel.set_usable(commands)
 
@@ -440,6 +451,7 @@ class MainWindow(QMainWindow):
             self.run_list,
             self.track_panel,
             self.measure_panel,
+            self.vessel_panel,
             self.key_image_strip,
             self.denoise_panel,
             self.motion_plot,
@@ -449,6 +461,7 @@ class MainWindow(QMainWindow):
         self.play_bar.set_shortcuts(keys)
         self.track_panel.set_shortcuts(keys)
         self.measure_panel.set_shortcuts(keys)
+        self.vessel_panel.set_shortcuts(keys)
         self.key_image_strip.set_shortcuts(keys)
         self.mode_switch.set_shortcut(keys["toggle_mode"])
         self.denoise_panel.set_shortcuts(keys)

@@ -16,6 +16,7 @@ ASKS = {
     "export_picture",
     "export_movie",
     "export_measures",
+    "export_profile",
     "tool_text",
     "rename_measure",
     "calibrate_length",
