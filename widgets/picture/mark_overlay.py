@@ -21,6 +21,8 @@ HALO = QColor(0, 0, 0, 170)
 HANDLE = 4.0
 ARROW_HEAD = 13.0
 LABEL_DISTANCE = 10.0
+VESSEL_LINES = 0.6
+"""Times as wide as others: what lies between them is looked at."""
 
 
 class MarkShape(StrEnum):
@@ -124,6 +126,8 @@ def paint_marks(
         path = figure(mark, to_screen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         width = (2.0 if mark.selected else 1.5) * unit
+        if mark.vessel is not None:
+            width *= VESSEL_LINES
         for pen in (QPen(HALO, width + 2.0 * unit), QPen(color, width)):
             painter.strokePath(path, pen)
         if mark.vessel is not None:

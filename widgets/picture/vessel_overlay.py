@@ -83,7 +83,7 @@ def paint_vessel(
     lesion = QPainterPath()
     for edge in (vessel.left, vessel.right):
         _add(lesion, edge[vessel.begin : vessel.end + 1], to_screen)
-    painter.strokePath(lesion, QPen(QColor(LESION_COLOR), 2.5 * unit))
+    painter.strokePath(lesion, QPen(QColor(LESION_COLOR), 1.6 * unit))
     narrowest = _line_across(vessel.across(vessel.narrowest), to_screen, unit)
     for pen in (QPen(HALO, 4.0 * unit), QPen(QColor(LESION_COLOR), 2.0 * unit)):
         painter.strokePath(narrowest, pen)
