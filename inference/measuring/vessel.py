@@ -62,7 +62,7 @@ class Vessel:
     diameter_px, uncertainty_px : ndarray, shape (N,)
         And its standard uncertainty: of the noise, of how dense the contrast is, and of what the
         model of a round lumen over an even ground leaves out where no branch leaves. 1.96 of it
-        cover the truth at nine of ten simulated stenoses. Not in it: a way along another vessel,
+        cover the truth at 90 to 95% of simulated stenoses. Not in it: a way along another vessel,
         a lumen that is not round, foreshortening, and what was dragged by hand.
     lesion : Lesion
         The narrowest place and the reference line.
