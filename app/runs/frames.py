@@ -40,7 +40,7 @@ class FrameCache:
     run : Run
         Its frames are read from the worker threads.
     budget_bytes : int
-        Memory for decoded frames; at least the frame at the playhead is always kept.
+        Memory for decoded frames; at least the frame at each playhead is always kept.
     workers : int
         Number of decoding threads; with 0 only `wait` decodes.
     """
@@ -179,7 +179,7 @@ class FrameCache:
         share = room if room == count else max(room // len(playheads), 1)
         orders = [self._order(playhead, step, share) for playhead, step in playheads]
         nearest = dict.fromkeys(index for those in zip(*orders, strict=True) for index in those)
-        self._wanted, self._next = list(nearest)[:room], 0
+        self._wanted, self._next = list(nearest)[: max(room, len(playheads))], 0
 
     def _order(self, playhead: int, step: int, room: int) -> list[int]:
         """Return as many frames as there is room for, those ahead of a playhead first."""

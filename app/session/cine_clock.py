@@ -75,10 +75,6 @@ class CineClock:
         self._rebase(now_ms)
         self._repeat = repeat
 
-    def time_ms(self, frame: int) -> float:
-        """Return the time of a frame."""
-        return float(self._times[frame])
-
     def position_ms(self, now_ms: float) -> float:
         """Return the time of the run at clock time ``now_ms``."""
         return self._fold(self._position(now_ms))[0]

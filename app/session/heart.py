@@ -29,7 +29,7 @@ class Played(Enum):
 
 
 class Heart(QObject):
-    """Knows the phase of the heart in the open run, by its R waves or from its pictures.
+    """Knows the phase of the heart in each run, by its R waves or from its pictures.
 
     Signals
     -------
@@ -47,19 +47,21 @@ class Heart(QObject):
         self._background = background
         self._opened: OpenRun | None = None
         self._known: WeakKeyDictionary[OpenRun, HeartPhase | None] = WeakKeyDictionary()
-        self._estimating: Task | None = None
+        self._estimating: dict[OpenRun, Task] = {}
         self._played = Played.ALL
         self._phase = END_DIASTOLE
         self._by_beat = False
 
     def set_run(self, opened: OpenRun | None) -> None:
         """Count the beats of another run."""
-        if self._estimating is not None:
-            self._estimating.cancel()
-            self._estimating = None
         self._opened = opened
         self._played = Played.ALL
         self.changed.emit()
+
+    def leave(self, opened: OpenRun) -> None:
+        """Look no longer for the beats of a run, which is closed."""
+        if opened in self._estimating:
+            self._estimating.pop(opened).cancel()
 
     @property
     def phase(self) -> HeartPhase | None:
@@ -179,16 +181,26 @@ class Heart(QObject):
     def _know_and(self, go_on: HeartAction) -> None:
         """Go on with the phase, once it is known; without an ECG the pictures are looked at."""
         opened = self._opened
-        if opened is None or self._estimating is not None:
+        if opened is None or opened in self._estimating:
             return
         known = self.phase_of(opened)
         if known is not None:
             go_on(known)
-            return
-        if opened in self._known:
-            self._say_none()
-            return
-        self.said.emit(tr("There is no ECG: the heart beat is looked for in the pictures."))
+        elif opened in self._known:
+            self._say_none(opened)
+        else:
+            self._look_for(opened, go_on)
+
+    def look_for(self, opened: OpenRun) -> None:
+        """Look for the beats of a run in its pictures, where no ECG tells them; once."""
+        known = self.phase_of(opened) is not None or opened in self._known
+        if not known and opened not in self._estimating:
+            self._look_for(opened, lambda _: None)
+
+    def _look_for(self, opened: OpenRun, go_on: HeartAction) -> None:
+        name = opened.run.path.name
+        told = tr("{name} has no ECG: the heart beat is looked for in the pictures.")
+        self.said.emit(told.format(name=name))
 
         def work(task: Task) -> HeartPhase | None:
             from inference.heart.from_pictures import phase_from_pictures
@@ -200,28 +212,29 @@ class Heart(QObject):
             return phase_from_pictures(read, times_ms, lambda: task.cancelled)
 
         def done(found: HeartPhase | None) -> None:
-            self._estimating = None
+            del self._estimating[opened]
             self._known[opened] = found
             self.changed.emit()
             if found is None:
-                self._say_none()
-            elif opened is self._opened:
-                rate = round(60_000.0 / found.period_ms)
-                told = tr("Estimated from the pictures: {rate} beats a minute.")
-                self.said.emit(told.format(rate=rate))
+                self._say_none(opened)
+                return
+            told = tr("{name}, estimated from its pictures: {rate} beats a minute.")
+            self.said.emit(told.format(name=name, rate=round(60_000.0 / found.period_ms)))
+            if opened is self._opened:
                 go_on(found)
 
         def failed(text: str) -> None:
-            self._estimating = None
+            del self._estimating[opened]
             self.failed.emit(text)
 
-        self._estimating = self._background.start(work, done, failed)
+        self._estimating[opened] = self._background.start(work, done, failed)
 
-    def _say_none(self) -> None:
-        self.said.emit(tr("Neither an ECG nor the pictures of this run show a heart beat."))
+    def _say_none(self, opened: OpenRun) -> None:
+        told = tr("Neither an ECG nor the pictures of {name} show a heart beat.")
+        self.said.emit(told.format(name=opened.run.path.name))
 
 
 def _beat_around(known: HeartPhase, frame: int) -> tuple[int, ...]:
     """Return the frames of the beat that a frame belongs to."""
-    beats = np.floor(np.unwrap(known.phase, period=1.0) + 1e-9)
+    beats = np.floor(known.beats + 1e-9)
     return tuple(np.flatnonzero(beats == beats[frame]).tolist())

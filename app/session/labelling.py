@@ -159,32 +159,55 @@ class Labelling(QObject):
             self.place(x, y, keep_state=True, frame=frame)
 
     def place(
-        self, x: float, y: float, *, keep_state: bool = False, frame: int | None = None
-    ) -> None:
+        self,
+        x: float,
+        y: float,
+        *,
+        keep_state: bool = False,
+        occluded: bool = False,
+        frame: int | None = None,
+    ) -> bool:
         """Put the point of the chosen track on a frame, and track what follows from it.
 
         The first click makes the track. ``keep_state`` (a drag) leaves an occluded point occluded;
-        without ``frame`` it is the one under the playhead.
+        without ``frame`` it is the one under the playhead. False where nothing was placed.
         """
+        step = None
         if self._opened is None or not self._may_edit():
-            return
+            return False
         if self._inside(x, y):
             frame = self._playback.frame if frame is None else frame
             track = self.selected
             if track is None:
                 track = edits.new_track(self._opened.labels.tracks)
                 made = edits.add_track(track)
-                placed = edits.place_point(track, frame, x, y)
+                state = PointState.OCCLUDED if occluded else PointState.VISIBLE
+                placed = edits.place_point(track, frame, x, y, state)
                 both = Edit(placed.label, (*made.changes, *placed.changes))
                 step = self._apply(lambda: both)
                 self.select(track.id)
             else:
                 old = track.points.get(frame)
                 kept = old.state if keep_state and old and old.x is not None else None
-                state = kept or PointState.VISIBLE
+                state = PointState.OCCLUDED if occluded else kept or PointState.VISIBLE
                 step = self._apply(lambda: edits.place_point(track, frame, x, y, state))
             if step is not None:
                 self._follow_up(track.id, frame, frame, step)
+        return step is not None
+
+    def nudge(self, right: int, down: int) -> None:
+        """Move the point of the chosen track on this frame by whole pixels."""
+        track, frame = self.selected, self._playback.frame
+        point = None if track is None else track.points.get(frame)
+        if point is None or point.x is None or point.y is None:
+            self.refused.emit(tr("There is no point on this frame; click to place it."))
+        else:
+            self.place(point.x + right, point.y + down, keep_state=True)
+
+    def confirm_and_step(self) -> None:
+        """Say that the point on this frame is right, and go to the next frame."""
+        self.confirm()
+        self._playback.step(1)
 
     def confirm(self) -> None:
         """Say that the points of the span, or on this frame, are right as they are."""

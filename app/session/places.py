@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.runs.beats import beats_by_r_waves
+from app.session.heart import Heart
 from app.session.look import Look, LookKeeper
 from app.session.open_run import OpenRun
 from app.session.place import Place, Shown
 from app.session.playback import Playback
 from app.session.settings import SettingsKeeper
-from app.session.synchrony import Axis, Beats, Sync, axis_of, matching_frame, same_part
+from app.session.synchrony import Axis, Sync, axis_of, matching_frame, same_part
 from app.session.worker import InferenceWorker
 
 COUNTS = (1, 2, 4)
@@ -59,9 +59,11 @@ class Places(QObject):
         look: LookKeeper,
         worker: InferenceWorker,
         settings: SettingsKeeper,
+        heart: Heart,
     ) -> None:
         super().__init__()
         self._playback = playback
+        self._heart = heart
         self._look = look
         self._settings = settings
         now = settings.now
@@ -69,7 +71,6 @@ class Places(QObject):
         self.all = tuple(Place(worker, look.now, budget) for _ in range(COUNTS[-1]))
         self.active = 0
         self.maximised = False
-        self._beats: Beats = beats_by_r_waves
         self._count = now.places if now.places in COUNTS else 1
         self._sync = next((sync for sync in Sync if sync == now.sync), Sync.TIME)
         self._leader: OpenRun | None = None
@@ -81,6 +82,7 @@ class Places(QObject):
         playback.playing_changed.connect(lambda _: self._time_ticks())
         playback.speed_changed.connect(lambda _: self._time_ticks())
         look.changed.connect(self._follow_look)
+        heart.changed.connect(self._follow_beats)
 
     # the places
 
@@ -162,15 +164,14 @@ class Places(QObject):
         """Let all pictures be zoomed and moved together, or each by itself."""
         self._settings.change(linked_zoom=not self.linked)
         self._link_zoom()
-        self.changed.emit()
 
     # following
 
     def lead(self, opened: OpenRun | None) -> None:
         """Let the others follow this run, which is worked on, from its next frame on."""
         self._leader = opened
-        held = {place.opened for place in self.seen} | {opened}
-        self._axes = {key: axis for key, axis in self._axes.items() if key[0] in held}
+        self._axes.clear()
+        self._look_for_beats()
         self._time_ticks()
         self.changed.emit()
 
@@ -197,18 +198,7 @@ class Places(QObject):
         self._sync = sync
         self._settings.change(sync=str(sync))
         self.align()
-        nameless = [opened for opened in self._runs() if self._axis(opened) is None]
-        if sync is Sync.PHASE and nameless:
-            names = ", ".join(sorted({opened.run.path.name for opened in nameless}))
-            told = tr("The heart beats of {names} are not known; each of these stands by itself.")
-            self.said.emit(told.format(names=names))
-
-    def set_beats(self, beats: Beats) -> None:
-        """Know the heart beats from elsewhere; to be called again when more of them are known."""
-        self._beats = beats
-        self._axes.clear()
-        self._follow_frame(self._playback.frame)
-        self.changed.emit()
+        self._look_for_beats()
 
     def align(self) -> None:
         """Take back by how much the runs are shifted against each other."""
@@ -252,8 +242,20 @@ class Places(QObject):
         """Return what is compared of a run, for each frame; None where it follows nothing."""
         key = opened, self._sync
         if key not in self._axes:
-            self._axes[key] = axis_of(opened.run, self._sync, self._beats)
+            self._axes[key] = axis_of(opened.run, self._sync, self._heart.phase_of(opened))
         return self._axes[key]
+
+    def _look_for_beats(self) -> None:
+        if self._sync is Sync.PHASE and self._leader is not None:
+            for opened in self._runs():
+                self._heart.look_for(opened)
+
+    def _follow_beats(self) -> None:
+        """Take up beats that are known by now."""
+        if self._sync is Sync.PHASE:
+            self._axes.clear()
+            self._follow_frame(self._playback.frame)
+            self.changed.emit()
 
     def _follow_frame(self, frame: int) -> None:
         axis = None if self._leader is None else self._axis(self._leader)

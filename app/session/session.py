@@ -90,7 +90,7 @@ class Session(QObject):
         self.heart = Heart(self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
         self.leaving = Leaving(self.background)
-        self.places = Places(self.playback, self.look, worker, settings)
+        self.places = Places(self.playback, self.look, worker, settings, self.heart)
         self._asking_place = 0  # for which the library opens a run
         self.library = Library(self.background, settings, self.leaving)
         self.calibrating = Calibrating(self.labelling, self.background, self.library)
@@ -256,7 +256,10 @@ class Session(QObject):
     def _let_go(self, opened: OpenRun, wait_s: float = AT_ONCE_S) -> None:
         """Close a run that nobody sees, once it is tracked."""
         seen = opened is self._opened or self.places.of(opened) is not None
-        if not seen and not self.labelling.tracking.leave(opened):
+        if seen:
+            return
+        self.heart.leave(opened)
+        if not self.labelling.tracking.leave(opened):
             self.leaving.close(opened, wait_s)
 
     def _note_place(self, path: Path | None) -> None:

@@ -40,6 +40,7 @@ class Settings:
     assumed_frame_rate_hz: float = 15.0
     show_patient: bool = True
     autoplay: bool = False  # a run plays as soon as it is open
+    step_after_click: bool = False  # to the next frame, while labelling
     next_at_end: bool = False  # a run plays once, then the next one in the list
     places: int = 1  # runs side by side: 1, 2 or 4
     sync: str = "time"  # what they have in common: time, frame, phase or off

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.runs.run import Run
+from inference.heart.phase import HeartPhase
 
 Axis = NDArray[np.float64]
 """What is compared of a run, for each frame; shape (frame_count,), increasing."""
-Beats = Callable[[Run], Axis | None]
-"""Gives the heart beats of a run, as `beats_by_r_waves` does; None where they are unknown."""
 
 
 class Sync(StrEnum):
@@ -25,7 +23,7 @@ class Sync(StrEnum):
     OFF = "off"
 
 
-def axis_of(run: Run, sync: Sync, beats: Beats) -> Axis | None:
+def axis_of(run: Run, sync: Sync, phase: HeartPhase | None) -> Axis | None:
     """Return what is compared of a run; None where it goes by itself.
 
     The unit is ms, frames, or beats of the heart.
@@ -36,7 +34,7 @@ def axis_of(run: Run, sync: Sync, beats: Beats) -> Axis | None:
         case Sync.FRAME:
             return np.arange(run.frame_count, dtype=np.float64)
         case Sync.PHASE:
-            return beats(run)
+            return None if phase is None else phase.beats
         case Sync.OFF:
             return None
 

@@ -54,10 +54,10 @@ REGISTRATIONS = (
 """Way, words."""
 SEPARATED = (Tool.WINDOW, Tool.DISTANCE)
 NUDGES = (
-    ("Left", marked("Move the measure left"), -1, 0),
-    ("Right", marked("Move the measure right"), 1, 0),
-    ("Up", marked("Move the measure up"), 0, -1),
-    ("Down", marked("Move the measure down"), 0, 1),
+    ("Left", marked("Move measure or point left"), -1, 0),
+    ("Right", marked("Move measure or point right"), 1, 0),
+    ("Up", marked("Move measure or point up"), 0, -1),
+    ("Down", marked("Move measure or point down"), 0, 1),
 )
 """Way, words, pixels right and down."""
 
@@ -87,9 +87,9 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.importing.import_labels(), separated=True),
         Command("export_labels", "Export labels…", "Ctrl+E", TRACK,
                 lambda h: h.exporting.export_labels(), icon="export-variant"),
-        Command("export_picture", "Save picture (PNG)…", "Ctrl+Shift+P", RUN,
+        Command("export_picture", "Save picture…", "Ctrl+Shift+P", RUN,
                 lambda h: h.exporting.export_picture()),
-        Command("export_movie", "Save movie (MP4)…", "Ctrl+M", CINE,
+        Command("export_movie", "Save movie…", "Ctrl+M", CINE,
                 lambda h: h.exporting.export_movie()),
         Command("keep_image", "Keep the picture as a key image", "B", RUN,
                 lambda h: h.key_images.keep(), separated=True, icon="bookmark-plus-outline"),
@@ -308,7 +308,7 @@ COMMANDS: tuple[Command, ...] = (
         Command("measure_all_frames", "Measure on all frames", "Ctrl+A", MEASURE,
                 lambda h: h.session.measuring.toggle_all_frames(), is_on=on_all_frames),
         *(
-            Command(f"nudge_{way.lower()}", text, f"Ctrl+Shift+{way}", MEASURE,
+            Command(f"nudge_{way.lower()}", text, f"Ctrl+Shift+{way}", ITEM,
                     partial(nudge, right=right, down=down))
             for way, text, right, down in NUDGES
         ),
@@ -362,6 +362,8 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.session.labelling.go_to_moved(backward=True)),
         Command("accept_point", "Point is right here", "Return", TRACK,
                 lambda h: h.session.labelling.confirm()),
+        Command("accept_and_step", "Point is right here, and on", "Shift+Space", TRACK,
+                lambda h: h.session.labelling.confirm_and_step()),
         Command("mark_occluded", "Occluded on this frame", "X", TRACK,
                 lambda h: h.session.labelling.mark_occluded()),
         Command("mark_absent", "Absent on this frame", "A", TRACK,

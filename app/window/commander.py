@@ -139,6 +139,7 @@ MOUSE = (
         (marked("Choose a measure or a track (review)"), marked("click")),
         (marked("Full screen; write on a measure (review)"), marked("double click")),
         (marked("Place the tip, or pick a track (label)"), marked("click")),
+        (marked("Place the tip, and say that it is occluded (label)"), marked("Shift + click")),
         (marked("Move the tip of the chosen track (label)"), marked("drag it")),
         (marked("End a polyline or a vessel"), marked("double click, or Return")),
         (marked("Analyse a vessel from end to end (tool Vessel)"), marked("drag along it")),

@@ -154,10 +154,12 @@ def in_hand(hands: Hands, tool: Tool) -> bool:
 
 
 def nudge(hands: Hands, right: int, down: int) -> None:
-    """Move the chosen measure as it is seen: on a turned picture, right is where right is."""
+    """Move the chosen measure, else the point of the chosen track, by a pixel as it is seen."""
     session, step = hands.session, hands.view.whole_step(right, down)
     mark = session.measuring.selected
-    if mark is not None and mark.kind is MarkKind.VESSEL:
+    if mark is None:
+        session.labelling.nudge(*step)
+    elif mark.kind is MarkKind.VESSEL:
         session.vessels.nudge(mark.id, *step)
     else:
         session.measuring.nudge(*step)

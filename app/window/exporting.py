@@ -2,41 +2,65 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Mapping
+from dataclasses import replace
 from gettext import gettext as tr
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from PySide6.QtCore import QByteArray, QObject, QSize, Qt, QTimer
-from PySide6.QtGui import QGuiApplication, QImage, QImageWriter
-from PySide6.QtWidgets import QProgressDialog, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QWidget
 
 from app.errors import UserError, sentence
 from app.measure.scale import spacing_of
 from app.measure.table import csv_text
 from app.measure.vessels import profile_csv
 from app.outputs import check_output, whole_file
+from app.session.look import Comparison
 from app.session.movie_writer import MovieWriter
 from app.session.open_run import OpenRun
 from app.session.session import Session
-from app.tracks.formats import FORMATS, label_file
+from app.tracks.formats import FORMATS as LABEL_FORMATS
+from app.tracks.formats import label_file
 from app.window.asking import ask_file
-from app.window.hidden_picture import HiddenPicture
+from app.window.export_preview import ExportPreview
+from app.window.exported_picture import ExportedPicture
+from app.window.recorder import Recorder
+from widgets.dialogs.export_dialog import (
+    FORMATS,
+    ExportChoices,
+    ExportDialog,
+    ExportOffer,
+    MovieFormat,
+)
 from widgets.picture.cine_view import CineView
 
-LONGEST_MOVIE_SIDE = 1920
+PLAIN = ExportChoices()
+SUFFIXES = {
+    MovieFormat.MP4: ".mp4",
+    MovieFormat.WEBP: ".webp",
+    MovieFormat.GIF: ".gif",
+    MovieFormat.PICTURES: "",
+}
 
 
 class Exporting:
-    """Asks where to, and does it; each ``save_...`` also runs without asking."""
+    """Asks how and where to, and does it; each ``save_...`` also runs without asking.
+
+    Attributes
+    ----------
+    dialog : ExportDialog or None
+        That asks how, while it is on the screen.
+    """
 
     def __init__(self, parent: QWidget, session: Session, view: CineView) -> None:
         self._parent = parent
         self._session = session
         self._view = view
-        self._recorder: MovieRecorder | None = None
+        self._recorders: set[Recorder] = set()
+        self._choices: ExportChoices | None = None  # of the last time
+        self.dialog: ExportDialog | None = None
+        session.run_left.connect(self._give_up)
 
     def export_labels(self) -> None:
         """Ask for a file and write the labels."""
@@ -46,16 +70,16 @@ class Exporting:
                 tr("There are no labels yet: in Label (R), click the catheter tip on the picture.")
             )
             return
-        formats = {name: (tr(fmt.title), fmt.suffix) for name, fmt in FORMATS.items()}
+        formats = {name: (tr(fmt.title), fmt.suffix) for name, fmt in LABEL_FORMATS.items()}
         asked = self._ask(tr("Export labels"), opened, ".tracks.json", formats)
         if asked is not None:
             self.save_labels(*asked)
 
     def save_labels(self, path: Path, format_name: str) -> None:
-        """Write the labels in one of `FORMATS`."""
+        """Write the labels in one of `LABEL_FORMATS`."""
         opened = self._session.opened
         assert opened is not None
-        fmt = FORMATS[format_name]
+        fmt = LABEL_FORMATS[format_name]
         spacing = spacing_of(opened.run, opened.labels.marks)
         labels = label_file(opened.run, opened.labels.tracks, spacing)
         kept = self._session.files
@@ -121,50 +145,114 @@ class Exporting:
         return csv_text(measuring.measured(mark) for mark in measuring.marks)
 
     def export_picture(self) -> None:
-        """Ask for a file and save what is on the screen."""
+        """Ask how and where to, and save the picture."""
         opened = self._session.opened
         if opened is None:
             self._session.said.emit(tr("Open a run first."))
-            return
-        frame = self._session.playback.frame + 1
-        end, formats = f"-frame{frame}.png", {"png": ("PNG", ".png")}
-        asked = self._ask(tr("Save picture"), opened, end, formats)
-        if asked is not None:
-            self.save_picture(asked[0])
-
-    def save_picture(self, path: Path) -> None:
-        """Save the picture with all that is drawn on it."""
-        picture = self._view.grab_picture()
-        try:
-            check_output(path, self._session.files)
-            with whole_file(path) as draft:
-                if not QImageWriter(str(draft), QByteArray(b"png")).write(picture):
-                    raise OSError(errno.EIO, "not saved", str(path))
-        except (UserError, OSError) as error:
-            self._session.failed.emit(sentence(error))
         else:
-            self._session.said.emit(tr("The picture is in {path}.").format(path=path))
+            self._ask_how(opened, movie=False)
 
     def export_movie(self) -> None:
-        """Ask for a file and record the whole run as it is shown."""
+        """Ask how and where to, and record a movie."""
         opened = self._session.opened
         if opened is None or opened.run.frame_count < 2:
             self._session.said.emit(tr("Open a run with several frames first."))
-            return
-        asked = self._ask(tr("Save movie"), opened, "-movie.mp4", {"mp4": ("MP4", ".mp4")})
-        if asked is not None:
-            self.save_movie(asked[0])
+        else:
+            self._ask_how(opened, movie=True)
 
-    def save_movie(self, path: Path) -> MovieRecorder | None:
-        """Record the whole run as it is shown, at its true speed."""
+    def save_picture(self, path: Path, choices: ExportChoices = PLAIN) -> Recorder | None:
+        """Save the frame under the playhead as PNG; denoising is waited for."""
+        frame = self._session.playback.frame
+        saved = tr("The picture is in {path}.").format(path=path)
+        return self._record(path, of_picture(choices), range(frame, frame + 1), saved)
+
+    def save_movie(self, path: Path, choices: ExportChoices = PLAIN) -> Recorder | None:
+        """Record the run; the ending of the path decides the format, as `MovieWriter` says."""
+        opened = self._session.opened
+        assert opened is not None
+        saved = tr("The movie is in {path}.").format(path=path)
+        return self._record(path, choices, self._frames(opened, choices), saved)
+
+    def _record(
+        self, path: Path, choices: ExportChoices, frames: range, saved: str
+    ) -> Recorder | None:
+        opened = self._session.opened
+        assert opened is not None
+        picture = self._exported(opened, choices)
         try:
             check_output(path, self._session.files)
-            self._recorder = MovieRecorder(self._parent, self._session, self._view, path)
+            times_ms = opened.run.frame_times_ms[frames.start : frames.stop] / choices.speed
+            size = (picture.size.width(), picture.size.height())
+            writer = MovieWriter(path, times_ms, size, first_number=frames.start + 1)
         except (UserError, OSError) as error:
+            picture.close()
             self._session.failed.emit(sentence(error))
             return None
-        self._recorder.start()
-        return self._recorder
+        recorder = Recorder(self._parent, self._session, picture, frames, writer, path, saved)
+        self._recorders.add(recorder)
+        recorder.ended.connect(lambda: self._recorders.discard(recorder))
+        recorder.start()
+        return recorder
+
+    def _exported(self, opened: OpenRun, choices: ExportChoices) -> ExportedPicture:
+        frames = self._frames(opened, choices)
+        return ExportedPicture(self._session, opened, self._view, choices, frames)
+
+    def _frames(self, opened: OpenRun, choices: ExportChoices) -> range:
+        """Return the frames of a movie."""
+        span = self._session.labelling.span
+        if span is None or not choices.span_only:
+            return range(opened.run.frame_count)
+        return range(span[0], span[1] + 1)
+
+    def _ask_how(self, opened: OpenRun, *, movie: bool) -> None:
+        """Show the dialog; what was chosen the last time is offered again."""
+        look = self._session.look.now
+        choices = self._choices or ExportChoices(marks=look.tracks, corners=look.corners)
+        offer = ExportOffer(
+            frame_count=opened.run.frame_count if movie else 1,
+            span=self._session.labelling.span if movie else None,
+            ecg=opened.run.ecg is not None,
+            wipe=movie and look.comparison is Comparison.WIPE,
+        )
+        dialog = ExportDialog(choices, offer, self._parent)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        preview = ExportPreview(
+            dialog,
+            lambda choices: self._exported(opened, choices if movie else of_picture(choices)),
+            self._session.playback.frame,
+        )
+
+        def finish(result: int) -> None:
+            preview.close()
+            self.dialog = None
+            if result == ExportDialog.DialogCode.Accepted:
+                self._choices = replace(dialog.choices(), patient=False)
+                self._ask_where(opened, dialog.choices(), movie=movie)
+
+        dialog.finished.connect(finish)
+        self.dialog = dialog
+        dialog.open()
+        preview.show(dialog.choices())
+
+    def _ask_where(self, opened: OpenRun, choices: ExportChoices, *, movie: bool) -> None:
+        """Ask for a file, and save; the name that is offered tells no more than the run's own."""
+        if movie:
+            name = choices.movie_format
+            suffix = SUFFIXES[name]
+            formats = {str(name): (tr(FORMATS[name]), suffix)}
+            asked = self._ask(tr("Save movie"), opened, f"-movie{suffix}", formats)
+        else:
+            ending = f"-frame{self._session.playback.frame + 1}.png"
+            asked = self._ask(tr("Save picture"), opened, ending, {"png": ("PNG", ".png")})
+        if asked is None:
+            return
+        if self._session.opened is not opened:
+            self._warn_of_other_run()
+        elif movie:
+            self.save_movie(asked[0], choices)
+        else:
+            self.save_picture(asked[0], choices)
 
     def _ask(
         self, title: str, opened: OpenRun, end: str, formats: Mapping[str, tuple[str, str]]
@@ -173,106 +261,21 @@ class Exporting:
         path = opened.run.path
         return ask_file(self._parent, title, path.with_name(f"{path.stem}{end}"), formats)
 
+    def _give_up(self, _: OpenRun) -> None:
+        """Close the dialog: the run for which it was opened is no longer worked on."""
+        if self.dialog is not None:
+            self.dialog.reject()
+            self._warn_of_other_run()
+
+    def _warn_of_other_run(self) -> None:
+        self._session.warned.emit(tr("Another run is open by now, so nothing was saved."))
+
     def close(self) -> None:
-        """Give up a recording that is under way."""
-        if self._recorder is not None:
-            self._recorder.stop()
+        """Give up what is being recorded."""
+        for recorder in tuple(self._recorders):
+            recorder.stop()
 
 
-class MovieRecorder(QObject):
-    """Draws frame after frame as the view shows it, on a hidden copy, and writes them.
-
-    The user's own view is left alone, so that the window stays usable. Frames that are asked to be
-    denoised are waited for.
-    """
-
-    def __init__(self, parent: QWidget, session: Session, view: CineView, path: Path) -> None:
-        super().__init__(parent)
-        assert session.opened is not None
-        self._session = session
-        self._path = path
-        self._run = session.opened.run
-        self._size = movie_size(view.size() * view.devicePixelRatioF())
-        self._writer = MovieWriter(
-            path,
-            self._run.frame_times_ms / session.playback.speed,
-            (self._size.width(), self._size.height()),
-        )
-        self._hidden = HiddenPicture(session, session.opened, session.look.now, view.size())
-        self._hidden.view.copy_look(view)
-        self._next = 0
-        self._timer = QTimer(self)
-        self._timer.setInterval(0)
-        self._timer.timeout.connect(self._record)
-        self._progress = QProgressDialog(
-            tr("Saving {name}").format(name=path.name),
-            tr("Stop"),
-            0,
-            self._run.frame_count,
-            parent,
-        )
-        self._progress.setMinimumDuration(0)
-        self._progress.canceled.connect(self.stop)
-        self.done = False
-
-    def start(self) -> None:
-        """Begin with the first frame."""
-        self._timer.start()
-
-    def stop(self) -> None:
-        """Give up: the unfinished file is removed."""
-        if self._timer.isActive():
-            self._end()
-            self._writer.abort()
-            self._session.said.emit(tr("The movie was not saved."))
-
-    def _record(self) -> None:
-        if not self._hidden.alive:
-            self.stop()
-            return
-        if not self._hidden.show(self._next):
-            self._timer.setInterval(20)  # wait for the decoder, or the denoiser
-            return
-        self._timer.setInterval(0)
-        try:
-            self._writer.write(rgb(self._hidden.grab(self._size)))
-        except (UserError, OSError) as error:
-            self._end()
-            self._writer.abort()
-            self._session.failed.emit(sentence(error))
-            return
-        self._next += 1
-        self._progress.setValue(self._next)
-        if self._next == self._run.frame_count:
-            self._end()
-            try:
-                self._writer.close()
-            except (UserError, OSError) as error:
-                self._session.failed.emit(sentence(error))
-                return
-            self.done = True
-            self._session.said.emit(tr("The movie is in {path}.").format(path=self._path))
-
-    def _end(self) -> None:
-        self._timer.stop()
-        self._progress.canceled.disconnect(self.stop)
-        self._progress.close()
-        self._progress.deleteLater()
-        self._hidden.close()
-
-
-def movie_size(view: QSize) -> QSize:
-    """Return the size of a movie of the view: even, and no larger than full HD is wide."""
-    size = QSize(view)
-    if max(size.width(), size.height()) > LONGEST_MOVIE_SIDE:
-        size.scale(LONGEST_MOVIE_SIDE, LONGEST_MOVIE_SIDE, Qt.AspectRatioMode.KeepAspectRatio)
-    return QSize(size.width() // 2 * 2, size.height() // 2 * 2)
-
-
-def rgb(image: QImage) -> NDArray[np.uint8]:
-    """Return the pixels of an image, shape (H, W, 3)."""
-    packed = image.convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(packed.constBits(), np.uint8).reshape(
-        packed.height(), packed.bytesPerLine()
-    )
-    return rows[:, : packed.width() * 3].reshape(packed.height(), packed.width(), 3).copy()
+def of_picture(choices: ExportChoices) -> ExportChoices:
+    """Return the choices without those of a movie."""
+    return replace(choices, span_only=False, moving_wipe=False)

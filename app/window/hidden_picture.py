@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QObject, QSize
 from PySide6.QtGui import QImage
 
@@ -20,16 +22,29 @@ class HiddenPicture(QObject):
     ----------
     opened : OpenRun
     size : QSize
-        Of the view, in units of the screen: what a place in a `Look` is zoomed for.
+        Of the view, in units of the screen.
+    seen_in : QSize, optional
+        Of the view that places in a `Look` are zoomed for, if it is another: what was seen there
+        is seen here.
     """
 
-    def __init__(self, session: Session, opened: OpenRun, look: Look, size: QSize) -> None:
+    def __init__(
+        self,
+        session: Session,
+        opened: OpenRun,
+        look: Look,
+        size: QSize,
+        seen_in: QSize | None = None,
+    ) -> None:
         super().__init__()
+        seen = seen_in or size
+        self._share = min(size.width() / seen.width(), size.height() / seen.height())
         self._session = session
         self._opened = opened
         self._look = LookKeeper()
         self._playback = Playback(self)
         self.view = PictureView()
+        self.view.setMinimumSize(0, 0)
         self.view.resize(size)
         self._picture = Picture(
             self.view,
@@ -40,7 +55,7 @@ class HiddenPicture(QObject):
             session.settings.now.trail_frames,
         )
         self._picture.set_run(opened)
-        self._look.set(look)
+        self._look.set(self._fitting(look))
         self._playback.set_run(opened.run)
 
     def show(self, frame: int, look: Look | None = None) -> bool:
@@ -49,17 +64,19 @@ class HiddenPicture(QObject):
         Returns
         -------
         bool
-            False while it is being decoded or denoised: ask again.
+            False while it is being decoded or denoised: ask again. A frame that cannot be decoded
+            says so in the picture.
         """
         denoising = self._session.denoising_of(self._opened)
         if denoising is not None:
             self._picture.set_denoising(denoising)
         if look is not None:
-            self._look.set(look)
+            self._look.set(self._fitting(look))
         self._playback.seek(frame)
+        broken = self._opened.cache.error(frame) is not None
         if not self._picture.complete:
             self._picture.draw()
-        return self._picture.complete
+        return self._picture.complete or broken
 
     @property
     def alive(self) -> bool:
@@ -69,6 +86,13 @@ class HiddenPicture(QObject):
     def grab(self, size: QSize) -> QImage:
         """Return what is shown, scaled into an image of this size."""
         return self.view.grab_picture(size)
+
+    def _fitting(self, look: Look) -> Look:
+        """Return a look whose place shows the same part of the picture in this view."""
+        if look.place is None:
+            return look
+        zoom, x, y = look.place
+        return replace(look, place=(zoom * self._share, x, y))
 
     def close(self) -> None:
         """Give up the view."""

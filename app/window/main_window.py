@@ -318,9 +318,12 @@ class MainWindow(QMainWindow):
             lambda on: view.set_locked(tr("The labels are locked; K unlocks them") if on else "")
         )
 
-    def _place(self, frame: int, x: float, y: float) -> None:
+    def _place(self, frame: int, x: float, y: float, keys: Qt.KeyboardModifier) -> None:
         """Put a point where the user clicked; nobody labels what is not seen."""
-        self.session.labelling.place(x, y, frame=frame)
+        occluded = bool(keys & Qt.KeyboardModifier.ShiftModifier)
+        placed = self.session.labelling.place(x, y, frame=frame, occluded=occluded)
+        if placed and self.session.settings.now.step_after_click:
+            self.session.playback.step(1)
         self.session.look.change(tracks=True)
         if self.session.labelling.selected is not None:
             self.session.look.show_track(self.session.labelling.selected.id, True)

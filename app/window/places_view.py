@@ -78,6 +78,9 @@ class PlacesView(QObject):
             Sync.OFF: tr("by itself"),
         }
         way = ways[places.sync] if places.follows(opened) else ways[Sync.OFF]
+        phase = self._session.heart.phase_of(opened)
+        if way == ways[Sync.PHASE] and phase is not None and not phase.from_ecg:
+            way = tr("by estimated heart beat")
         return ", ".join(text for text in (way, places.shift_text(index)) if text)
 
     def _invitation(self) -> tuple[str, str]:

@@ -38,13 +38,18 @@ class HeartPhase:
     from_ecg: bool
     confidence: float
 
+    @property
+    def beats(self) -> NDArray[np.float64]:
+        """Beats counted over the frames, shape (T,): whole where the phase is 0."""
+        return np.unwrap(self.phase, period=1.0)
+
     def frames_at(self, phase: float = 0.0) -> tuple[int, ...]:
         """Return the frame nearest to a phase in each beat; by default at end-diastole.
 
         At phase 0 the ventricles are fullest: electrical systole begins, and contraction follows
         by some 50 ms.
         """
-        beats = np.floor(np.unwrap(self.phase, period=1.0) - phase + 0.5).astype(int)
+        beats = np.floor(self.beats - phase + 0.5).astype(int)
         distance = np.abs((self.phase - phase + 0.5) % 1.0 - 0.5)
         nearest = []
         for beat in np.unique(beats):
@@ -58,7 +63,7 @@ class HeartPhase:
 
     def _half_step(self) -> float:
         """Half the phase from one frame to the next."""
-        steps = np.diff(np.unwrap(self.phase, period=1.0))
+        steps = np.diff(self.beats)
         return 0.5 * float(np.median(steps)) if steps.size else 0.5
 
 

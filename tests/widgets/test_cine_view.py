@@ -508,24 +508,6 @@ def test_grab_works_on_a_view_never_shown_and_at_another_size(qtbot) -> None:
     assert grey(large, 50, 400) < 10
 
 
-def test_hidden_copy_draws_what_is_on_the_screen(qtbot, view) -> None:
-    view.set_mode(ViewMode.WIPE)
-    view.set_corner(Corner.TOP_LEFT, ("Frame 3",))
-    view.set_tracks((track(),))
-    view.set_scale_bar(0.3)
-    wheel(view, QPointF(211, 190), 3, Qt.KeyboardModifier.ControlModifier)
-    drag(view, QPointF(150, 150), QPointF(171, 139), MIDDLE)
-    move(view, QPointF(270, 100))
-    frame = FramePictures(np.full((200, 240), 50, np.uint8), np.full((200, 240), 150, np.uint8))
-    copy = CineView()
-    qtbot.addWidget(copy)
-    copy.copy_look(view)
-    copy.set_frame(frame, 7)
-    hidden = copy.grab_picture()
-    view.set_frame(frame, 7)
-    assert hidden == view.grab_picture()
-
-
 def test_much_reduced_pictures_are_averaged_so_that_thin_wires_stay(view) -> None:
     wire = np.full((2048, 2048), 200, np.uint8)
     wire[:, 1000::7] = 40

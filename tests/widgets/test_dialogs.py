@@ -18,7 +18,7 @@ from widgets.dialogs.shortcuts_page import ShortcutRow, ShortcutsPage
 from widgets.panels.notice_bar import Notice, NoticeBar, Severity
 from widgets.theme import LIGHT
 
-VALUES = SettingsValues("light", "cpu", 1200, "/labels", 20, 7.5, False, True, False)
+VALUES = SettingsValues("light", "cpu", 1200, "/labels", 20, 7.5, False, True, False, True)
 DEVICES = (DeviceChoice("auto", "Automatic"), DeviceChoice("cpu", "CPU"))
 
 

@@ -51,6 +51,8 @@ class SettingsValues:
         Patient data is on the screen when the program starts.
     autoplay, next_at_end : bool
         A run plays as soon as it is open; the next one is opened once it has been played.
+    step_after_click : bool
+        A click that places a point goes to the next frame.
     """
 
     theme: str
@@ -62,6 +64,7 @@ class SettingsValues:
     show_patient: bool
     autoplay: bool
     next_at_end: bool
+    step_after_click: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class SettingsDialog(QDialog):
         self._patient = QCheckBox(tr("Show patient data at start"))
         self._autoplay = QCheckBox(tr("Play a run as soon as it is open"))
         self._next = QCheckBox(tr("Open the next run once it was played (“once”)"))
+        self._step = QCheckBox(tr("Go to the next frame after a click that labels"))
         self._buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel
         )
@@ -158,7 +162,7 @@ class SettingsDialog(QDialog):
             form.addWidget(field, row, 1)
             if field is self._place:
                 form.addLayout(folder, row + 1, 1)
-        for box in (self._patient, self._autoplay, self._next):
+        for box in (self._patient, self._autoplay, self._next, self._step):
             form.addWidget(box, form.rowCount(), 1)
         note = QLabel(tr("Memory and frame rate take effect when the next run is opened."))
         note.setProperty("role", "muted")
@@ -180,6 +184,7 @@ class SettingsDialog(QDialog):
         self._patient.setChecked(values.show_patient)
         self._autoplay.setChecked(values.autoplay)
         self._next.setChecked(values.next_at_end)
+        self._step.setChecked(values.step_after_click)
         self._check()
 
     def values(self) -> SettingsValues:
@@ -194,6 +199,7 @@ class SettingsDialog(QDialog):
             show_patient=self._patient.isChecked(),
             autoplay=self._autoplay.isChecked(),
             next_at_end=self._next.isChecked(),
+            step_after_click=self._step.isChecked(),
         )
 
     def _check(self) -> None:

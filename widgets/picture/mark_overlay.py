@@ -165,11 +165,12 @@ def _paint_words(
     metrics = QFontMetricsF(font)
     width = max(metrics.horizontalAdvance(line) for line in mark.lines)
     size = QSizeF(width, metrics.height() * len(mark.lines))
-    away = LABEL_DISTANCE * unit
+    away, last = LABEL_DISTANCE * unit, to_screen(*mark.points[-1])
     box = path.boundingRect()
-    last = to_screen(*mark.points[-1])
+    if not region.adjusted(-away, -away, away, away).intersects(box.united(_point_box(last))):
+        return  # no words of what is out of sight
     if mark.shape is MarkShape.TEXT:
-        box = QRectF(last, QSizeF(0.0, 0.0))
+        box = _point_box(last)
         away = 0.0
     places = (
         QPointF(last.x() + away, last.y() + away / 2),
@@ -187,6 +188,10 @@ def _paint_words(
     for index, line in enumerate(mark.lines):
         baseline = chosen.top() + metrics.height() * index + metrics.ascent()
         draw_text(painter, QPointF(chosen.left(), baseline), line, color)
+
+
+def _point_box(point: QPointF) -> QRectF:
+    return QRectF(point, QSizeF(1.0, 1.0))
 
 
 def _moved_into(box: QRectF, region: QRectF) -> QRectF:

@@ -193,27 +193,14 @@ class PictureView(pg.GraphicsView):
         self._divider_locked = locked
         self.viewport().update()
 
+    @property
+    def wipe_position(self) -> float:
+        """Where the wipe's divider stands, 0 at the left, 1 at the right."""
+        return self._divider
+
     def set_wipe_position(self, fraction: float) -> None:
         """Move the wipe's divider, 0 at the left, 1 at the right."""
         self._divider = min(max(fraction, 0.0), 1.0)
-        self._refresh()
-
-    def copy_look(self, other: PictureView) -> None:
-        """Show frames as another view does: its size, mode, zoom, place, tracks and writing.
-
-        A hidden copy can be given frame after frame and grabbed, while ``other`` is used on.
-        """
-        self.resize(other.size())
-        self.setFont(other.font())
-        self._shape = other._shape
-        self._mode, self._names = other._mode, other._names
-        self._view, self._fitted = other._view, other._fitted
-        self._divider, self._divider_locked = other._divider, other._divider_locked
-        self._tracks, self._overlay_visible = other._tracks, other._overlay_visible
-        self._marks = other._marks
-        self._corners, self._corners_visible = dict(other._corners), other._corners_visible
-        self._scale_bar = other._scale_bar
-        self._pills_layout, self._pills_top = other._pills_layout, other._pills_top
         self._refresh()
 
     # Zoom

@@ -180,6 +180,7 @@ class EcgStrip(QWidget):
 
     def _draw(self) -> None:
         painter = QPainter(self._picture)
+        painter.setFont(self.font())
         painter.setClipRect(QRect(GUTTER_LEFT, 0, self._span_width(), self.height()))
         painter.setPen(QPen(QColor(self._theme.error), 1, Qt.PenStyle.DotLine))
         for time_ms in self._r_wave_times_ms:

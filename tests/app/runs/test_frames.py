@@ -201,6 +201,14 @@ def test_frames_around_each_viewers_playhead_are_kept(make_cache):
     assert set(np.flatnonzero(cache.ready())) == {*range(5, 25)}
 
 
+def test_each_viewer_gets_its_frame_where_there_is_room_for_one(make_cache):
+    cache = make_cache(Source(), frames=1)
+    for number, viewer in enumerate(("one", "two", "three")):
+        cache.set_playhead(10 * number, viewer=viewer)
+    until(lambda: cache.resting)
+    assert set(np.flatnonzero(cache.ready())) == {0, 10, 20}
+
+
 def test_a_smaller_budget_lets_frames_go_at_once_and_a_larger_one_fills(make_cache):
     cache = make_cache(Source(), frames=100)
     until(lambda: cache.decoded_count == 100)

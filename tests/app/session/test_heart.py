@@ -102,7 +102,8 @@ def test_without_an_ecg_the_pictures_are_asked_and_it_says_so(heart, qtbot, monk
     heart.said.connect(said.append)
     heart.toggle_end_diastole()
     qtbot.waitUntil(lambda: heart.played is Played.PHASE)
-    assert "no ECG" in said[0] and "75 beats a minute" in said[1]
+    assert said[0] == "run has no ECG: the heart beat is looked for in the pictures."
+    assert said[1] == "run, estimated from its pictures: 75 beats a minute."
     assert heart.text == "End-diastole alone, estimated from the pictures"
     assert heart._playback.frame == 0
 
@@ -122,4 +123,30 @@ def test_a_run_that_is_left_answers_no_more(heart, qtbot):
     without_ecg(heart)
     heart.toggle_beat()
     heart.set_run(None)
+    heart.leave(heart.opened)
     assert heart.phase is None and heart.played is Played.ALL
+    said = []
+    heart.said.connect(said.append)
+    qtbot.wait(100)
+    assert not said
+
+
+def test_the_beats_of_a_run_that_is_only_seen_are_looked_for_once(heart, qtbot, monkeypatch):
+    phase = (np.arange(FRAMES) / 20.0) % 1.0
+    found = HeartPhase(phase, (0.0, 800.0, 1600.0), 800.0, False, 0.9)
+    monkeypatch.setattr("inference.heart.from_pictures.phase_from_pictures", lambda *_, **__: found)
+    run = replace(heart.opened.run, path=Path("seen"), ecg=None)
+    seen = Opened(run=run, sequence=heart.opened.sequence)
+    said, changed = [], []
+    heart.said.connect(said.append)
+    heart.changed.connect(lambda: changed.append(heart.phase_of(seen)))
+    heart.look_for(heart.opened)  # its ECG tells
+    heart.look_for(seen)
+    heart.look_for(seen)
+    qtbot.waitUntil(lambda: changed == [found])
+    heart.look_for(seen)
+    assert said == [
+        "seen has no ECG: the heart beat is looked for in the pictures.",
+        "seen, estimated from its pictures: 75 beats a minute.",
+    ]
+    assert heart.played is Played.ALL

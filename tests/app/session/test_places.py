@@ -9,8 +9,9 @@ import pytest
 
 from app.runs.run import Ecg, Window
 from app.session.look import Comparison
-from app.session.synchrony import Sync, matching_frame
+from app.session.synchrony import Sync, matching_frame, same_part
 from app.tracks.store import saved_labels
+from inference.heart.phase import HeartPhase
 
 
 def open_in(qtbot, session, index, path):
@@ -49,6 +50,7 @@ def retimed(session, step_ms, other_step_ms, r_waves_ms=(), other_r_waves_ms=())
     timed(session.opened, np.arange(12) * other_step_ms, other_r_waves_ms)
     session.places.set_sync(Sync.OFF)
     session.places._axes.clear()
+    session.heart._known.clear()
     session.activate(0)
     session.places.set_sync(Sync.TIME)
     return session.places.all[1]
@@ -126,36 +128,60 @@ def test_runs_follow_by_the_phase_of_the_heart_beat_after_beat(two):
     # beats of 4 frames from frame 2 on; of 3 frames from frame 0 on
     place = retimed(two, 100.0, 100.0, (200.0, 600.0, 1000.0), (0.0, 300.0, 600.0, 900.0))
     two.places.set_sync(Sync.PHASE)
-    for frame, other in {2: 0, 6: 3, 10: 6, 14: 9}.items():
+    for frame in (2, 6, 10, 14, 18):  # more beats than the other run has
         two.playback.seek(frame)
-        assert place.playback.frame == other
-    two.playback.seek(18)  # the fifth beat: the other run has fewer and is gone through again
-    assert place.playback.frame % 3 == 0
+        assert place.playback.frame % 3 == 0
+    others = []
+    for frame in range(2, 7):
+        two.playback.seek(frame)
+        others.append(place.playback.frame - others[0] if others else place.playback.frame)
+    assert others[1:] in ([1, 1, 2, 3], [1, 2, 2, 3])
 
 
-def test_a_run_without_a_known_heart_beat_stands_by_itself_and_it_is_said(two):
+def test_a_run_whose_beats_nobody_finds_stands_by_itself_and_it_is_said(qtbot, two, monkeypatch):
+    monkeypatch.setattr("inference.heart.from_pictures.phase_from_pictures", lambda *_, **__: None)
     told = []
     two.said.connect(told.append)
     place = retimed(two, 100.0, 100.0, (200.0, 600.0))
     before = place.playback.frame
     two.places.set_sync(Sync.PHASE)
-    assert told == ["The heart beats of other.dcm are not known; each of these stands by itself."]
+    qtbot.waitUntil(lambda: len(told) == 2)
+    assert told[1] == "Neither an ECG nor the pictures of other.dcm show a heart beat."
     two.playback.seek(15)
     assert place.playback.frame == before
     assert not two.places.follows(place.opened)
     two.activate(1)  # and nobody follows one whose beats are unknown
     assert not two.places.follows(two.places.all[0].opened)
+    assert len(told) == 2
 
 
-def test_heart_beats_may_come_from_elsewhere(two):
+def test_heart_beats_are_looked_for_in_the_pictures(qtbot, two, monkeypatch):
+    def found(read, times_ms, should_stop):
+        beats = np.arange(len(times_ms)) / (8 if len(times_ms) == 20 else 4)
+        return HeartPhase(beats % 1.0, (0.0,), 800.0, False, 0.9)
+
+    monkeypatch.setattr("inference.heart.from_pictures.phase_from_pictures", found)
     place = retimed(two, 100.0, 100.0)
     two.places.set_sync(Sync.PHASE)
-    two.playback.seek(8)
     assert not two.places.follows(place.opened)
-    two.places.set_beats(
-        lambda run: np.arange(run.frame_count) / (8 if run.frame_count == 20 else 4)
-    )
+    two.playback.seek(8)
+    qtbot.waitUntil(lambda: two.places.follows(place.opened))
     assert place.playback.frame == 4
+
+
+def test_looking_for_beats_ends_with_the_run(qtbot, two, monkeypatch):
+    stopped = threading.Event()
+
+    def never(read, times_ms, should_stop):
+        while not should_stop():
+            stopped.wait(0.01)
+        stopped.set()
+
+    monkeypatch.setattr("inference.heart.from_pictures.phase_from_pictures", never)
+    retimed(two, 100.0, 100.0, (200.0, 600.0))
+    two.places.set_sync(Sync.PHASE)
+    two.set_places(1)
+    assert stopped.wait(5)
 
 
 @pytest.mark.parametrize(
@@ -188,6 +214,16 @@ def test_keys_move_the_active_run_and_the_others_stand(two):
     assert two.places.all[0].playback.frame == 10
     two.places.align()
     assert two.places.all[0].playback.frame == 8
+    assert two.places.shift_text(0) == ""
+
+
+def test_a_shift_goes_with_the_run_that_it_was_meant_for(qtbot, two, other_run_file):
+    retimed(two, 50.0, 100.0)
+    two.places.shift(1)
+    two.activate(1)
+    assert two.places.shift_text(0) == "+50 ms"
+    two.activate(0)
+    open_in(qtbot, two, 0, other_run_file)
     assert two.places.shift_text(0) == ""
 
 
@@ -232,7 +268,11 @@ def test_a_faster_run_is_shown_between_the_frames_of_the_one_it_follows(qtbot, t
     two.playback.play()
     qtbot.waitUntil(lambda: len(seen) > 3)
     assert two.playback.frame == 0
+    assert two.places._between.interval() == 10  # twice a frame
+    two.playback.set_speed(0.5)
+    assert two.places._between.interval() == 20
     two.playback.pause()
+    assert not two.places._between.isActive()
 
 
 def test_zoom_is_linked_on_demand_also_between_pictures_of_other_sizes(two):
@@ -247,6 +287,13 @@ def test_zoom_is_linked_on_demand_also_between_pictures_of_other_sizes(two):
     two.places.toggle_linked()
     two.look.change(place=(3.0, 63.5, 31.5))
     assert place.look.now.place is None
+
+
+def test_the_same_part_is_shown_of_a_picture_of_another_shape(two):
+    run = replace(two.opened.run, columns=100, rows=50)
+    other = replace(run, columns=200, rows=25)
+    assert same_part((4.0, 9.5, 9.5), run, other) == pytest.approx((2.0, 19.5, 4.5))
+    assert same_part(None, run, other) is None
 
 
 def test_the_same_run_twice_is_one_run_with_two_looks(qtbot, two, run_file):
@@ -349,6 +396,22 @@ def test_memory_is_shared_where_the_machine_has_not_enough_for_all(
     assert [run.cache._budget_bytes for run in runs] == [then_mb * (1 << 20)] * 2
     session.set_places(1)
     assert session.opened.cache._budget_bytes == 1 << 20
+
+
+def test_a_number_of_places_that_there_is_not_gives_one(make_session):
+    assert make_session(places=3).places.count == 1
+    assert make_session(places=4, sync="nonsense").places.sync is Sync.TIME
+
+
+def test_the_run_that_is_worked_on_is_denoised_before_the_others(two, monkeypatch):
+    asked = []
+    monkeypatch.setattr(two.worker, "denoise", asked.append)
+    two.look.change(comparison=Comparison.DENOISED)
+    two.activate(0)
+    assert [(job.key.split()[0], job.behind) for job in asked] == [
+        (two.places.all[1].opened.key, False),
+        (two.places.all[1].opened.key, True),
+    ]
 
 
 def test_denoised_frames_go_along(qtbot, two, engines):

@@ -659,3 +659,34 @@ def test_patient_data_stays_hidden_when_the_next_run_opens(qtbot, make_window, r
     assert not window.session.look.now.patient
     window.commander.do("toggle_theme")
     assert not window.session.look.now.patient
+
+
+def test_shift_click_says_occluded_and_a_click_can_step_on(qtbot, make_window, run_file, engines):
+    window = make_window(run_file, step_after_click=True)
+    window.session.tools.set_mode(Mode.LABEL)
+    viewport, place = window.view.viewport(), window.view.mouse_position(60.0, 50.0).toPoint()
+    shift = Qt.KeyboardModifier.ShiftModifier
+    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, shift, place)
+    assert window.session.playback.frame == 1
+    qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=place)
+    points = window.session.labelling.selected.points
+    assert points[0].state is PointState.OCCLUDED and points[1].state is PointState.VISIBLE
+    assert window.session.playback.frame == 2
+
+
+def test_a_point_is_moved_by_a_pixel_and_confirmed_on_the_way(
+    qtbot, make_window, run_file, engines
+):
+    window = make_window(run_file)
+    window.commander.do("nudge_left")  # there is none yet: nothing happens
+    click_tip(qtbot, window, 60.0, 50.0)
+    settled(qtbot, window, engines, 1)
+    before = window.session.labelling.selected.points[0]
+    window.commander.do("nudge_left")
+    window.commander.do("nudge_down")
+    after = window.session.labelling.selected.points[0]
+    assert (after.x, after.y) == pytest.approx((before.x - 1.0, before.y + 1.0))
+    window.session.playback.seek(3)
+    window.commander.do("accept_and_step")
+    assert window.session.labelling.selected.points[3].confirmed
+    assert window.session.playback.frame == 4

@@ -14,6 +14,7 @@ from app.runs.run import MaskSubtraction, Patient, Spacing, SpacingSource, Windo
 from app.session.look import Comparison
 from app.session.tools import Mode
 from app.tracks.track import PointState
+from widgets.dialogs.export_dialog import ExportChoices
 from widgets.picture.corner_text import Corner
 
 GREYS = np.arange(12, dtype=np.uint8) * 20
@@ -58,8 +59,8 @@ def test_a_movie_shows_every_frame_once_in_order(
     look.change_grey(voi=Window(128.0, 256.0), inverted=shown == "inverted")
     if shown == "denoised":
         look.change(comparison=Comparison.DENOISED)
-    window.session.playback.set_speed(2.0)
-    recorder = window.hands.exporting.save_movie(tmp_path / "m.mp4")
+    window.session.playback.set_speed(0.25)  # how it is played changes no movie
+    recorder = window.hands.exporting.save_movie(tmp_path / "m.mp4", ExportChoices(speed=2.0))
     qtbot.waitUntil(lambda: recorder.done, timeout=20000)
     with av.open(str(tmp_path / "m.mp4")) as movie:
         frames = [(f.time, f.to_ndarray(format="gray")) for f in movie.decode(video=0)]

@@ -1,6 +1,7 @@
 """Runs side by side in the window: drawn, chosen, dropped, and none in the way of another."""
 
 import shutil
+from dataclasses import replace
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from app.session.look import Comparison
 from app.session.synchrony import Sync
 from app.session.tools import Mode
+from inference.heart.phase import HeartPhase
 from widgets.panels.run_model import RUN_KEY
 from widgets.picture.corner_text import Corner
 
@@ -164,7 +166,7 @@ def test_the_wheel_steps_all_or_the_place_under_the_mouse(qtbot, two):
     assert two.session.places.active == 1
 
 
-def test_headers_say_which_run_is_where_and_how_it_follows(two):
+def test_headers_say_which_run_is_where_and_how_it_follows(two, monkeypatch):
     def titles():
         return [two.place_grid._titles[index] for index in (0, 1)]
 
@@ -172,9 +174,16 @@ def test_headers_say_which_run_is_where_and_how_it_follows(two):
     two.commander.do("sync_frame")
     two.commander.do("shift_forward")
     assert titles() == [("run.dcm", "frame by frame, +1 frame"), ("other.dcm", "frame by frame")]
-    two.session.places.set_beats(lambda run: None)
+    monkeypatch.setattr(type(two.session.heart), "phase_of", lambda *_: phase)
+    phase = None
     two.commander.do("sync_phase")
     assert titles() == [("run.dcm", "by itself"), ("other.dcm", "by itself")]
+    phase = HeartPhase(np.arange(20) % 5 / 5, (0.0,), 800.0, True, 1.0)
+    two.session.heart.changed.emit()
+    assert titles() == [("run.dcm", "by heart beat"), ("other.dcm", "by heart beat")]
+    phase = replace(phase, from_ecg=False)
+    two.session.heart.changed.emit()
+    assert titles()[1] == ("other.dcm", "by estimated heart beat")
 
 
 def test_zoom_is_linked_on_demand_and_a_place_keeps_its_own(qtbot, two):

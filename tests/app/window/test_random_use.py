@@ -7,19 +7,10 @@ from PySide6.QtCore import Qt
 
 from app.window.command_table import COMMANDS
 
-ASKS = {
-    "open_files",
-    "open_folder",
+ASKS = {command.name for command in COMMANDS if command.text.endswith("…")}
+LEFT_OUT = {
     "open_sample",
-    "import_labels",
-    "export_labels",
-    "export_picture",
-    "export_movie",
-    "export_measures",
-    "export_profile",
-    "tool_text",
-    "rename_measure",
-    "calibrate_length",
+    "tool_text",  # asks for the words
     "close_run",
     "quit",
     "toggle_full_screen",
@@ -35,7 +26,7 @@ def test_random_use_raises_nothing_and_undoes_to_nothing(
     rng = random.Random(seed)
     engines[0].confidence = lambda frame: (frame % 7) / 6
     window = make_window(run_file)
-    names = [command.name for command in COMMANDS if command.name not in ASKS]
+    names = [command.name for command in COMMANDS if command.name not in ASKS | LEFT_OUT]
     for _ in range(250):
         if rng.random() < 0.35:
             place = window.view.mouse_position(rng.uniform(0, 127), rng.uniform(0, 127)).toPoint()
