@@ -48,6 +48,11 @@ class Reading:
     ball: Circle | None = None
 
     @property
+    def filled(self) -> bool:
+        """True of a catheter that seems to be filled with contrast."""
+        return self.catheter is not None and "filled" in self.catheter.doubts
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """Why it may be wrong, a sentence each."""
         found = () if self.catheter is None else self.catheter.doubts
@@ -129,7 +134,13 @@ class Calibrating(QObject):
 
             linear = opened.run.pixel_intensity_relationship == "LIN"
             picture = np.asarray(opened.sequence.read(frame))
-            found = measure_catheter(picture, np.array(points), Build(build), linear=linear)
+            found = measure_catheter(
+                picture,
+                np.array(points),
+                Build(build),
+                linear=linear,
+                aspect=opened.run.pixel_aspect_ratio,
+            )
             return Reading(opened, frame, tuple(points), catheter=found)
 
         none = tr("No catheter stands out there; draw along its middle, on an empty stretch.")
@@ -145,7 +156,7 @@ class Calibrating(QObject):
             from inference.measuring.sphere import measure_sphere
 
             picture = np.asarray(opened.sequence.read(frame))
-            found = measure_sphere(picture, rim)
+            found = measure_sphere(picture, rim, aspect=opened.run.pixel_aspect_ratio)
             return Reading(opened, frame, tuple(points), ball=found)
 
         none = tr("No ball stands out there; draw the ellipse along its rim.")
@@ -173,13 +184,19 @@ class Calibrating(QObject):
 
     # calibrating
 
-    def take(self, reading: Reading, size: float) -> None:
-        """Calibrate by what was measured: a catheter of so many French, a ball of so many mm."""
+    def take(self, reading: Reading, size: float, *, all_the_same: bool = False) -> None:
+        """Calibrate by what was measured: a catheter of so many French, a ball of so many mm.
+
+        By a filled catheter only where somebody said that it is to be done ``all_the_same``.
+        """
         from inference.measuring.calibration import by_catheter, by_sphere
 
         opened, catheter, ball = reading.opened, reading.catheter, reading.ball
         edges: tuple[Sequence[Point], ...]
         if opened is not self._opened:
+            return
+        if reading.filled and not all_the_same:
+            self.refused.emit(tr("A filled catheter reads too small; draw along an empty stretch."))
             return
         if catheter is not None:
             method, measured = "catheter", by_catheter(catheter, size)
@@ -187,8 +204,11 @@ class Calibrating(QObject):
         else:
             assert ball is not None
             method, measured = "sphere", by_sphere(ball, size)
-            radius = ball.diameter_px / 2
-            edges = (_ellipse((ball.x, ball.y), (radius, radius), 61).tolist(),)
+            across, down = (
+                ball.diameter_px / 2,
+                ball.diameter_px / 2 / opened.run.pixel_aspect_ratio,
+            )
+            edges = (_ellipse((ball.x, ball.y), (across, down), 61).tolist(),)
         self._labelling.apply(
             calibrations.calibrate(
                 opened.run,

@@ -32,6 +32,7 @@ from app.session.settings import Settings, SettingsKeeper
 from app.session.subtraction import Subtraction
 from app.session.synchrony import Sync
 from app.session.tools import Tools
+from app.session.vessels import Vessels
 from app.session.worker import InferenceWorker
 from app.tracks.store import warm_up
 
@@ -47,8 +48,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, tools, labelling, measuring, calibrating, key_images,
-    heart, denoising, subtraction, enhancing, adapting, library, leaving, places
+    settings, worker, background, playback, tools, labelling, measuring, calibrating, vessels,
+    key_images, heart, denoising, subtraction, enhancing, adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -95,6 +96,7 @@ class Session(QObject):
         self._asking_place = 0  # for which the library opens a run
         self.library = Library(self.background, settings, self.leaving)
         self.calibrating = Calibrating(self.labelling, self.background, self.library)
+        self.vessels = Vessels(self.labelling, self.background, self.measuring)
         self._warm_up = QTimer(self)
         self._warm_up.setSingleShot(True)
         self._warm_up.setInterval(WARM_UP_AFTER_MS)
@@ -104,6 +106,7 @@ class Session(QObject):
         self.labelling.refused.connect(self.said)
         self.labelling.locked_changed.connect(lambda _: self.withdrawn.emit(locked_sentence()))
         self.calibrating.refused.connect(self.said)
+        self.vessels.refused.connect(self.said)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
         self.enhancing.said.connect(self.said)
@@ -223,6 +226,7 @@ class Session(QObject):
         self.measuring.set_run(None)
         self.key_images.set_run(None)
         self.calibrating.set_run(None)
+        self.vessels.set_run(None)
         self.heart.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
@@ -244,6 +248,7 @@ class Session(QObject):
         self.measuring.set_run(opened)
         self.key_images.set_run(opened)
         self.calibrating.set_run(opened)
+        self.vessels.set_run(opened)
         self.heart.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)

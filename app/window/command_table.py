@@ -34,7 +34,7 @@ from inference.subtraction import Registration
 from widgets.translation import marked
 
 LONG_STEP = 10
-NOTHING, RUN, CINE, TRACK, MEASURE, ITEM, UNDO, REDO, PLACES = Need
+NOTHING, RUN, CINE, TRACK, MEASURE, VESSEL, ITEM, UNDO, REDO, PLACES = Need
 EDGE_STEP = 0.25
 TOOLS = (
     (Tool.WINDOW, marked("Drag: window"), "S", "contrast"),
@@ -47,6 +47,7 @@ TOOLS = (
     (Tool.ELLIPSE, marked("Ellipse: mean, SD, area"), "6", "ellipse-outline"),
     (Tool.TEXT, marked("Text"), "7", "format-text"),
     (Tool.ARROW, marked("Arrow"), "8", "arrow-top-left"),
+    (Tool.VESSEL, marked("Vessel: diameters and stenosis"), "9", "pipe"),
 )
 """Tool, words, key, icon."""
 REGISTRATIONS = (
@@ -342,6 +343,8 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.exporting.copy_measures(), separated=True),
         Command("export_measures", "Export the measures (CSV)…", "", RUN,
                 lambda h: h.exporting.export_measures()),
+        Command("export_profile", "Export the diameters along the vessel (CSV)…", "", VESSEL,
+                lambda h: h.exporting.export_profile()),
     ),
     *_menu(
         "Track",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntEnum
 from gettext import gettext as tr
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,7 @@ from app.window.progress import Progress
 from app.window.run_list_view import RunListView
 from app.window.subtraction_view import SubtractionView
 from app.window.unsaved import UnsavedDialogs
+from app.window.vessel_views import VesselViews
 from resources import resource_path
 from widgets.panels.denoise_panel import DenoisePanel
 from widgets.panels.key_image_strip import KeyImageStrip
@@ -57,6 +59,7 @@ from widgets.panels.notice_bar import Notice, NoticeBar, Severity
 from widgets.panels.run_list import RunList
 from widgets.panels.subtraction_panel import SubtractionPanel
 from widgets.panels.track_panel import TrackPanel
+from widgets.panels.vessel_panel import VesselPanel
 from widgets.picture.cine_view import CineView
 from widgets.picture.compare import ViewMode
 from widgets.picture.place_grid import PlaceGrid
@@ -85,7 +88,22 @@ DEVICE_WORDS = {
 }
 TOO_CLEAN = marked("The noise of this run is too weak to be seen: it stays as it is.")
 SIDE_WIDTH = 274
-TABBED = (1, 2, 3, 4, 5, 6)
+
+
+class Panel(IntEnum):
+    """The panels, in the order of `MainWindow.panels`."""
+
+    RUNS = 0
+    TRACKS = 1
+    DENOISE = 2
+    MOTION = 3
+    MEASURES = 4
+    KEY_IMAGES = 5
+    SUBTRACTION = 6
+    VESSEL = 7
+
+
+TABBED = tuple(panel for panel in Panel if panel is not Panel.RUNS)
 """Panels that share their place with another one."""
 LOW_SCREEN = 840
 """On screens of less height all panels at the right share two places."""
@@ -148,6 +166,7 @@ class MainWindow(QMainWindow):
         )
         self.progress = Progress(session.playback, session.denoising, self.timeline, self.play_bar)
         self.marks = MarkViews(self, session, self.view, self.measure_panel, self.mode_switch)
+        VesselViews(session, self.view, self.vessel_panel)
         self.hands = Hands(
             session=session,
             view=self.view,
@@ -185,6 +204,7 @@ class MainWindow(QMainWindow):
         self.run_list = RunList()
         self.track_panel = TrackPanel({str(kind): tr(str(kind)) for kind in TrackKind})
         self.measure_panel = MeasurePanel()
+        self.vessel_panel = VesselPanel()
         self.key_image_strip = KeyImageStrip()
         self.mode_switch = ModeSwitch()
         self.denoise_panel = DenoisePanel()
@@ -215,22 +235,24 @@ class MainWindow(QMainWindow):
             self._dock("Measures", tr("Measures"), self.measure_panel, right),
             self._dock("KeyImages", tr("Key images"), self.key_image_strip, right),
             self._dock("Subtraction", tr("Subtract"), self.subtraction_panel, right),
+            self._dock("Vessel", tr("Vessel"), self.vessel_panel, right),
         )
         self.setAnimated(False)  # nothing moves by itself
         self.setTabPosition(right, QTabWidget.TabPosition.North)
-        self.tabifyDockWidget(self.panels[1], self.panels[4])
-        self.tabifyDockWidget(self.panels[3], self.panels[5])
-        self.tabifyDockWidget(self.panels[2], self.panels[6])
+        self.tabifyDockWidget(self.panels[Panel.TRACKS], self.panels[Panel.MEASURES])
+        self.tabifyDockWidget(self.panels[Panel.MEASURES], self.panels[Panel.VESSEL])
+        self.tabifyDockWidget(self.panels[Panel.MOTION], self.panels[Panel.KEY_IMAGES])
+        self.tabifyDockWidget(self.panels[Panel.DENOISE], self.panels[Panel.SUBTRACTION])
         for index in TABBED:  # the tab names it
             self.panels[index].setTitleBarWidget(QWidget())
-        self.panels[1].raise_()
-        self.panels[2].raise_()
-        self.panels[3].raise_()
+        self.panels[Panel.TRACKS].raise_()
+        self.panels[Panel.DENOISE].raise_()
+        self.panels[Panel.MOTION].raise_()
         if self.screen().availableGeometry().height() < LOW_SCREEN:
-            self.tabifyDockWidget(self.panels[3], self.panels[2])
-            self.tabifyDockWidget(self.panels[4], self.panels[6])
-            self.panels[2].raise_()
-            self.panels[1].raise_()
+            self.tabifyDockWidget(self.panels[Panel.MOTION], self.panels[Panel.DENOISE])
+            self.tabifyDockWidget(self.panels[Panel.MEASURES], self.panels[Panel.SUBTRACTION])
+            self.panels[Panel.DENOISE].raise_()
+            self.panels[Panel.TRACKS].raise_()
 
     def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -305,8 +327,10 @@ class MainWindow(QMainWindow):
         view.window_dragged.connect(self.picture.drag_window)
         panel.command_requested.connect(self.commander.do)
         self.measure_panel.command_requested.connect(self.commander.do)
+        self.vessel_panel.command_requested.connect(self.commander.do)
+        self.session.vessels.measured.connect(lambda _: self.panels[Panel.VESSEL].raise_())
         self.key_image_strip.command_requested.connect(self.commander.do)
-        self.session.key_images.kept.connect(self.panels[5].raise_)
+        self.session.key_images.kept.connect(self.panels[Panel.KEY_IMAGES].raise_)
         self.session.tools.changed.connect(self._show_tools)
         panel.track_picked.connect(labelling.select)
         panel.renamed.connect(lambda track, name: labelling.change_track(track, name=name))
@@ -418,14 +442,17 @@ class MainWindow(QMainWindow):
         """Bring the panel to the front that belongs to what the hand does."""
         tools = self.session.tools
         if tools.labelling:
-            self.panels[1].raise_()
+            self.panels[Panel.TRACKS].raise_()
+        elif tools.tool is Tool.VESSEL:
+            self.panels[Panel.VESSEL].raise_()
         elif tools.tool not in (Tool.WINDOW, Tool.PAN, Tool.ZOOM):
-            self.panels[4].raise_()
+            self.panels[Panel.MEASURES].raise_()
 
     def _show_usable(self, commands: frozenset[str]) -> None:
         self.play_bar.set_usable(commands)
         self.track_panel.set_usable(commands)
         self.measure_panel.set_usable(commands)
+        self.vessel_panel.set_usable(commands)
         self.key_image_strip.set_usable(commands)
         self.denoise_panel.set_usable(commands)
         self.subtraction_panel.set_usable(commands)
@@ -458,6 +485,7 @@ class MainWindow(QMainWindow):
             self.run_list,
             self.track_panel,
             self.measure_panel,
+            self.vessel_panel,
             self.key_image_strip,
             self.denoise_panel,
             self.subtraction_panel,
@@ -468,6 +496,7 @@ class MainWindow(QMainWindow):
         self.play_bar.set_shortcuts(keys)
         self.track_panel.set_shortcuts(keys)
         self.measure_panel.set_shortcuts(keys)
+        self.vessel_panel.set_shortcuts(keys)
         self.key_image_strip.set_shortcuts(keys)
         self.mode_switch.set_shortcut(keys["toggle_mode"])
         self.denoise_panel.set_shortcuts(keys)

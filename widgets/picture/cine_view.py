@@ -22,6 +22,7 @@ DRAG_DISTANCE = 4.0
 GRAB_DISTANCE = 14.0
 PICK_DISTANCE = 9.0
 DIVIDER_GRAB = 7.0
+ENDING_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class Gesture(Enum):
@@ -298,7 +299,7 @@ class CineView(MarkedView):
             dragged = hypot(away.x(), away.y()) >= DRAG_DISTANCE
             self._release_drawing(position if dragged else self._pressed_at, dragged=dragged)
         elif moved is not None:
-            self.mark_dropped.emit(moved.mark_id, moved.points)
+            self._tell_dropped(moved)
         elif gesture is Gesture.PRESS and mark is not None:
             self.mark_picked.emit(mark.mark_id)
         elif gesture is Gesture.PRESS:
@@ -307,7 +308,7 @@ class CineView(MarkedView):
         self.viewport().update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """End a polyline, open a mark, or toggle full screen; never in the way of quick clicks."""
+        """End a figure, open a mark, or toggle full screen; never in the way of quick clicks."""
         position = event.position() + self._half_pixel()
         on_picture = self._inside(*self.image_point(event.position()))
         clicks = on_picture and self._hand in (Hand.LABEL, Hand.DRAW)
@@ -418,21 +419,20 @@ class CineView(MarkedView):
         return super().viewportEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        """Take Escape from the window's shortcuts while a point is dragged."""
-        if (
-            event.type() is QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() == Qt.Key.Key_Escape
-            and self._gesture is Gesture.POINT
-        ):
-            event.accept()
-            return True
+        """Take keys from the window: Escape while a point is dragged, Return while drawing."""
+        if event.type() is QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            gives_back = event.key() == Qt.Key.Key_Escape and self._gesture is Gesture.POINT
+            if gives_back or (event.key() in ENDING_KEYS and self.drawing):
+                event.accept()
+                return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape gives a dragged point back; L holds the loupe; all else is the window's."""
+        """Escape gives a dragged point back, Return ends a figure, L holds the loupe."""
         if event.key() == Qt.Key.Key_Escape and self._gesture is Gesture.POINT:
             self._end_gesture()
+        elif event.key() in ENDING_KEYS and self.drawing:
+            self.end_drawing()
         elif event.key() == Qt.Key.Key_L and not event.modifiers():
             self._loupe_held = True
             self.viewport().update()

@@ -47,6 +47,7 @@ from widgets.picture.pills import (
     top_clear_of,
 )
 from widgets.picture.track_overlay import TrackOverlay, paint_tracks
+from widgets.picture.vessel_overlay import Point, paint_pointer
 from widgets.picture.viewport import Viewport
 from widgets.theme import PICTURE_SURROUND
 
@@ -92,6 +93,7 @@ class PictureView(pg.GraphicsView):
         self._divider_locked = False
         self._tracks: tuple[TrackOverlay, ...] = ()
         self._marks: tuple[MarkOverlay, ...] = ()
+        self._pointer: tuple[Point, Point] | None = None
         self._overlay_visible = True
         self._corners: dict[Corner, tuple[str, ...]] = {}
         self._corners_visible = True
@@ -172,6 +174,12 @@ class PictureView(pg.GraphicsView):
         """Show these measures and words on the frame."""
         self._marks = tuple(marks)
         self.viewport().update()
+
+    def set_pointer(self, ends: tuple[Point, Point] | None) -> None:
+        """Show a line between two image points (x, y) across what is pointed at elsewhere."""
+        if ends != self._pointer:
+            self._pointer = ends
+            self.viewport().update()
 
     def set_overlay_visible(self, visible: bool) -> None:
         """Show or hide all tracks and marks; what is hidden cannot be picked or dragged."""
@@ -435,6 +443,8 @@ class PictureView(pg.GraphicsView):
             if self._overlay_visible:
                 unit = self._unit()
                 paint_marks(painter, self._marks_now(), place, pane, avoid, unit, font)
+                if self._pointer is not None and not self._for_export:
+                    paint_pointer(painter, self._pointer, place, unit)
                 if tile.kind is not PictureKind.ENHANCED:  # in which the device lies elsewhere
                     paint_tracks(painter, self._tracks_now(), place, pane, avoid, unit, font)
             if self._mode in BESIDE_EACH_OTHER and self._mouse and not self._for_export:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QTransform
 
+ToScreen = Callable[[float, float], QPointF]
+"""From an image point (x, y) to its place on the screen."""
 LARGEST_ZOOM = 64.0
 SMALLEST_ZOOM = 0.05
 
