@@ -524,8 +524,9 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if not self.hands.frame.restored:
             self.hands.frame.restored = True
-            sides = list(self.panels[:2])
-            self.resizeDocks(sides, [SIDE_WIDTH - 30, SIDE_WIDTH], Qt.Orientation.Horizontal)
+            left = min(SIDE_WIDTH - 30, self.width() // 6)  # on small screens the picture needs it
+            sides = [self.panels[Panel.RUNS], self.panels[Panel.TRACKS]]
+            self.resizeDocks(sides, [left, SIDE_WIDTH], Qt.Orientation.Horizontal)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome files and folders anywhere on the window."""
