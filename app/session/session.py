@@ -16,6 +16,7 @@ from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.calibrating import Calibrating
 from app.session.denoising import Denoising
+from app.session.enhancing import Enhancing
 from app.session.heart import Heart
 from app.session.key_images import KeyImages
 from app.session.labelling import Labelling, locked_sentence
@@ -48,7 +49,7 @@ class Session(QObject):
     look : LookKeeper
         How the run is shown.
     settings, worker, background, playback, tools, labelling, measuring, calibrating, vessels,
-    key_images, heart, denoising, subtraction, adapting, library, leaving, places
+    key_images, heart, denoising, subtraction, enhancing, adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -87,6 +88,7 @@ class Session(QObject):
         self.key_images = KeyImages(self.labelling, self.playback, self.look)
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
+        self.enhancing = Enhancing(self.labelling, self.playback, self.look, self.background)
         self.heart = Heart(self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
         self.leaving = Leaving(self.background)
@@ -107,6 +109,8 @@ class Session(QObject):
         self.vessels.refused.connect(self.said)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
+        self.enhancing.said.connect(self.said)
+        self.enhancing.failed.connect(self.failed)
         self.heart.said.connect(self.said)
         self.heart.failed.connect(self.failed)
         self.adapting.said.connect(self.said)
@@ -226,6 +230,7 @@ class Session(QObject):
         self.heart.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
+        self.enhancing.set_run(None)
         self.adapting.set_run(None)
         self.run_left.emit(opened)
         return shown
@@ -247,6 +252,7 @@ class Session(QObject):
         self.heart.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
+        self.enhancing.set_run(opened)
         self.adapting.set_run(opened)
         self.run_changed.emit(opened)
         self.playback.set_run(opened.run, shown.frame)

@@ -58,6 +58,7 @@ class Commander(QObject):
             session.labelling.locked_changed,
             session.measuring.changed,
             session.heart.changed,
+            session.enhancing.changed,
             session.tools.changed,
             session.look.changed,
             session.settings.changed,

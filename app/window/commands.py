@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from gettext import gettext as tr
 
+from app.display.settings import Peak
 from app.session.look import Comparison
+from app.session.stabilising import stabilised_on
 from app.session.tools import Mode, Tool
 from app.tracks.marks import MarkKind
 from app.window.hands import Hands
@@ -137,6 +139,16 @@ def registers(hands: Hands, way: Registration) -> bool:
     return grey.subtracted and grey.registration is way
 
 
+def show_peak(hands: Hands, peak: Peak) -> None:
+    """Show contrast over the whole run in a way, or frames."""
+    hands.session.subtraction.show_peak(peak)
+
+
+def shows_peak(hands: Hands, peak: Peak) -> bool:
+    """Tell whether contrast over the whole run is shown in a way."""
+    return hands.session.look.now.grey.subtracted and hands.session.subtraction.shown_peak is peak
+
+
 def compare(hands: Hands, comparison: Comparison) -> None:
     """Compare original and denoised in one way."""
     hands.session.look.change(comparison=comparison)
@@ -175,6 +187,19 @@ def new_track(hands: Hands) -> None:
     """Add a track, and let the next click place its point."""
     hands.session.tools.set_mode(Mode.LABEL)
     hands.session.labelling.add_track()
+
+
+def stabilise(hands: Hands) -> None:
+    """Let the selected device stand while the frames move, or let the frames stand again."""
+    session, track = hands.session, hands.session.labelling.selected
+    if session.look.now.stabilised is not None:
+        session.look.change(stabilised=None)
+        return
+    steady = None if track is None else stabilised_on(track, session.playback.frame)
+    if steady is None:
+        session.said.emit(tr("The chosen track has no point yet: click it in Label (R)."))
+    else:
+        session.look.change(stabilised=steady)
 
 
 def delete(hands: Hands) -> None:

@@ -227,7 +227,7 @@ class Exporting:
             preview.close()
             self.dialog = None
             if result == ExportDialog.DialogCode.Accepted:
-                self._choices = replace(dialog.choices(), patient=False)
+                self._choices = dialog.choices()
                 self._ask_where(opened, dialog.choices(), movie=movie)
 
         dialog.finished.connect(finish)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import IntEnum
 from gettext import gettext as tr
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,9 +43,11 @@ from app.window.key_image_views import KeyImageViews
 from app.window.label_views import LabelViews
 from app.window.mark_views import MarkViews
 from app.window.picture import Picture
+from app.window.picture_words import UnderWay
 from app.window.places_view import PlacesView
 from app.window.progress import Progress
 from app.window.run_list_view import RunListView
+from app.window.subtraction_view import SubtractionView
 from app.window.unsaved import UnsavedDialogs
 from app.window.vessel_views import VesselViews
 from resources import resource_path
@@ -54,6 +57,7 @@ from widgets.panels.measure_panel import MeasurePanel
 from widgets.panels.mode_switch import ModeSwitch
 from widgets.panels.notice_bar import Notice, NoticeBar, Severity
 from widgets.panels.run_list import RunList
+from widgets.panels.subtraction_panel import SubtractionPanel
 from widgets.panels.track_panel import TrackPanel
 from widgets.panels.vessel_panel import VesselPanel
 from widgets.picture.cine_view import CineView
@@ -84,10 +88,25 @@ DEVICE_WORDS = {
 }
 TOO_CLEAN = marked("The noise of this run is too weak to be seen: it stays as it is.")
 SIDE_WIDTH = 274
-TABBED = (1, 3, 4, 5, 6)
+
+
+class Panel(IntEnum):
+    """The panels, in the order of `MainWindow.panels`."""
+
+    RUNS = 0
+    TRACKS = 1
+    DENOISE = 2
+    MOTION = 3
+    MEASURES = 4
+    KEY_IMAGES = 5
+    SUBTRACTION = 6
+    VESSEL = 7
+
+
+TABBED = tuple(panel for panel in Panel if panel is not Panel.RUNS)
 """Panels that share their place with another one."""
 LOW_SCREEN = 840
-"""On screens of less height the plots of the motion stand behind the denoising."""
+"""On screens of less height all panels at the right share two places."""
 
 
 def load_tracker(device: str, warn: Callable[[str], None]) -> Tracker:
@@ -138,9 +157,9 @@ class MainWindow(QMainWindow):
             session.measuring,
         )
         session.subtraction.registered.connect(self.picture.take_registered)
-        session.subtraction.registering_changed.connect(
-            lambda: self.picture.set_registering(session.subtraction.share)
-        )
+        session.subtraction.registering_changed.connect(self._show_under_way)
+        session.enhancing.changed.connect(self._show_under_way)
+        session.enhancing.changed.connect(self.picture.draw)
         self.places_view = PlacesView(self.place_grid, self.ecg_strip, session)
         self.label_views = LabelViews(
             session.labelling, session.look, self.timeline, self.track_panel, self.motion_plot
@@ -161,6 +180,7 @@ class MainWindow(QMainWindow):
             dialogs=Dialogs(self, session, shortcut_rows()),
         )
         self.commander = Commander(self, self.hands)
+        SubtractionView(self.subtraction_panel, session, self.commander)
         self._fill_tool_bar()
         self._connect()
         self._apply_settings(now)
@@ -188,6 +208,7 @@ class MainWindow(QMainWindow):
         self.key_image_strip = KeyImageStrip()
         self.mode_switch = ModeSwitch()
         self.denoise_panel = DenoisePanel()
+        self.subtraction_panel = SubtractionPanel()
         self.motion_plot = MotionPlot()
         self.tool_bar = QToolBar(tr("Tools"))
 
@@ -213,21 +234,25 @@ class MainWindow(QMainWindow):
             self._dock("Motion", tr("Motion"), self.motion_plot, right),
             self._dock("Measures", tr("Measures"), self.measure_panel, right),
             self._dock("KeyImages", tr("Key images"), self.key_image_strip, right),
+            self._dock("Subtraction", tr("Subtract"), self.subtraction_panel, right),
             self._dock("Vessel", tr("Vessel"), self.vessel_panel, right),
         )
         self.setAnimated(False)  # nothing moves by itself
         self.setTabPosition(right, QTabWidget.TabPosition.North)
-        self.tabifyDockWidget(self.panels[1], self.panels[4])
-        self.tabifyDockWidget(self.panels[4], self.panels[6])
-        self.tabifyDockWidget(self.panels[3], self.panels[5])
+        self.tabifyDockWidget(self.panels[Panel.TRACKS], self.panels[Panel.MEASURES])
+        self.tabifyDockWidget(self.panels[Panel.MEASURES], self.panels[Panel.VESSEL])
+        self.tabifyDockWidget(self.panels[Panel.MOTION], self.panels[Panel.KEY_IMAGES])
+        self.tabifyDockWidget(self.panels[Panel.DENOISE], self.panels[Panel.SUBTRACTION])
         for index in TABBED:  # the tab names it
             self.panels[index].setTitleBarWidget(QWidget())
-        self.panels[1].raise_()
-        self.panels[3].raise_()
+        self.panels[Panel.TRACKS].raise_()
+        self.panels[Panel.DENOISE].raise_()
+        self.panels[Panel.MOTION].raise_()
         if self.screen().availableGeometry().height() < LOW_SCREEN:
-            self.tabifyDockWidget(self.panels[3], self.panels[2])
-            self.panels[2].setTitleBarWidget(QWidget())
-            self.panels[2].raise_()
+            self.tabifyDockWidget(self.panels[Panel.MOTION], self.panels[Panel.DENOISE])
+            self.tabifyDockWidget(self.panels[Panel.MEASURES], self.panels[Panel.SUBTRACTION])
+            self.panels[Panel.DENOISE].raise_()
+            self.panels[Panel.TRACKS].raise_()
 
     def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title, self)
@@ -303,9 +328,9 @@ class MainWindow(QMainWindow):
         panel.command_requested.connect(self.commander.do)
         self.measure_panel.command_requested.connect(self.commander.do)
         self.vessel_panel.command_requested.connect(self.commander.do)
-        self.session.vessels.measured.connect(lambda _: self.panels[6].raise_())
+        self.session.vessels.measured.connect(lambda _: self.panels[Panel.VESSEL].raise_())
         self.key_image_strip.command_requested.connect(self.commander.do)
-        self.session.key_images.kept.connect(self.panels[5].raise_)
+        self.session.key_images.kept.connect(self.panels[Panel.KEY_IMAGES].raise_)
         self.session.tools.changed.connect(self._show_tools)
         panel.track_picked.connect(labelling.select)
         panel.renamed.connect(lambda track, name: labelling.change_track(track, name=name))
@@ -408,15 +433,20 @@ class MainWindow(QMainWindow):
         self.denoise_panel.set_mode(ViewMode(now.comparison))
         self.denoise_panel.set_strength(now.strength)
 
+    def _show_under_way(self) -> None:
+        """Say on the picture how far it is with what is computed for it."""
+        subtraction, enhancing = self.session.subtraction, self.session.enhancing
+        self.picture.set_under_way(UnderWay(subtraction.share, enhancing.share))
+
     def _show_tools(self) -> None:
         """Bring the panel to the front that belongs to what the hand does."""
         tools = self.session.tools
         if tools.labelling:
-            self.panels[1].raise_()
+            self.panels[Panel.TRACKS].raise_()
         elif tools.tool is Tool.VESSEL:
-            self.panels[6].raise_()
+            self.panels[Panel.VESSEL].raise_()
         elif tools.tool not in (Tool.WINDOW, Tool.PAN, Tool.ZOOM):
-            self.panels[4].raise_()
+            self.panels[Panel.MEASURES].raise_()
 
     def _show_usable(self, commands: frozenset[str]) -> None:
         self.play_bar.set_usable(commands)
@@ -425,6 +455,7 @@ class MainWindow(QMainWindow):
         self.vessel_panel.set_usable(commands)
         self.key_image_strip.set_usable(commands)
         self.denoise_panel.set_usable(commands)
+        self.subtraction_panel.set_usable(commands)
 
     def _notice(self, text: str, severity: Severity) -> None:
         self.notices.show_notice(Notice(text, severity))
@@ -457,6 +488,7 @@ class MainWindow(QMainWindow):
             self.vessel_panel,
             self.key_image_strip,
             self.denoise_panel,
+            self.subtraction_panel,
             self.motion_plot,
         ):
             widget.set_theme(theme)
@@ -468,6 +500,7 @@ class MainWindow(QMainWindow):
         self.key_image_strip.set_shortcuts(keys)
         self.mode_switch.set_shortcut(keys["toggle_mode"])
         self.denoise_panel.set_shortcuts(keys)
+        self.subtraction_panel.set_shortcuts(keys)
         self.commander.set_theme(theme)
 
     # the demo

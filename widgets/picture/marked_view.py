@@ -92,10 +92,10 @@ class MarkedView(PictureView):
         """Return the mark under the mouse, and what of it; the chosen one first."""
         if not self._overlay_visible or self._hand is Hand.LABEL:
             return None
-        pane = self._tile_at(position).pane
+        tile = self._tile_at(position)
 
         def screen(x: float, y: float) -> QPointF:
-            return self._view.to_screen(pane, x, y)
+            return self._view_in(tile).to_screen(tile.pane, x, y)
 
         for mark in sorted(self._marks, key=lambda mark: not mark.selected):
             if mark.shape is MarkShape.FOUND:
@@ -150,7 +150,7 @@ class MarkedView(PictureView):
             old = points[self._grip]
             points[self._grip] = self._within(old[0] + dx, old[1] + dy)
         elif self._pictures is not None:
-            rows, columns = self._pictures.original.shape
+            rows, columns = self._pictures.shape
             across, down = ([p[axis] for p in points] for axis in (0, 1))
             dx = min(max(dx, -min(across)), columns - 1.0 - max(across))
             dy = min(max(dy, -min(down)), rows - 1.0 - max(down))
@@ -165,7 +165,7 @@ class MarkedView(PictureView):
             self.mark_dropped.emit(moved.mark_id, moved.points)
 
     def _point_at(self, position: QPointF) -> tuple[float, float]:
-        return self._within(*self._view.to_image(self._tile_at(position).pane, position))
+        return self._within(*self._to_image(position))
 
     def _marks_now(self) -> tuple[MarkOverlay, ...]:
         """Return the marks, a held one at the mouse, and the figure that is being drawn."""
