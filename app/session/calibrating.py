@@ -246,6 +246,7 @@ class Calibrating(QObject):
                 length_mm,
                 frame=measure.frame,
                 points=measure.points,
+                edges=(measure.points,),
             )
         )
 

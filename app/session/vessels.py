@@ -163,7 +163,9 @@ class Vessels(QObject):
                     aspect=run.pixel_aspect_ratio,
                 )
             except ValueError as error:
-                told = tr("No vessel can be measured there; draw along its middle.")
+                told = tr(
+                    "No vessel can be measured there; draw along its middle, a shorter stretch."
+                )
                 raise UserError(told) from error
             return values_of(found, wanted.pins)
 

@@ -26,6 +26,7 @@ _DENSITY_SPREAD = 0.12  # of the contrast's density from place to place
 _DENSITY_PX = 60.0  # along the vessel over which the density is the same, at 512
 _ODD_ABOVE = 3.0  # times the noise: what differs so much is no part of the vessel's shadow
 _RADIUS_STEPS = (-4, -2, -1, 0, 1, 2, 4)  # from row to row, of the radii tried
+_FORBIDDEN = 1e12  # cost of what a pin forbids
 _BEND = 20.0  # cost of a step of the radius' logarithm from row to row, times its square
 
 
@@ -243,6 +244,7 @@ def _smooth_way(costs: FloatArray, bend: float) -> tuple[NDArray[np.intp], NDArr
     ``bend`` is the cost of a step from one radius to the next, times its square.
     """
     rows, radius_count, move_count = costs.shape
+    costs = np.minimum(costs, _FORBIDDEN)  # where pins contradict each other a way is still found
     steps = [(a, b) for a in _RADIUS_STEPS for b in (-1, 0, 1)]
     most = max(_RADIUS_STEPS)
     reached = costs[0].copy()

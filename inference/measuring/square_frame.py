@@ -18,7 +18,7 @@ class SquareFrame:
     Parameters
     ----------
     frame : ndarray, shape (H, W)
-        Any real dtype.
+        Any real dtype; what is not finite becomes the median.
     aspect : float
         Height of a pixel over its width.
     linear : bool
@@ -40,6 +40,9 @@ class SquareFrame:
         most_side: int | None = None,
     ) -> None:
         pixels = np.ascontiguousarray(frame, np.float32)
+        known = np.isfinite(pixels)
+        if not known.all():
+            pixels = np.where(known, pixels, np.median(pixels[known]) if known.any() else 0.0)
         if linear:
             pixels = np.log(np.maximum(pixels, 1.0))
         self._stretch = np.array([max(1.0 / aspect, 1.0), max(aspect, 1.0)])

@@ -19,6 +19,7 @@ from inference.measuring.lumen import COARSE, FINE, Side, round_lumen
 from inference.measuring.profiles import (
     FloatArray,
     across,
+    arc_length,
     cheapest_path,
     evenly,
     filled,
@@ -32,6 +33,8 @@ from inference.measuring.vesselness import check_clicks, polarity, way_along
 
 MOST_SIDE_PX = 1536
 """Larger pictures are measured at half their size or less."""
+LONGEST_SIDES = 3
+"""A way along more than so many sides of the picture is refused, for the memory that it takes."""
 _MOST_RADIUS_PX = 12.0  # pixels at 512
 _STEP_PX = 0.5  # between samples of a profile
 _FAR = 0.08  # dearer for each pixel at 512 that an edge is farther out, of a full edge
@@ -104,14 +107,16 @@ def measure_vessel(
     Raises
     ------
     ValueError
-        Where the clicks mark no way within the picture.
+        Where the clicks mark no way within the picture, or too long a one.
     """
     square = SquareFrame(frame, aspect, linear=linear, most_side=MOST_SIDE_PX)
     picture, clicks = square.pixels, square.there(clicks)
     check_clicks(picture.shape, clicks)
     unit = unit_of(picture.shape)
     sign = polarity(picture, clicks, unit)
+    _check_length(arc_length(clicks), picture.shape)
     line = way_along(picture, clicks, sign)
+    _check_length(arc_length(line), picture.shape)
     picture = picture * np.float32(sign)
     for smooth in (6.0, 4.0):  # what is steepest moves the middle, and that the normals
         left, right = _steepest(picture, line, unit)
@@ -143,6 +148,11 @@ def measure_vessel(
         uncertainty_px=np.hypot(2.0 * lumen.radius_sd, _MODEL_PX * unit) * to_columns,
         lesion=find_lesion(arc_px, diameter_px),
     )
+
+
+def _check_length(arc_px: FloatArray, shape: tuple[int, ...]) -> None:
+    if arc_px[-1] > LONGEST_SIDES * max(shape):
+        raise ValueError("The way is too long.")
 
 
 def _on_line(

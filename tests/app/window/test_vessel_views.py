@@ -13,6 +13,7 @@ from PySide6.QtGui import QMouseEvent
 from app.measure.vessels import pins_of, profile_of
 from app.session.tools import Tool
 from app.tracks.marks import MarkKind
+from app.window.main_window import Panel
 from tests.app.window.test_marks import at, click, drag, measures
 from tests.inference.measuring.pictures import vessel, vessel_middle
 
@@ -69,8 +70,8 @@ def test_one_drag_analyses_a_vessel(drawn):
 def test_the_key_takes_the_tool_and_its_panel_comes_forward(qtbot, window):
     qtbot.keyClick(window.view, Qt.Key.Key_9)
     assert window.session.tools.tool is Tool.VESSEL
-    assert not window.panels[6].visibleRegion().isEmpty()
-    assert window.panels[4].visibleRegion().isEmpty()
+    assert not window.panels[Panel.VESSEL].visibleRegion().isEmpty()
+    assert window.panels[Panel.MEASURES].visibleRegion().isEmpty()
 
 
 @pytest.mark.parametrize("ends_by", ["Return", "double click"])

@@ -165,3 +165,26 @@ def test_a_real_vessel_is_darker_within_its_edges(shared_data):
     assert (np.abs(found.diameter_px - 12.0) < 7.0).all()
     way = np.linalg.norm(ends[1] - ends[0])
     assert way < found.arc_px[-1] < 1.2 * way
+
+
+def test_pins_that_contradict_each_other_still_give_an_answer():
+    pins = [Pin(side, 80.0, y) for side in Side for y in (80.0, 84.0, 92.0, 95.0)]
+    pins += [Pin(Side.LEFT, 81.0, 96.0), Pin(Side.RIGHT, *ENDS[0]), Pin(Side.LEFT, *ENDS[0])]
+    found = measure_vessel(picture(tapering), ENDS, pins)
+    assert np.isfinite(found.diameter_px).all() and (found.diameter_px >= 0).all()
+    assert np.abs(found.diameter_px - tapering(found.centre[:, 0]))[100:-8].mean() < 0.4
+
+
+def test_a_way_to_and_fro_all_over_the_picture_is_refused():
+    to_and_fro = np.array([[10.0 + 12 * k, 150.0 if k % 2 else 10.0] for k in range(12)])
+    with pytest.raises(ValueError, match="too long"):
+        measure_vessel(np.random.default_rng(0).normal(100, 5, (160, 160)), to_and_fro)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers_spoil_only_their_place(value):
+    frame = picture(tapering)
+    frame[20:24, 40:60] = value
+    found = measure_vessel(frame, ENDS)
+    wrong = np.abs(found.diameter_px - tapering(found.centre[:, 0]))[8:-8]
+    assert wrong.mean() < 0.3
