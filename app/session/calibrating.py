@@ -89,11 +89,13 @@ class Calibrating(QObject):
     read(object) : a `Reading` that waits for its size.
     offered(object) : an `Offer` for the open run; nothing is taken over unasked.
     refused(str) : one sentence, why something cannot be done.
+    working(str) : what is being measured; "" when that is over.
     """
 
     read = Signal(object)
     offered = Signal(object)
     refused = Signal(str)
+    working = Signal(str)
 
     def __init__(self, labelling: Labelling, background: Background, library: Library) -> None:
         super().__init__()
@@ -108,7 +110,7 @@ class Calibrating(QObject):
         """Calibrate another run; where one like it is calibrated already, offer that."""
         if self._reading is not None:
             self._reading.cancel()
-            self._reading = None
+            self._end_reading()
         if self._opened is not None:
             self._library.note_calibration(self._opened.run, _values_of(self._opened))
         self._opened = opened
@@ -176,11 +178,20 @@ class Calibrating(QObject):
                 raise UserError(none) from error
 
         def done(reading: Reading) -> None:
-            self._reading = None
+            self._end_reading()
             if reading.opened is self._opened:
                 self.read.emit(reading)
 
-        self._reading = self._background.start(work, done, self.refused.emit)
+        def failed(told: str) -> None:
+            self._end_reading()
+            self.refused.emit(told)
+
+        self._reading = self._background.start(work, done, failed)
+        self.working.emit(tr("Looking for the edges…"))
+
+    def _end_reading(self) -> None:
+        self._reading = None
+        self.working.emit("")
 
     # calibrating
 

@@ -37,6 +37,7 @@ from app.session.worker import InferenceWorker
 from app.tracks.store import warm_up
 
 WARM_UP_AFTER_MS = 800
+TOLD_AFTER_MS = 300
 CLOSING_S = 1.0
 """How long a closing window may wait for the disk before it says what it waits for."""
 
@@ -97,6 +98,12 @@ class Session(QObject):
         self.library = Library(self.background, settings, self.leaving)
         self.calibrating = Calibrating(self.labelling, self.background, self.library)
         self.vessels = Vessels(self.labelling, self.background, self.measuring)
+        self._work = ""  # what the user waits for
+        self._work_told = ""
+        self._work_lasts = QTimer(self)
+        self._work_lasts.setSingleShot(True)
+        self._work_lasts.setInterval(TOLD_AFTER_MS)
+        self._work_lasts.timeout.connect(self._tell_work)
         self._warm_up = QTimer(self)
         self._warm_up.setSingleShot(True)
         self._warm_up.setInterval(WARM_UP_AFTER_MS)
@@ -107,6 +114,8 @@ class Session(QObject):
         self.labelling.locked_changed.connect(lambda _: self.withdrawn.emit(locked_sentence()))
         self.calibrating.refused.connect(self.said)
         self.vessels.refused.connect(self.said)
+        self.calibrating.working.connect(self._note_work)
+        self.vessels.working.connect(self._note_work)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
         self.enhancing.said.connect(self.said)
@@ -315,6 +324,22 @@ class Session(QObject):
         else:
             self.said.emit(tr("All labels are saved."))
 
+    def _note_work(self, what: str) -> None:
+        """Note what the user waits for; it is said where it takes long."""
+        self._work = what
+        if what:
+            self._work_lasts.start()
+        else:
+            self._tell_work()
+
+    def _tell_work(self) -> None:
+        self._work_lasts.stop()
+        if self._work_told:
+            self.withdrawn.emit(self._work_told)
+        self._work_told = self._work
+        if self._work:
+            self.said.emit(self._work)
+
     def _tell_place(self) -> None:
         """Say where new labels are saved, if they do not lie where one looks for them."""
         if self._opened is None or self._place_told:
@@ -352,6 +377,7 @@ class Session(QObject):
             asks. The session goes on, without a run.
         """
         self._warm_up.stop()
+        self._work_lasts.stop()
         self.adapting.cancel()
         self.leave(CLOSING_S)
         self.run_changed.emit(None)

@@ -53,10 +53,12 @@ class Vessels(QObject):
     -------
     measured(str) : the id of a vessel that was measured.
     refused(str) : one sentence, why something cannot be done.
+    working(str) : what is being measured; "" when that is over.
     """
 
     measured = Signal(str)
     refused = Signal(str)
+    working = Signal(str)
 
     def __init__(self, labelling: Labelling, background: Background, measuring: Measuring) -> None:
         super().__init__()
@@ -73,6 +75,7 @@ class Vessels(QObject):
             task.cancel()
         self._tasks, self._wanted = {}, {}
         self._opened = opened
+        self.working.emit("")
 
     @property
     def chosen(self) -> tuple[Mark, Profile] | None:
@@ -171,6 +174,7 @@ class Vessels(QObject):
 
         def ended() -> None:
             del self._tasks[key], self._wanted[key]
+            self.working.emit("")
 
         def done(values: dict[str, object]) -> None:
             ended()
@@ -181,6 +185,7 @@ class Vessels(QObject):
             self.refused.emit(told)
 
         self._tasks[key] = self._background.start(work, done, failed)
+        self.working.emit(tr("Following the vessel…"))
 
     def _put(self, key: str, wanted: _Wanted, values: dict[str, object]) -> None:
         opened, base = self._opened, wanted.base

@@ -92,9 +92,12 @@ def test_a_catheter_of_known_size_calibrates(calibrating, qtbot):
 def test_where_no_catheter_stands_out_it_says_so(calibrating, qtbot):
     blank = np.random.default_rng(1).normal(100.0, 5.0, (128, 128))
     calibrating.open_run(make_opened(blank))
+    working = []
+    calibrating.working.connect(working.append)
     with qtbot.waitSignal(calibrating.refused, timeout=20000) as got:
         calibrating.measure_catheter(0, ((20.0, 20.0), (100.0, 100.0)))
     assert "No catheter" in got.args[0]
+    assert working == ["Looking for the edges…", ""]
 
 
 def test_a_ball_of_known_diameter_calibrates(calibrating, qtbot):
