@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 from gettext import gettext as tr
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +12,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QDockWidget,
     QMainWindow,
     QSizePolicy,
-    QTabWidget,
     QToolBar,
     QVBoxLayout,
     QWidget,
@@ -42,6 +39,7 @@ from app.window.importing import Importing
 from app.window.key_image_views import KeyImageViews
 from app.window.label_views import LabelViews
 from app.window.mark_views import MarkViews
+from app.window.panels import Panel, give_room, make_panels
 from app.window.picture import Picture
 from app.window.picture_words import UnderWay
 from app.window.places_view import PlacesView
@@ -87,26 +85,6 @@ DEVICE_WORDS = {
     "mps": marked("Computed on the GPU, PyTorch MPS"),
 }
 TOO_CLEAN = marked("The noise of this run is too weak to be seen: it stays as it is.")
-SIDE_WIDTH = 274
-
-
-class Panel(IntEnum):
-    """The panels, in the order of `MainWindow.panels`."""
-
-    RUNS = 0
-    TRACKS = 1
-    DENOISE = 2
-    MOTION = 3
-    MEASURES = 4
-    KEY_IMAGES = 5
-    SUBTRACTION = 6
-    VESSEL = 7
-
-
-TABBED = tuple(panel for panel in Panel if panel is not Panel.RUNS)
-"""Panels that share their place with another one."""
-LOW_SCREEN = 840
-"""On screens of less height all panels at the right share two places."""
 
 
 def load_tracker(device: str, warn: Callable[[str], None]) -> Tracker:
@@ -226,41 +204,19 @@ class MainWindow(QMainWindow):
         self.tool_bar.setObjectName("tools")
         self.tool_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.addToolBar(self.tool_bar)
-        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-        self.panels = (
-            self._dock("Runs", tr("Runs"), self.run_list, left),
-            self._dock("Tracks", tr("Tracks"), self.track_panel, right),
-            self._dock("Denoise", tr("Denoise"), self.denoise_panel, right),
-            self._dock("Motion", tr("Motion"), self.motion_plot, right),
-            self._dock("Measures", tr("Measures"), self.measure_panel, right),
-            self._dock("KeyImages", tr("Key images"), self.key_image_strip, right),
-            self._dock("Subtraction", tr("Subtract"), self.subtraction_panel, right),
-            self._dock("Vessel", tr("Vessel"), self.vessel_panel, right),
+        self.panels = make_panels(
+            self,
+            {
+                Panel.RUNS: self.run_list,
+                Panel.TRACKS: self.track_panel,
+                Panel.DENOISE: self.denoise_panel,
+                Panel.MOTION: self.motion_plot,
+                Panel.MEASURES: self.measure_panel,
+                Panel.KEY_IMAGES: self.key_image_strip,
+                Panel.SUBTRACTION: self.subtraction_panel,
+                Panel.VESSEL: self.vessel_panel,
+            },
         )
-        self.setAnimated(False)  # nothing moves by itself
-        self.setTabPosition(right, QTabWidget.TabPosition.North)
-        self.tabifyDockWidget(self.panels[Panel.TRACKS], self.panels[Panel.MEASURES])
-        self.tabifyDockWidget(self.panels[Panel.MEASURES], self.panels[Panel.VESSEL])
-        self.tabifyDockWidget(self.panels[Panel.MOTION], self.panels[Panel.KEY_IMAGES])
-        self.tabifyDockWidget(self.panels[Panel.DENOISE], self.panels[Panel.SUBTRACTION])
-        for index in TABBED:  # the tab names it
-            self.panels[index].setTitleBarWidget(QWidget())
-        self.panels[Panel.TRACKS].raise_()
-        self.panels[Panel.DENOISE].raise_()
-        self.panels[Panel.MOTION].raise_()
-        if self.screen().availableGeometry().height() < LOW_SCREEN:
-            self.tabifyDockWidget(self.panels[Panel.MOTION], self.panels[Panel.DENOISE])
-            self.tabifyDockWidget(self.panels[Panel.MEASURES], self.panels[Panel.SUBTRACTION])
-            self.panels[Panel.DENOISE].raise_()
-            self.panels[Panel.TRACKS].raise_()
-
-    def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
-        dock = QDockWidget(title, self)
-        dock.setObjectName(name)
-        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
-        dock.setWidget(widget)
-        self.addDockWidget(area, dock)
-        return dock
 
     def _fill_tool_bar(self) -> None:
         self.tool_bar.addWidget(self.mode_switch)
@@ -524,9 +480,7 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if not self.hands.frame.restored:
             self.hands.frame.restored = True
-            left = min(SIDE_WIDTH - 30, self.width() // 6)  # on small screens the picture needs it
-            sides = [self.panels[Panel.RUNS], self.panels[Panel.TRACKS]]
-            self.resizeDocks(sides, [left, SIDE_WIDTH], Qt.Orientation.Horizontal)
+            give_room(self, self.panels)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome files and folders anywhere on the window."""
