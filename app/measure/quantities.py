@@ -21,7 +21,7 @@ COVERAGE = 1.96
 STEP_PX = 0.01
 
 Greys = Callable[[slice, slice], NDArray[np.floating]]
-"""Gives the modality values of a part (rows, columns) of a frame."""
+"""Gives the modality values of a part (rows, columns) of a frame, as far as the frame reaches."""
 Shape = Callable[[NDArray[np.float64]], float]
 """From handles (n, 2) in the unit of the scale to a value."""
 
@@ -90,26 +90,20 @@ def path_length(handles: NDArray[np.float64]) -> float:
     return float(np.hypot(*np.diff(handles, axis=0).T).sum())
 
 
-def region(mark: Mark) -> tuple[slice, slice, NDArray[np.bool_]]:
-    """Return which pixels have their centre within a rectangle or an ellipse.
-
-    Returns
-    -------
-    rows, columns : slice
-        The part of the picture that encloses the region.
-    inside : ndarray of bool, shape (rows, columns) of that part
-    """
+def greys_inside(mark: Mark, greys: Greys) -> NDArray[np.floating]:
+    """Return the greys of the pixels whose centre lies within a rectangle or an ellipse."""
     (x0, y0), (x1, y1) = mark.points
     left, right, top, bottom = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
     rows = slice(max(math.ceil(top), 0), max(math.floor(bottom) + 1, 0))
     columns = slice(max(math.ceil(left), 0), max(math.floor(right) + 1, 0))
-    down = np.arange(rows.start, rows.stop)[:, None]
-    across = np.arange(columns.start, columns.stop)[None, :]
+    part = greys(rows, columns)  # of the picture: a figure can be far larger
     if mark.kind is MarkKind.RECTANGLE:
-        return rows, columns, np.ones((down.size, across.size), bool)
+        return part.ravel()
+    down = rows.start + np.arange(part.shape[0])[:, None]
+    across = columns.start + np.arange(part.shape[1])[None, :]
     wide, high = max((right - left) / 2, 1e-9), max((bottom - top) / 2, 1e-9)
     away = ((across - (x0 + x1) / 2) / wide) ** 2 + ((down - (y0 + y1) / 2) / high) ** 2
-    return rows, columns, np.asarray(away <= 1.0)
+    return part[away <= 1.0]
 
 
 def _length(name: str, shape: Shape, points: Sequence[Point], scale: Scale) -> Quantity:
@@ -179,9 +173,7 @@ def _joined(placed: float, value: float, scale: Scale, power: int) -> float | No
 def _grey_levels(mark: Mark, greys: Greys | None) -> tuple[Quantity, ...]:
     if greys is None:
         return ()
-    rows, columns, inside = region(mark)
-    part = greys(rows, columns)
-    values = part[inside[: part.shape[0], : part.shape[1]]]
+    values = greys_inside(mark, greys)
     if not values.size:
         return ()
     return (

@@ -10,6 +10,9 @@ from typing import Any
 from app.runs.run import Run, Spacing, SpacingSource
 from app.tracks.marks import Mark, MarkKind
 
+LARGEST_KNOWN = 10_000.0
+"""French, or mm: nothing larger was ever laid beside a patient."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -84,10 +87,8 @@ def source_text(values: Mapping[str, Any]) -> str:
             told = tr("sphere of {diameter} mm").format(diameter=f"{size:g}")
         case _:
             told = tr("distances of the C-arm")
-    other = values.get("from")
-    if isinstance(other, str) and other:
-        return tr("{source} in {run}").format(source=told, run=other)
-    return told
+    # not in which run: names of files are names of patients, and this goes into every export
+    return tr("{source}, in another run").format(source=told) if values.get("from") else told
 
 
 def scale_text(run: Run, scale: Scale) -> str:
@@ -112,4 +113,5 @@ def is_calibration(values: Mapping[str, Any]) -> bool:
         and isinstance(share, float)
         and 0.0 <= share < 1.0
         and isinstance(known, float)
+        and 0.0 <= known <= LARGEST_KNOWN
     )

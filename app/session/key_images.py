@@ -14,9 +14,11 @@ from app.session.open_run import OpenRun
 from app.session.playback import Playback
 from app.tracks.history import LabelsChange
 from app.tracks.mark_edits import add_mark, change_mark, remove_marks
-from app.tracks.marks import Mark, MarkKind, new_mark
+from app.tracks.marks import Mark, MarkKind, new_mark, plain_words
 
-LARGEST_SIDE = 20_000
+SIDES = range(16, 16_385)
+"""What a side of a view can be; it stands in a file, and a picture of that shape is drawn."""
+MOST_LENGTHWISE = 16
 
 
 class KeyImages(QObject):
@@ -85,7 +87,7 @@ class KeyImages(QObject):
         image = self._find(mark_id)
         if image is not None:
             label = tr("Write on frame {number}").format(number=_number(image))
-            words = " ".join(text.split())
+            words = " ".join(plain_words(text).split())
             if words != image.text:
                 self._labelling.apply(change_mark(label, image, text=words))
 
@@ -143,7 +145,8 @@ def _is_size(size: Any) -> bool:
     return (
         isinstance(size, list)
         and len(size) == 2
-        and all(isinstance(side, int) and 0 < side <= LARGEST_SIDE for side in size)
+        and all(type(side) is int and side in SIDES for side in size)
+        and max(size) <= MOST_LENGTHWISE * min(size)
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -15,6 +14,10 @@ from app.runs.run import Lut, Run, VoiFunction, Window
 from app.session.open_run import OpenRun
 from app.session.stabilising import Stabilised
 from inference.subtraction import Registration
+
+LARGEST_NUMBER = 1e30
+SMALLEST_ZOOM, LARGEST_ZOOM = 1e-3, 1e3
+"""What lies beyond stands in a damaged file."""
 
 
 class Comparison(StrEnum):
@@ -198,11 +201,13 @@ def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
         shutter=_flag(view, "shutter", default.grey.shutter),
         subtracted=_flag(view, "subtracted", default.grey.subtracted),
         mask_frames=tuple(
-            frame
-            for frame in _list(view, "mask_frames")
-            if isinstance(frame, int) and 0 <= frame < run.frame_count
+            dict.fromkeys(
+                frame
+                for frame in _list(view, "mask_frames")
+                if type(frame) is int and 0 <= frame < run.frame_count
+            )
         ),
-        mask_shift_px=_numbers(view, "mask_shift_px", 2) or (0.0, 0.0),
+        mask_shift_px=_mask_shift(view, run),
         registration=next(
             (r for r in Registration if r == view.get("registration")), Registration.OFF
         ),
@@ -219,7 +224,7 @@ def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
         grey=grey,
         comparison=next((c for c in Comparison if c == comparison), default.comparison),
         strength=default.strength if strength is None else min(max(strength, 0.0), 1.0),
-        place=place if place and place[0] > 0 else None,
+        place=place if place and _is_place(place, run) else None,
         turns=turns % 4 if isinstance(turns, int) else 0,
         mirrored=_flag(view, "mirrored", False),
         stabilised=_stabilised(view),
@@ -250,8 +255,22 @@ def _stabilised(view: Mapping[str, Any]) -> Stabilised | None:
 
 
 def _number(value: Any) -> float | None:
-    good = isinstance(value, (int, float)) and math.isfinite(value)
+    good = type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
     return float(value) if good else None
+
+
+def _is_place(place: tuple[float, float, float], run: Run) -> bool:
+    """Tell whether something of the picture can be seen there."""
+    zoom, x, y = place
+    near = -run.columns <= x <= 2 * run.columns and -run.rows <= y <= 2 * run.rows
+    return near and SMALLEST_ZOOM <= zoom <= LARGEST_ZOOM
+
+
+def _mask_shift(view: Mapping[str, Any], run: Run) -> tuple[float, float]:
+    shift = _numbers(view, "mask_shift_px", 2)
+    if shift is None or abs(shift[0]) >= run.columns or abs(shift[1]) >= run.rows:
+        return 0.0, 0.0
+    return shift[0], shift[1]
 
 
 def _flag(view: Mapping[str, Any], name: str, default: bool) -> bool:

@@ -19,9 +19,7 @@ from app.session.open_run import OpenRun
 from app.session.playback import Playback
 from app.tracks.history import LabelsChange
 from app.tracks.mark_edits import add_mark, change_mark, remove_marks
-from app.tracks.marks import Mark, MarkKind, Point, new_mark
-
-LONGEST_WORDS = 500
+from app.tracks.marks import Mark, MarkKind, Point, new_mark, plain_words
 
 
 class Measuring(QObject):
@@ -91,7 +89,7 @@ class Measuring(QObject):
         if self._opened is None:
             return
         marks = self._opened.labels.marks
-        self.add(new_mark(marks, kind, frame=frame, points=tuple(points), text=_words(text)))
+        self.add(new_mark(marks, kind, frame=frame, points=tuple(points), text=plain_words(text)))
 
     def add(self, mark: Mark) -> bool:
         """Put a measure on the run, and choose it; False where that is refused."""
@@ -119,7 +117,7 @@ class Measuring(QObject):
 
     def write(self, mark_id: str, text: str) -> None:
         """Write words on a measure."""
-        self._change(mark_id, tr("Write on {what}"), text=_words(text))
+        self._change(mark_id, tr("Write on {what}"), text=plain_words(text))
 
     def toggle_all_frames(self) -> None:
         """Let the chosen measure hold on all frames, or on this one alone."""
@@ -159,18 +157,13 @@ class Measuring(QObject):
             self.changed.emit()
 
 
-def _words(text: str) -> str:
-    """Return words as they can be drawn and kept."""
-    lines = (" ".join(line.split()) for line in text.strip().splitlines())
-    return "\n".join(lines)[:LONGEST_WORDS]
-
-
-def measured(opened: OpenRun, mark: Mark, frame: int) -> Measured:
+def measured(opened: OpenRun, mark: Mark, frame: int, scale: Scale | None = None) -> Measured:
     """Return the values of a measure; greys are those of its frame, else of ``frame``.
 
-    A frame that is not decoded has no greys.
+    A frame that is not decoded has no greys. Whoever measures much gives the ``scale`` of the run.
     """
-    scale = scale_of(opened.run, opened.labels.marks)
+    if scale is None:
+        scale = scale_of(opened.run, opened.labels.marks)
     stored = opened.cache.get(frame if mark.frame is None else mark.frame)
 
     def greys(rows: slice, columns: slice) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ from app.tracks import peek, rows
 from app.tracks.content import Content, Damaged, ReviewState
 from app.tracks.history import Step
 from app.tracks.identity import RunIdentity
+from app.tracks.marks import MOST_MARKS
 from app.tracks.schema import (
     HEAD,
     alembic_version,
@@ -223,7 +224,9 @@ def _read(connection: Connection) -> Content:
     _read_changes(connection, found)
     waiting = _raw_rows(connection, _columns(pending))
     (state,) = _raw_rows(connection, _columns(reviews))
-    put = _raw_rows(connection, _columns(marks).order_by("position"))
+    put = list(_raw_rows(connection, _columns(marks).order_by("position").limit(MOST_MARKS + 1)))
+    if len(put) > MOST_MARKS:
+        raise Damaged("more marks than anybody can have put there")
     return Content(
         RunIdentity(rows.text(run[0]), str(run[1]), rows.whole(run[2])),
         shown,

@@ -32,7 +32,7 @@ from app.tracks.history import (
     joined,
     since,
 )
-from app.tracks.marks import Mark
+from app.tracks.marks import MOST_MARKS, Mark
 from app.tracks.track import Track, TrackInfo, TrackPoint
 
 
@@ -192,11 +192,12 @@ class Labels:
         Raises
         ------
         EditError
-            If tracks or marks are no longer what the edit was built from.
+            If tracks or marks are no longer what the edit was built from, or marks are too many.
         """
         if not edit.changes:
             return None
         self._check(edit.changes)
+        self._check_room(edit.changes)
         step = Step(self._next_id(), edit.label, {c.key: c for c in edit.changes})
         self._record(StepAction.APPLY, step, edit.changes)
         self._done.append(step)
@@ -403,6 +404,14 @@ class Labels:
                 now = None if track is None else track.points.get(change.frame)
             if now != change.before:
                 raise EditError(tr("The labels have changed since; look again and repeat."))
+
+    def _check_room(self, changes: Iterable[Change]) -> None:
+        """Raise EditError where there would be more marks than a labels file can hold."""
+        marked = [c for c in changes if isinstance(c, MarkChange)]
+        more = sum((c.before is None) - (c.after is None) for c in marked)
+        if more > 0 and len(self._marks) + more > MOST_MARKS:
+            told = tr("A run has {count} measures and key images at most; delete some first.")
+            raise EditError(told.format(count=MOST_MARKS))
 
     def _change(self, changes: Sequence[Change]) -> None:
         """Make the changes, and tell; a track that goes waits for the tracker no more."""

@@ -16,7 +16,7 @@ from typing import Any
 from app.tracks.content import Content, Damaged, ReviewState
 from app.tracks.edits import NO_FRAME, Change, MarkChange, PointChange, TrackChange
 from app.tracks.history import Key, Pending, Step
-from app.tracks.marks import Mark, MarkKind
+from app.tracks.marks import HANDLES, MOST_HANDLES, Mark, MarkKind
 from app.tracks.track import (
     LONGEST_NAME,
     PointSource,
@@ -32,7 +32,6 @@ FARTHEST_PX = 1e6
 """No picture has pixels farther out than this."""
 LONGEST_TEXT = 10_000
 LONGEST_VALUES = 1 << 20
-MOST_HANDLES = 10_000
 
 MarkFields = tuple[str, str, int | None, str, str, str, int]
 """id, kind, frame, points, text, values, position"""
@@ -108,8 +107,10 @@ def mark_from(fields: Iterable[Any]) -> Mark:
     if not isinstance(values, str) or len(values) > LONGEST_VALUES:
         raise Damaged("the values of a mark are too long")
     handles, more = json.loads(points), json.loads(values)
-    if not isinstance(handles, list) or len(handles) > MOST_HANDLES or not isinstance(more, dict):
+    if not isinstance(handles, list) or not isinstance(more, dict):
         raise Damaged("a mark is not built like one")
+    if len(handles) not in HANDLES.get(MarkKind(kind), range(MOST_HANDLES + 1)):
+        raise Damaged("a mark has too few handles, or too many")
     return Mark(
         mark_id,
         MarkKind(kind),

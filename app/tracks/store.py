@@ -28,6 +28,7 @@ from app.outputs import check_output, whole_file
 from app.runs.run import Run
 from app.tracks import peek
 from app.tracks.content import Content, Damaged, Foreign, LabelSummary, Newer, ReviewState
+from app.tracks.edits import MarkChange
 from app.tracks.history import Record
 from app.tracks.identity import SUFFIX, OwnIdentity, RunIdentity, other_stores, store_paths
 from app.tracks.labels import Labels
@@ -342,7 +343,14 @@ def _unreadable(path: Path) -> str:
 def _last_frame(content: Content) -> int:
     changed = (frame for s in (*content.done, *content.undone) for _, frame in s.changes if frame)
     there = (frame for track in content.tracks for frame in track.points)
-    marked = (mark.frame for mark in content.marks if mark.frame)
+    put = (
+        mark
+        for s in (*content.done, *content.undone)
+        for change in s.changes.values()
+        if isinstance(change, MarkChange)
+        for mark in (change.before, change.after)
+    )
+    marked = (mark.frame for mark in (*content.marks, *put) if mark is not None and mark.frame)
     return max((*there, *changed, *marked), default=0)
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from app.session.open_run import OpenRun
+from app.session.session import Session
 from app.session.settings import Settings
 
 
@@ -47,6 +49,22 @@ def ask_file(
     if path.exists() and not _may_replace(parent, title, path):
         return None
     return path, picked
+
+
+def still_open(session: Session, opened: OpenRun) -> bool:
+    """Tell whether a run is still the one that is worked on, and say it where it is not.
+
+    Runs go on to the next one and openings end while a question is on the screen.
+    """
+    if session.opened is opened:
+        return True
+    warn_of_other_run(session)
+    return False
+
+
+def warn_of_other_run(session: Session) -> None:
+    """Say that what was asked about a run is not done: it is no longer worked on."""
+    session.warned.emit(tr("Another run is open by now, so nothing was done."))
 
 
 def _may_replace(parent: QWidget, title: str, path: Path) -> bool:

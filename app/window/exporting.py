@@ -22,7 +22,7 @@ from app.session.open_run import OpenRun
 from app.session.session import Session
 from app.tracks.formats import FORMATS as LABEL_FORMATS
 from app.tracks.formats import label_file
-from app.window.asking import ask_file
+from app.window.asking import ask_file, still_open, warn_of_other_run
 from app.window.export_preview import ExportPreview
 from app.window.exported_picture import ExportedPicture
 from app.window.recorder import Recorder
@@ -247,9 +247,7 @@ class Exporting:
             asked = self._ask(tr("Save picture"), opened, ending, {"png": ("PNG", ".png")})
         if asked is None:
             return
-        if self._session.opened is not opened:
-            self._warn_of_other_run()
-        elif movie:
+        if movie:
             self.save_movie(asked[0], choices)
         else:
             self.save_picture(asked[0], choices)
@@ -259,16 +257,14 @@ class Exporting:
     ) -> tuple[Path, str] | None:
         """Ask where to save; a name beside the run, its own with ``end``, is offered."""
         path = opened.run.path
-        return ask_file(self._parent, title, path.with_name(f"{path.stem}{end}"), formats)
+        asked = ask_file(self._parent, title, path.with_name(f"{path.stem}{end}"), formats)
+        return None if asked is None or not still_open(self._session, opened) else asked
 
     def _give_up(self, _: OpenRun) -> None:
         """Close the dialog: the run for which it was opened is no longer worked on."""
         if self.dialog is not None:
             self.dialog.reject()
-            self._warn_of_other_run()
-
-    def _warn_of_other_run(self) -> None:
-        self._session.warned.emit(tr("Another run is open by now, so nothing was saved."))
+            warn_of_other_run(self._session)
 
     def close(self) -> None:
         """Give up what is being recorded."""

@@ -13,7 +13,7 @@ from app.session.session import Session
 from app.tracks.formats import LabelFile, read_labels
 from app.tracks.importing import ImportChoices, ImportPreview, OnConflict, preview_import
 from app.tracks.pictures import MatchedBy
-from app.window.asking import folder_to_look_in
+from app.window.asking import folder_to_look_in, still_open, warn_of_other_run
 from widgets.dialogs.import_dialog import (
     ConflictChoice,
     ImportAnswers,
@@ -42,7 +42,8 @@ class Importing:
 
     def import_labels(self) -> None:
         """Ask for a label file and show what is in it."""
-        if self._session.opened is None:
+        opened = self._session.opened
+        if opened is None:
             self._session.said.emit(tr("Open the run first, then import its labels."))
             return
         name, _ = QFileDialog.getOpenFileName(
@@ -51,7 +52,7 @@ class Importing:
             folder_to_look_in(self._session.settings.now),
             f"{tr('Label files')} ({LABEL_PATTERNS});;{tr('All files')} (*)",
         )
-        if name:
+        if name and still_open(self._session, opened):
             self.load_labels(Path(name))
 
     def load_labels(self, path: Path) -> None:
@@ -60,7 +61,7 @@ class Importing:
 
         def look(file: LabelFile) -> None:
             if asked_for is None or self._session.opened is not asked_for:
-                self._warn_of_other_run()
+                warn_of_other_run(self._session)
             else:
                 self._show(file, asked_for)
 
@@ -102,13 +103,10 @@ class Importing:
         """Close the preview: the run for which it was made is no longer open."""
         if self.dialog is not None:
             self.dialog.reject()
-            self._warn_of_other_run()
+            warn_of_other_run(self._session)
 
     def _forget(self) -> None:
         self.dialog = None
-
-    def _warn_of_other_run(self) -> None:
-        self._session.warned.emit(tr("Another run is open by now, so nothing was imported."))
 
 
 def _choices(answers: ImportAnswers) -> ImportChoices:

@@ -17,7 +17,7 @@ from app.session.key_images import caption, look_of
 from app.session.open_run import OpenRun
 from app.session.session import Session
 from app.tracks.marks import Mark
-from app.window.asking import ask_file
+from app.window.asking import ask_file, still_open
 from app.window.report import ReportMaker, page_layout
 from widgets.panels.key_image_strip import KeyImage, KeyImageStrip
 from widgets.picture.cine_view import CineView
@@ -60,13 +60,14 @@ class KeyImageViews(QObject):
         """Ask for the words below the chosen image."""
         images, chosen = self._session.key_images, self._strip.chosen
         image = next((image for image in images.images if image.id == chosen), None)
-        if image is None:
+        opened = self._session.opened
+        if opened is None or image is None:
             self._say_choose()
             return
         words, agreed = QInputDialog.getText(
             self._parent, tr("Key image"), tr("Words"), text=image.text
         )
-        if agreed:
+        if agreed and still_open(self._session, opened):
             images.write(chosen, words)
 
     def save_report(self) -> None:
@@ -79,16 +80,18 @@ class KeyImageViews(QObject):
             return
         start = opened.run.path.with_name(f"{opened.run.path.stem}-report.pdf")
         asked = ask_file(self._parent, tr("Save report"), start, {"pdf": ("PDF", ".pdf")})
-        if asked is not None:
+        if asked is not None and still_open(self._session, opened):
             self.write_report(asked[0], patient=patient)
 
     def print_report(self) -> None:
         """Ask whether patient data may be in the report, and for a printer; then print it."""
-        patient = None if self._session.opened is None else self._ask_patient()
-        if patient is not None:
+        opened = self._session.opened
+        patient = None if opened is None else self._ask_patient()
+        if opened is not None and patient is not None:
             printer = QPrinter(QPrinter.PrinterMode.HighResolution)
             printer.setPageLayout(page_layout())
-            if QPrintDialog(printer, self._parent).exec():
+            agreed = QPrintDialog(printer, self._parent).exec()
+            if agreed and still_open(self._session, opened):
                 self.write_report(Path(), patient=patient, printer=printer)
 
     def write_report(self, path: Path, *, patient: bool, printer: QPrinter | None = None) -> None:

@@ -12,6 +12,7 @@ from app.measure.table import LENGTHS, frame_text, kind_text
 from app.session.session import Session
 from app.session.tools import Tool
 from app.tracks.marks import Mark, MarkKind, Point
+from app.window.asking import still_open
 from app.window.overlays import SHAPES
 from widgets.panels.measure_panel import MeasurePanel, MeasureRow
 from widgets.panels.mode_switch import ModeSwitch
@@ -84,22 +85,21 @@ class MarkViews(QObject):
         chosen = measuring.selected
         mark_id = mark_id or ("" if chosen is None else chosen.id)
         mark = None if opened is None else opened.labels.mark(mark_id)
-        if mark is not None:
+        if opened is not None and mark is not None:
             text = self._ask_words(kind_text(mark.kind), mark.text)
-            if text is not None:
+            if text is not None and still_open(self._session, opened):
                 measuring.write(mark.id, text)
 
     def calibrate_by_length(self) -> None:
         """Ask how long the chosen distance is."""
-        measuring = self._session.measuring
-        mark = measuring.selected
-        if mark is None or mark.kind not in LENGTHS:
+        opened, mark = self._session.opened, self._session.measuring.selected
+        if opened is None or mark is None or mark.kind not in LENGTHS:
             self._session.said.emit(tr("Draw or choose a distance whose length is known."))
             return
         length_mm, agreed = QInputDialog.getDouble(
             self._parent, tr("Calibrate"), tr("Length in mm"), 10.0, 0.1, 1000.0, 2
         )
-        if agreed:
+        if agreed and still_open(self._session, opened):
             self._session.calibrating.by_length(mark, length_mm)
 
     # inside
@@ -134,10 +134,10 @@ class MarkViews(QObject):
             self._session.vessels.draw(frame, points)
             return
         kind = next(kind for kind, drawn in SHAPES.items() if drawn is shape)
-        text = ""
-        if kind is MarkKind.TEXT:
+        text, opened = "", self._session.opened
+        if opened is not None and kind is MarkKind.TEXT:
             text = self._ask_words(tr("Text"), "") or ""
-            if not text.strip():
+            if not text.strip() or not still_open(self._session, opened):
                 return
         self._session.measuring.draw(kind, frame, points, text)
 

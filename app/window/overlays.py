@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.measure.scale import Scale, is_calibration, source_text
+from app.measure.scale import Scale, is_calibration, scale_of, source_text
 from app.measure.vessels import profile_of
 from app.runs.run import Run
 from app.session.measuring import measured
 from app.session.open_run import OpenRun
 from app.tracks.labels import Labels
 from app.tracks.marks import Mark, MarkKind
+from app.tracks.rows import FARTHEST_PX
 from app.tracks.track import PointSource, PointState, Track, TrackPoint
 from widgets.panels.track_panel import TrackRow
 from widgets.picture.mark_overlay import MarkOverlay, MarkShape
@@ -144,12 +144,13 @@ def _position(point: TrackPoint | None) -> tuple[float, float]:
 
 def marks(opened: OpenRun, frame: int, chosen_id: str) -> list[MarkOverlay]:
     """Return the measures of a frame with what they say."""
+    scale = scale_of(opened.run, opened.labels.marks)
     return [
         MarkOverlay(
             mark.id,
             SHAPES[mark.kind],
             mark.points,
-            _lines(opened, mark, frame),
+            _lines(opened, mark, frame, scale),
             mark.id == chosen_id,
             tuple(tuple((x, y) for x, y in edge) for edge in _edges(mark)),
             _vessel(mark),
@@ -159,10 +160,10 @@ def marks(opened: OpenRun, frame: int, chosen_id: str) -> list[MarkOverlay]:
     ]
 
 
-def _lines(opened: OpenRun, mark: Mark, frame: int) -> tuple[str, ...]:
+def _lines(opened: OpenRun, mark: Mark, frame: int, scale: Scale) -> tuple[str, ...]:
     if mark.kind is MarkKind.CALIBRATION:
         return (source_text(mark.values),) if is_calibration(mark.values) and mark.points else ()
-    return measured(opened, mark, frame).lines
+    return measured(opened, mark, frame, scale).lines
 
 
 def _vessel(mark: Mark) -> VesselOverlay | None:
@@ -192,4 +193,4 @@ def _edges(mark: Mark) -> list[list[tuple[float, float]]]:
 
 def _is_place(value: object) -> bool:
     """Tell whether a value of a file is a number that can be drawn."""
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return isinstance(value, (int, float)) and abs(value) <= FARTHEST_PX

@@ -91,6 +91,15 @@ def test_an_ellipse_takes_the_pixels_whose_centres_lie_inside():
     assert area.value == pytest.approx(math.pi * 5 * 10)
 
 
+@pytest.mark.parametrize("kind", [MarkKind.RECTANGLE, MarkKind.ELLIPSE])
+@pytest.mark.parametrize("far", [1e3, 1e6])
+def test_a_region_far_larger_than_the_picture_costs_no_more_than_the_picture(kind, far):
+    mean, sd, area = values(kind, ((-far, -far), (far, far)), greys=greys)
+    assert (mean.value, sd.value) == pytest.approx((RAMP.mean(), RAMP.std()))
+    assert area.value > RAMP.size
+    assert len(values(kind, ((far, far), (2 * far, 2 * far)), greys=greys)) == 1
+
+
 def test_a_region_between_pixels_has_an_area_alone():
     assert len(values(MarkKind.RECTANGLE, ((1.2, 1.2), (1.4, 1.4)), greys=greys)) == 1
     assert len(values(MarkKind.ELLIPSE, ((1.2, 1.2), (9.0, 9.0)))) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.measure.calibrations import calibrate, forget_calibration
+from app.measure.calibrations import calibrate, forget_calibration, take_over
 from app.measure.scale import scale_of, scale_text, spacing_of
 from app.runs.run import Run, Spacing, SpacingSource
 from app.tracks.labels import Labels
@@ -71,9 +71,21 @@ def test_what_a_person_calibrated_goes_before_the_file_and_can_be_forgotten():
         {"relative_sd": -0.1},
         {"relative_sd": None},
         {"size": None},
+        {"size": float("nan")},
+        {"size": float("inf")},
+        {"size": 1e300},
+        {"size": -6.0},
     ],
 )
 def test_a_calibration_that_cannot_be_is_not_believed(wrong):
     values = {"mm_per_px": 0.3, "relative_sd": 0.01, "method": "length", "size": 5.0} | wrong
     mark = Mark("m", MarkKind.CALIBRATION, None, (), "", values)
     assert scale_of(a_run(), (mark,)).unit == "px"
+
+
+def test_a_calibration_from_another_run_does_not_name_its_file():
+    labels, run = Labels(5), a_run()
+    made = calibrate(run, (), Measured(0.3, 0.003), "catheter", 6.0).changes[0].after
+    labels.apply(take_over((), made.values, "DOE_JANE.dcm"))
+    assert scale_of(run, labels.marks).source == "catheter 6 F, in another run"
+    assert "DOE" not in labels.undo_label

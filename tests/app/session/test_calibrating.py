@@ -170,7 +170,7 @@ def test_a_calibration_is_offered_to_a_run_taken_alike_and_taken_over_when_asked
     assert not opened.labels.marks  # never unasked
     assert "first.dcm was calibrated by distances of the C-arm" in offers[0].text
     calibrating.take_offer()
-    assert scale(opened).source == "distances of the C-arm in first.dcm"
+    assert scale(opened).source == "distances of the C-arm, in another run"
     assert calibrating.open_run(opened) is opened
     assert len(offers) == 1  # it is calibrated by now
 

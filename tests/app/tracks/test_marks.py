@@ -12,18 +12,18 @@ from alembic.config import Config
 
 from app.tracks import database, peek
 from app.tracks.content import Damaged
-from app.tracks.edits import EditError
+from app.tracks.edits import Edit, EditError, MarkChange
 from app.tracks.history import Pending
 from app.tracks.mark_edits import add_mark, change_mark, remove_marks
-from app.tracks.marks import MarkKind, new_mark
+from app.tracks.marks import MOST_MARKS, MarkKind, new_mark, plain_words
 
 from .conftest import change, label
 
 PLACED = ((3.25, 4.5), (10.0, 4.5))
 
 
-def put(labels, kind=MarkKind.DISTANCE, **fields):
-    mark = new_mark(labels.marks, kind, points=PLACED, **fields)
+def put(labels, kind=MarkKind.DISTANCE, points=PLACED, **fields):
+    mark = new_mark(labels.marks, kind, points=points, **fields)
     labels.apply(add_mark("Measure", mark))
     return mark
 
@@ -31,7 +31,7 @@ def put(labels, kind=MarkKind.DISTANCE, **fields):
 def test_marks_come_back_with_their_history(reopen, make_run):
     first = reopen(make_run())
     one = put(first.labels, frame=3, values={"french": 6, "edges": [[1.5, 2.0]]})
-    two = put(first.labels, MarkKind.TEXT, text="the left ostium")
+    two = put(first.labels, MarkKind.TEXT, PLACED[:1], text="the left ostium")
     first.labels.apply(change_mark("Move", one, points=((0.0, 0.0), (1.0, 1.0))))
     first.labels.apply(remove_marks("Delete", [two]))
     first.labels.undo()
@@ -74,6 +74,27 @@ def test_an_edit_of_a_mark_that_has_changed_since_is_refused(reopen, make_run):
     assert labels.marks[0].text == "x"
 
 
+def test_marks_are_no_more_than_can_be_measured_on_each_frame(reopen, make_run):
+    store = reopen(make_run())
+    many = [new_mark((), MarkKind.DISTANCE, points=PLACED) for _ in range(MOST_MARKS)]
+    store.labels.apply(Edit("Many", tuple(MarkChange(mark.id, None, mark) for mark in many)))
+    with pytest.raises(EditError, match="delete some"):
+        put(store.labels)
+    store.labels.apply(remove_marks("Delete", many[:1]))
+    put(store.labels)
+    store.close()
+    again = reopen(make_run())
+    assert len(again.labels.marks) == MOST_MARKS and not again.notice
+    again.close()
+    change(
+        again.path,
+        "INSERT INTO marks SELECT 1, 'x', kind, frame, points, text, \"values\", 9 "
+        "FROM marks LIMIT 1",
+    )
+    with pytest.raises(Damaged, match="more marks"):
+        database.read(again.path)
+
+
 def test_subscribers_hear_of_marks(reopen, make_run):
     labels = reopen(make_run()).labels
     heard = []
@@ -105,6 +126,11 @@ WRONG = {
     "text for a place": "UPDATE marks SET points = '[[\"a\", 1]]'",
     "a place far outside": "UPDATE marks SET points = '[[1e30, 1]]'",
     "a point of three": "UPDATE marks SET points = '[[1, 2, 3]]'",
+    "a distance with one end": "UPDATE marks SET points = '[[1, 2]]'",
+    "a distance without ends": "UPDATE marks SET points = '[]'",
+    "an angle with two handles": "UPDATE marks SET kind = 'angle'",
+    "a text with two places": "UPDATE marks SET kind = 'text'",
+    "values that are no number": 'UPDATE marks SET "values" = \'{"a": NaN}\'',
     "a place of none": "UPDATE marks SET points = '[[null, 2]]'",
     "no JSON": "UPDATE marks SET points = '['",
     "values that are a list": "UPDATE marks SET \"values\" = '[]'",
@@ -125,6 +151,25 @@ def test_a_damaged_mark_is_not_believed(reopen, make_run, wrong):
     with pytest.raises(Damaged):
         database.read(store.path)
     assert "damaged" in reopen(make_run()).notice
+
+
+def test_undo_cannot_bring_a_mark_onto_a_frame_that_the_run_does_not_have(reopen, make_run):
+    store = reopen(make_run())
+    mark = put(store.labels, frame=8)
+    store.labels.apply(change_mark("All frames", mark, frame=None))
+    store.close()
+    assert not reopen(make_run()).read_only
+    shorter = reopen(make_run(frame_count=8))
+    assert shorter.read_only and "after the last frame" in shorter.notice
+
+
+@pytest.mark.parametrize("text", ["a\ud800b", "long " * 10_000, "line\n" * 4000, "\x00\u2028x"])
+def test_any_words_can_be_kept_and_come_back(reopen, make_run, text):
+    store = reopen(make_run())
+    mark = put(store.labels, text=plain_words(text))
+    store.close()
+    again = reopen(make_run())
+    assert again.labels.marks == (mark,) and not again.notice
 
 
 def test_a_file_of_the_second_version_is_brought_up_to_date(reopen, make_run, tmp_path):

@@ -7,12 +7,13 @@ import zlib
 from dataclasses import replace
 
 import pytest
+from PySide6.QtWidgets import QInputDialog
 
 from app.runs.run import Window
-from app.session.key_images import look_of
+from app.session.key_images import look_of, view_size
 from app.session.look import Comparison
 from app.tracks.marks import MarkKind
-from app.window import report
+from app.window import key_image_views, report
 from widgets.picture.corner_text import Corner
 
 
@@ -90,6 +91,64 @@ def test_values_of_a_file_that_mean_nothing_bring_back_a_plain_picture(window):
         broken = replace(image, values=values)
         look = look_of(broken, window.session.opened, window.session.look.now, (100, 100))
         assert look.place is None
+
+
+def test_a_size_that_no_view_has_is_not_drawn(window):
+    window.commander.do("keep_image")
+    (image,) = images(window)
+    for size in ([1, 16_000], [16, 16_000], [10**6, 10**6], [True, True], [10**400, 20]):
+        assert view_size(replace(image, values={"view": {"size": size}})) is None
+
+
+def test_long_words_below_a_key_image_do_not_cost_the_labels(make_window, run_file):
+    window = make_window(run_file)
+    window.commander.do("keep_image")
+    window.session.key_images.write(images(window)[0].id, "word " * 10_000)
+    (kept,) = images(window)
+    assert kept.text.startswith("word word")
+    window.close()
+    assert images(make_window(run_file)) == (kept,)
+
+
+def test_a_report_of_a_run_is_not_made_of_the_next_one(
+    qtbot, window, other_run_file, tmp_path, monkeypatch
+):
+    keys = window.hands.key_images
+
+    def ask(*_):
+        go_to(qtbot, window, other_run_file)
+        return tmp_path / "report.pdf", "pdf"
+
+    monkeypatch.setattr(keys, "_ask_patient", lambda: False)
+    monkeypatch.setattr(key_image_views, "ask_file", ask)
+    told = []
+    window.session.warned.connect(told.append)
+    keys.save_report()
+    assert keys._report is None and "Another run" in told[0]
+
+
+def test_words_are_not_written_on_an_image_of_the_next_run(
+    qtbot, window, other_run_file, monkeypatch
+):
+    window.commander.do("keep_image")
+    first = window.session.opened
+    window.key_image_strip._list.item(0).setSelected(True)
+
+    def ask(*_, **__):
+        go_to(qtbot, window, other_run_file)
+        return "words", True
+
+    monkeypatch.setattr(QInputDialog, "getText", ask)
+    told = []
+    window.session.warned.connect(told.append)
+    window.commander.do("write_on_image")
+    assert "Another run" in told[0]
+    assert not window.session.opened.labels.marks and not first.labels.marks[0].text
+
+
+def go_to(qtbot, window, path):
+    window.session.library.open_paths([path])
+    qtbot.waitUntil(lambda: window.session.opened.run.path == path)
 
 
 def pdf_text(path) -> str:

@@ -237,3 +237,33 @@ def test_locked_labels_take_no_measure(qtbot, window):
     drag(qtbot, window, (20.0, 90.0), (80.0, 90.0))
     assert not measures(window)
     assert "locked" in window.notices.notice.text
+
+
+@pytest.mark.parametrize("what", ["text", "words", "length"])
+def test_what_is_answered_about_a_run_is_not_done_in_the_next_one(
+    qtbot, window, other_run_file, monkeypatch, what
+):
+    window.session.measuring.draw(MarkKind.DISTANCE, 0, ((10.0, 10.0), (60.0, 10.0)))
+    opened = window.session.opened
+    before = opened.labels.marks
+
+    def then(*answer):
+        def ask(*_):
+            window.session.library.open_paths([other_run_file])
+            qtbot.waitUntil(lambda: window.session.opened is not opened)
+            return answer
+
+        return ask
+
+    monkeypatch.setattr(QInputDialog, "getMultiLineText", then("words", True))
+    monkeypatch.setattr(QInputDialog, "getDouble", then(30.0, True))
+    told = []
+    window.session.warned.connect(told.append)
+    if what == "text":
+        window.commander.do("tool_text")
+        click(qtbot, window, (30.0, 90.0))
+    else:
+        window.commander.do("rename_measure" if what == "words" else "calibrate_length")
+    assert "Another run" in told[0]
+    assert opened.labels.marks == before
+    assert not window.session.opened.labels.marks

@@ -9,6 +9,7 @@ import numpy as np
 from app.measure.scale import scale_of
 from app.runs.run import Run, Spacing, SpacingSource
 from app.tracks.labels import Labels
+from app.tracks.marks import Mark, MarkKind
 from app.tracks.track import Track, TrackPoint
 from app.window import overlays
 
@@ -45,3 +46,10 @@ def test_a_trail_goes_through_the_frames_on_both_sides():
     np.testing.assert_array_equal(drawn.future, [(19.0, 8.0)])
     first = overlays.overlay(labels, TRACK, 0, 12, selected=True)
     assert (len(first.past), len(first.future)) == (0, 4)
+
+
+def test_outlines_of_a_file_that_cannot_be_drawn_are_left_out():
+    edges = [[[1.0, 2.0], [10**400, 1], [float("nan"), 1], [1e308, 1], ["a", 1]], 3, {}]
+    for values, drawn in (({"edges": edges}, [[(1.0, 2.0)], [], []]), ({"edges": {"a": 1}}, [])):
+        mark = Mark("m", MarkKind.CALIBRATION, 0, ((1.0, 2.0),), "", values)
+        assert overlays._edges(mark) == drawn
