@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from app.display.pipeline import DisplaySettings
+from app.display.settings import DisplaySettings
 from app.outputs import whole_file, whole_folder
 from app.session.movie_writer import MovieWriter
 from app.session.open_run import OpenRun

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from app.display.pipeline import DisplayPipeline, DisplaySettings
+    from app.display.pipeline import DisplayPipeline
+    from app.display.settings import DisplaySettings
     from app.runs.run import Run, Window
 
 

@@ -6,8 +6,8 @@ is one table look-up, because the window is applied here and not by the drawing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from gettext import gettext as tr
 from typing import Any
@@ -17,9 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.display.edges import enhance_edges
-from app.display.grey import auto_window, steps, voi_unit
+from app.display.grey import auto_window, steps
+from app.display.look_up import WindowLookUp
+from app.display.peak import ContrastPeak
+from app.display.settings import DisplaySettings, Peak
 from app.display.shutter import shutter_opening
-from app.display.subtraction import MaskSubtractor
+from app.display.subtraction import MaskSubtractor, window_of_changes
 from app.runs.run import Lut, Run, RunError, VoiFunction, Window
 from inference.frames import FrameSequence, ShouldStop
 from inference.subtraction import Registration, RegistrationStoppedError, opacification
@@ -32,54 +35,10 @@ DIFFERENCE_GAIN = 4.0
 """How much the difference view enlarges what denoising took away."""
 
 _SAMPLED_FRAMES = 8
-_SPREAD_PERCENTILE = 99.5
-_SPREADS = 2.5
-"""Width of a subtracted run's window: how far it changes either way, and some room."""
-_NARROWEST_SHARE = 0.02
-"""Of the plain window's width; narrower, a run without any contrast would be noise alone."""
-
-_CODES = 65536
-_MAX_SUBSTEPS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class DisplaySettings:
-    """How a run is shown; with all defaults, as its file asks for.
-
-    Attributes
-    ----------
-    voi : Window, Lut or None
-        Over modality values; None takes the run's default: each frame's own window, where the
-        file gives one a frame.
-    mask_frames : tuple of int
-        0-based frames averaged into the mask; empty takes the file's, else the first frame.
-    mask_shift_px : (x, y)
-        Moves the mask right and down before it is subtracted, in addition to the file's shift.
-    registration : Registration
-        How the mask is fitted to each frame, in place of both shifts. A frame whose mask is not
-        fitted yet (`DisplayPipeline.register`) is shown with the mask as it is.
-    landmarks : float
-        Share of the mask that stays to be seen in the subtracted picture, 0 to 1.
-    other_voi : Window, Lut or None
-        What ``voi`` becomes when subtraction is turned on or off: each has its own window.
-    peak : bool
-        Show peak opacification: of each pixel the fullest contrast of the run, subtracted as the
-        rest says. Until it is there (`DisplayPipeline.find_peak`), frames are shown.
-    edges : float
-        Strength of the edge enhancement, 0 to 1.
-    """
-
-    voi: Window | Lut | None = None
-    inverted: bool = False
-    shutter: bool = True
-    subtracted: bool = False
-    mask_frames: tuple[int, ...] = ()
-    mask_shift_px: tuple[float, float] = (0.0, 0.0)
-    registration: Registration = Registration.OFF
-    landmarks: float = 0.0
-    other_voi: Window | Lut | None = None
-    peak: bool = False
-    edges: float = 0.0
+_SPECK_PX = 5
+"""What is smaller (noise, a frayed rim of the shutter) has no say in the window of subtraction."""
+_RIM = 24
+"""Neither has this fraction of the picture at each side, which a mask that was moved lacks."""
 
 
 class DisplayPipeline:
@@ -102,12 +61,12 @@ class DisplayPipeline:
         else:
             self._low = 0.0
         self._high = self._low + float((1 << grey.bits_stored) - 1)
-        self._table = lru_cache(maxsize=16)(self._make_table)
-        self._value_table = lru_cache(maxsize=4)(self._make_value_table)
+        self._look_up = WindowLookUp(self.to_modality, self._low, self._high, grey.inverted)
         self._subtraction_window = lru_cache(maxsize=4)(self._find_subtraction_window)
         self._subtractor = MaskSubtractor(run, self._read, self.to_modality, self.default_window())
         self._open_shutter: Greys | None = None
-        self._peak: tuple[tuple[object, ...], Floats] = ((), np.empty((0, 0), np.float32))
+        self._registered_windows: dict[tuple[object, ...], Window] = {}
+        self._peak: tuple[tuple[object, ...], ContrastPeak] | None = None  # and what it is of
 
     @property
     def white(self) -> float:
@@ -192,7 +151,9 @@ class DisplayPipeline:
         if settings.subtracted:
             if isinstance(settings.voi, Window):
                 return settings.voi
-            return self._subtraction_window(settings.mask_frames, settings.mask_shift_px)
+            mask = settings.mask_frames, settings.mask_shift_px
+            registered = self._registered_windows.get((*mask, settings.registration))
+            return registered or self._subtraction_window(*mask)
         return settings.voi or self.default_voi(frame_index)
 
     def auto(
@@ -242,6 +203,7 @@ class DisplayPipeline:
         Returns
         -------
         ndarray of uint8, shape (rows, columns)
+            Or (rows, columns, 3), red, green and blue, where colours tell the time to peak.
 
         Raises
         ------
@@ -253,16 +215,15 @@ class DisplayPipeline:
             assert isinstance(voi, Window)
             blend = stored if denoised is None else _blend(stored, denoised, strength)
             values = self.values(blend, settings, frame_index)
-            picture = self._windowed(values, voi, settings.inverted)
-        elif stored.dtype == np.uint8 and (denoised is None or strength <= 0.0):
-            picture = cv2.LUT(
-                np.ascontiguousarray(stored), self._table(voi, settings.inverted, 256)
-            )
+            picture = self._look_up.of_values(values, voi, settings.inverted)
         else:
-            picture = self._looked_up(stored, voi, settings.inverted, denoised, strength)
+            picture = self._look_up.of_stored(stored, voi, settings.inverted, denoised, strength)
         picture = enhance_edges(picture, settings.edges)
+        peak = self.peak(settings)
+        if peak is not None and settings.peak is Peak.TIME:
+            picture = peak.coloured(picture)
         if (shown := self._shown(stored)) is not None:
-            picture = np.where(shown, picture, np.uint8(0))
+            picture[~shown] = 0
         return self._shuttered(picture) if settings.shutter else picture
 
     def _shown(self, stored: Stored) -> NDArray[np.bool_] | None:
@@ -278,8 +239,9 @@ class DisplayPipeline:
         """Return what the window is applied to: modality values, or the subtracted picture."""
         if not settings.subtracted:
             return self.to_modality(stored).astype(np.float32)
-        if settings.peak and self.has_peak(settings):
-            return self._peak[1]
+        peak = self.peak(settings)
+        if peak is not None:
+            return peak.values
         mask = self._registered(settings, frame_index)
         if mask is None:
             mask = self._subtractor.mask(*self.mask(settings, frame_index))
@@ -319,7 +281,9 @@ class DisplayPipeline:
         RegistrationStoppedError
         """
         count = self._run.frame_count
-        plain = replace(settings, peak=False)
+        plain = replace(settings, peak=Peak.OFF)
+        times_ms = self._run.frame_times_ms
+        unchanged = np.float32(self.default_window().center)
 
         def subtracted() -> Iterator[tuple[float, Floats]]:
             for frame in range(count):
@@ -327,15 +291,25 @@ class DisplayPipeline:
                     raise RegistrationStoppedError
                 if settings.registration is not Registration.OFF:
                     self.register(settings, frame, should_stop)
-                yield float(frame), self.values(self._read(frame), plain, frame)
+                change = self.values(self._read(frame), plain, frame) - unchanged
+                yield float(times_ms[frame]), change
                 progress(frame, (frame + 1) / count)
 
         found = opacification(subtracted(), contrast_is_dark=not self._run.grey.inverted)
-        self._peak = (_shown_by(settings), found.peak)
+        self._peak = (
+            _shown_by(settings),
+            ContrastPeak(found.peak + unchanged, found.time_to_peak_ms),
+        )
 
-    def has_peak(self, settings: DisplaySettings) -> bool:
-        """Tell whether peak opacification is there, subtracted as the settings say."""
-        return self._peak[0] == _shown_by(settings)
+    def peak(self, settings: DisplaySettings) -> ContrastPeak | None:
+        """Return what contrast did, subtracted as the settings say.
+
+        None where frames are to be shown, or it was not found yet.
+        """
+        wanted = settings.subtracted and settings.peak is not Peak.OFF
+        if not wanted or self._peak is None or self._peak[0] != _shown_by(settings):
+            return None
+        return self._peak[1]
 
     def is_registered(self, settings: DisplaySettings, frame_index: int) -> bool:
         """Tell whether a frame would be shown with a mask that was fitted to it."""
@@ -377,99 +351,60 @@ class DisplayPipeline:
         """Return the frames whose mean is a frame's mask, and its (x, y) shift in pixels."""
         return self._subtractor.chosen(settings.mask_frames, settings.mask_shift_px, frame_index)
 
+    def narrow_window(self, settings: DisplaySettings) -> None:
+        """Fit the own window of subtracted frames to what is left once masks are registered.
+
+        Call it (off the GUI thread) when they are; the first one stays, so that the picture does
+        not flicker while further masks are registered.
+        """
+        key = settings.mask_frames, settings.mask_shift_px, settings.registration
+        count = self._run.frame_count
+        frames = [frame for frame in range(count) if self.is_registered(settings, frame)]
+        if frames and key not in self._registered_windows:
+            plain = replace(settings, peak=Peak.OFF, landmarks=0.0)
+            left = self._fitted_window(plain, frames)
+            before = self._subtraction_window(settings.mask_frames, settings.mask_shift_px)
+            self._registered_windows[key] = min(left, before, key=lambda window: window.width)
+
     def _find_subtraction_window(
         self, mask_frames: tuple[int, ...], mask_shift_px: tuple[float, float]
     ) -> Window:
-        """Return the window that shows what differs from the mask, over the whole run.
-
-        The window of the unsubtracted picture would leave it flat: a vessel changes a fraction
-        of the grey scale.
-        """
         settings = DisplaySettings(
             subtracted=True, mask_frames=mask_frames, mask_shift_px=mask_shift_px
         )
+        return self._fitted_window(settings, range(self._run.frame_count))
+
+    def _fitted_window(self, settings: DisplaySettings, frames: Sequence[int]) -> Window:
+        """Return the window that shows what differs from the mask, over all ``frames``."""
         plain = self.default_window()
-        count = self._run.frame_count
-        spread = 0.0
-        for index in np.unique(np.linspace(0, count - 1, min(count, _SAMPLED_FRAMES)).astype(int)):
-            try:
-                stored = self._read(int(index))
-            except RunError:
-                continue  # it says so when it is shown
-            shown = self._shown(stored)
-            changes = np.abs(self.values(stored, settings, int(index)) - plain.center)
-            changes = changes if shown is None or not shown.any() else changes[shown]
-            spread = max(spread, float(np.percentile(changes, _SPREAD_PERCENTILE)))
-        width = min(max(_SPREADS * spread, _NARROWEST_SHARE * plain.width), plain.width)
-        return Window(plain.center, width, VoiFunction.LINEAR_EXACT, "subtraction")
+        rim = min(self._run.rows, self._run.columns) // _RIM
+        inside = np.s_[rim : self._run.rows - rim, rim : self._run.columns - rim]
 
-    def _looked_up(
-        self,
-        stored: Stored,
-        voi: Window | Lut,
-        inverted: bool,
-        denoised: Floats | None,
-        strength: float,
-    ) -> Greys:
-        """Bring values to codes 0..65535 in one pass, then look the picture up."""
-        low, scale = self._low, 1.0
-        if denoised is not None:  # steps between the integers, so that no banding shows
-            scale = float(min(_MAX_SUBSTEPS, _CODES // (int(self.white) + 1)))
-        table = self._table(voi, inverted, _CODES, scale, low)
-        if denoised is not None and strength > 0.0:
-            codes = cv2.addWeighted(
-                stored,
-                (1.0 - strength) * scale,
-                np.ascontiguousarray(denoised, np.float32),
-                strength * scale,
-                -low * scale,
-                dtype=cv2.CV_16U,
-            )
-        elif stored.dtype == np.uint16 and scale == 1.0:
-            codes = stored
-        else:
-            codes = np.clip((stored.astype(np.float32) - low) * scale, 0, _CODES - 1)
-            codes = codes.astype(np.uint16)
-        return cv2.LUT(np.ascontiguousarray(codes), table)
+        def changes() -> Iterator[Floats]:
+            chosen = np.linspace(0, len(frames) - 1, min(len(frames), _SAMPLED_FRAMES))
+            for index in np.unique(chosen.astype(int)):
+                frame = frames[index]
+                try:
+                    stored = self._read(frame)
+                except RunError:
+                    continue  # it says so when it is shown
+                values = self.values(stored, settings, frame) - np.float32(plain.center)
+                values = cv2.medianBlur(values, _SPECK_PX)
+                shown = self._shown(stored)
+                if shown is not None and shown[inside].any():
+                    yield values[inside][shown[inside]]
+                else:
+                    yield values[inside]
 
-    def _make_table(
-        self,
-        voi: Window | Lut,
-        inverted: bool,
-        code_count: int,
-        scale: float = 1.0,
-        low: float = 0.0,
-    ) -> Greys:
-        """Return the grey of each code; code c stands for the stored value low + c / scale."""
-        codes = np.arange(code_count, dtype=np.float64)
-        return self._to_grey(self.to_modality(low + codes / scale), voi, inverted)
-
-    def _to_grey(self, modality: NDArray[np.float64], voi: Window | Lut, inverted: bool) -> Greys:
-        unit = voi_unit(modality, voi)
-        if inverted != self._run.grey.inverted:
-            unit = 1.0 - unit
-        return np.asarray(np.rint(np.clip(unit, 0.0, 1.0) * 255.0), np.uint8)
-
-    def _windowed(self, values: Floats, window: Window, inverted: bool) -> Greys:
-        """Apply a window to any values, by way of codes that are finer than it."""
-        low, span = window.center - 2.0 * window.width, 4.0 * window.width
-        codes = (values - np.float32(low)) * np.float32((_CODES - 1) / span)
-        np.clip(codes, 0, _CODES - 1, out=codes)
-        table = self._value_table(window, inverted)
-        return cv2.LUT(codes.astype(np.uint16), table)
-
-    def _make_value_table(self, window: Window, inverted: bool) -> Greys:
-        low, span = window.center - 2.0 * window.width, 4.0 * window.width
-        codes = np.arange(_CODES, dtype=np.float64)
-        return self._to_grey(low + codes * (span / (_CODES - 1)), window, inverted)
+        return window_of_changes(changes(), plain)
 
     def _shuttered(self, picture: Greys) -> Greys:
         shutter = self._run.shutter
         if shutter is None:
             return picture
-        if self._open_shutter is None or self._open_shutter.shape != picture.shape:
+        if self._open_shutter is None or self._open_shutter.shape != picture.shape[:2]:
             self._open_shutter = shutter_opening(shutter, picture.shape[0], picture.shape[1])
-        return np.asarray(cv2.bitwise_and(picture, self._open_shutter), np.uint8)
+        return np.asarray(cv2.bitwise_and(picture, picture, mask=self._open_shutter), np.uint8)
 
 
 def _shown_by(settings: DisplaySettings) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.runs.run import MaskSubtraction, Run, Window
+from app.runs.run import MaskSubtraction, Run, VoiFunction, Window
 from inference.frames import ShouldStop
 from inference.subtraction import MaskFitter, Registration
 
@@ -22,6 +22,11 @@ _Fit = tuple[int, tuple[int, ...], Registration]
 """Frame, mask frames, way."""
 SUBTRACTION_SPAN_LOG = 2.0
 """Log ratio of contrast to mask that fills the window of a linear run."""
+_SPREAD_PERCENTILE = 99.5
+_SPREADS = 2.5
+"""Width of a subtracted run's window: how far it changes either way, and some room."""
+_NARROWEST_SHARE = 0.02
+"""Of the plain window's width; narrower, a run without any contrast would be noise alone."""
 
 
 class MaskSubtractor:
@@ -190,3 +195,21 @@ class MaskSubtractor:
         size = (mask.shape[1], mask.shape[0])
         border = cv2.BORDER_REPLICATE
         return cv2.warpAffine(mask, move, size, flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def window_of_changes(changes: Iterable[NDArray[np.float32]], plain: Window) -> Window:
+    """Return the window that shows what differs from the mask.
+
+    The window of the unsubtracted picture would leave it flat: a vessel changes a fraction of the
+    grey scale.
+
+    Parameters
+    ----------
+    changes : iterable of ndarray of float32
+        Of some frames, 0 where they are as their mask.
+    plain : Window
+        Of the unsubtracted picture; the result has its centre and is no wider.
+    """
+    spread = max((float(np.percentile(np.abs(c), _SPREAD_PERCENTILE)) for c in changes), default=0)
+    width = min(max(_SPREADS * spread, _NARROWEST_SHARE * plain.width), plain.width)
+    return Window(plain.center, width, VoiFunction.LINEAR_EXACT, "subtraction")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.measure.scale import Scale
+from app.measure.vessels import profile_of
 from app.tracks.marks import Mark, MarkKind, Point
 
 PLACEMENT_SD_PX = 0.5
@@ -35,12 +36,15 @@ class Quantity:
         What it is, for the user.
     sd : float or None
         Standard uncertainty; None where it is not known.
+    digits : int
+        Behind the point, where the uncertainty does not say how many.
     """
 
     name: str
     value: float
     unit: str
     sd: float | None = None
+    digits: int = 1
 
     @property
     def text(self) -> str:
@@ -49,11 +53,11 @@ class Quantity:
         >>> Quantity("Length", 12.43, "mm", 0.14).text
         '12.4 ± 0.3 mm'
         """
-        gap = "" if self.unit == "°" or not self.unit else " "
+        gap = "" if self.unit in ("°", "%", "") else " "
         if self.sd is None:
-            return f"{self.value:.1f}{gap}{self.unit}"
+            return f"{self.value:.{self.digits}f}{gap}{self.unit}"
         spread = COVERAGE * self.sd
-        digits = 1 if spread >= 0.1 else 2
+        digits = self.digits if spread >= 0.1 else 2
         return f"{self.value:.{digits}f} ± {spread:.{digits}f}{gap}{self.unit}"
 
 
@@ -75,6 +79,8 @@ def quantities(mark: Mark, scale: Scale, greys: Greys | None = None) -> tuple[Qu
             full = 1.0 if mark.kind is MarkKind.RECTANGLE else math.pi / 4.0
             area = _area(points, scale, full)
             return (*_grey_levels(mark, greys), area)
+        case MarkKind.VESSEL:
+            return _vessel(mark, scale)
         case _:
             return ()
 
@@ -139,6 +145,22 @@ def _with_placement(shape: Shape, points: Sequence[Point], scale: Scale) -> tupl
         slope = (shape(there) - shape(back)) / (2 * step)
         variance += (slope * PLACEMENT_SD_PX * size[index[1]]) ** 2
     return shape(handles), math.sqrt(variance)
+
+
+def _vessel(mark: Mark, scale: Scale) -> tuple[Quantity, ...]:
+    """Return minimal lumen diameter, reference, stenosis and length of the lesion."""
+    profile = profile_of(mark.values)
+    if profile is None:
+        return ()
+    size, unit, at = scale.column_size, scale.unit, profile.narrowest
+    minimal = float(profile.diameter_px[at]) * size
+    minimal_sd = _joined(float(profile.sd_px[at]) * size, minimal, scale, 1)
+    return (
+        Quantity(tr("MLD"), minimal, unit, minimal_sd, digits=2),
+        Quantity(tr("Reference"), float(profile.reference_px[at]) * size, unit, digits=2),
+        Quantity(tr("DS"), 100.0 * profile.stenosis, "%", digits=0),
+        Quantity(tr("Lesion"), profile.lesion_px * size, unit),
+    )
 
 
 def _joined(placed: float, value: float, scale: Scale, power: int) -> float | None:

@@ -10,6 +10,7 @@ from gettext import gettext as tr
 
 from app.measure.quantities import COVERAGE, Quantity
 from app.measure.scale import Scale
+from app.measure.vessels import not_validated
 from app.tracks.marks import Mark, MarkKind
 
 KIND_TEXTS = {
@@ -20,10 +21,13 @@ KIND_TEXTS = {
     MarkKind.ELLIPSE: "Ellipse",
     MarkKind.TEXT: "Text",
     MarkKind.ARROW: "Arrow",
+    MarkKind.VESSEL: "Vessel",
 }
 """The measures, named for the user in English; translated where shown."""
 LENGTHS = (MarkKind.DISTANCE, MarkKind.POLYLINE)
-COLUMNS = ("kind", "frame", "quantity", "value", "unit", "uncertainty", "source", "text", "points")
+COLUMNS = (
+    "kind", "frame", "quantity", "value", "unit", "uncertainty", "source", "text", "points", "note",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +53,28 @@ class Measured:
             return (*words, ", ".join(filter(None, (length.text, self.source))))
         if self.mark.kind is MarkKind.ANGLE:
             return (*words, self.values[0].text)
+        if self.mark.kind is MarkKind.VESSEL and self.values:
+            minimal, _, stenosis, lesion = self.values
+            told = tr("MLD {minimal}, {stenosis} DS").format(
+                minimal=minimal.text, stenosis=stenosis.text
+            )
+            long = tr("lesion {length}").format(length=lesion.text)
+            return (*words, told, ", ".join(filter(None, (long, self.source))), self.note)
         named = (f"{value.name} {value.text}" for value in self.values)
         return (*words, *named)
+
+    @property
+    def note(self) -> str:
+        """What must stand beside the values wherever they are told; "" where nothing must."""
+        return not_validated() if self.mark.kind is MarkKind.VESSEL else ""
 
     @property
     def value_text(self) -> str:
         """All values in one line."""
         if len(self.values) == 1:
             return self.values[0].text
-        return ", ".join(f"{value.name} {value.text}" for value in self.values)
+        named = ", ".join(f"{value.name} {value.text}" for value in self.values)
+        return f"{named} ({self.note})" if self.note else named
 
 
 def kind_text(kind: MarkKind) -> str:
@@ -89,7 +106,8 @@ def csv_text(measured: Iterable[Measured]) -> str:
                 spread = "" if value.sd is None else f"{COVERAGE * value.sd:.4g}"
                 amounts = (value.name, f"{value.value:.6g}", value.unit, spread)
             source = each.source if amounts[2].startswith("mm") else ""
-            writer.writerow((mark.kind.value, frame, *amounts, source, _inert(mark.text), points))
+            words = _inert(mark.text)
+            writer.writerow((mark.kind.value, frame, *amounts, source, words, points, each.note))
     return told.getvalue()
 
 

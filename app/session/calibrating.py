@@ -48,6 +48,11 @@ class Reading:
     ball: Circle | None = None
 
     @property
+    def filled(self) -> bool:
+        """True of a catheter that seems to be filled with contrast."""
+        return self.catheter is not None and "filled" in self.catheter.doubts
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """Why it may be wrong, a sentence each."""
         found = () if self.catheter is None else self.catheter.doubts
@@ -84,11 +89,13 @@ class Calibrating(QObject):
     read(object) : a `Reading` that waits for its size.
     offered(object) : an `Offer` for the open run; nothing is taken over unasked.
     refused(str) : one sentence, why something cannot be done.
+    working(str) : what is being measured; "" when that is over.
     """
 
     read = Signal(object)
     offered = Signal(object)
     refused = Signal(str)
+    working = Signal(str)
 
     def __init__(self, labelling: Labelling, background: Background, library: Library) -> None:
         super().__init__()
@@ -103,7 +110,7 @@ class Calibrating(QObject):
         """Calibrate another run; where one like it is calibrated already, offer that."""
         if self._reading is not None:
             self._reading.cancel()
-            self._reading = None
+            self._end_reading()
         if self._opened is not None:
             self._library.note_calibration(self._opened.run, _values_of(self._opened))
         self._opened = opened
@@ -129,7 +136,13 @@ class Calibrating(QObject):
 
             linear = opened.run.pixel_intensity_relationship == "LIN"
             picture = np.asarray(opened.sequence.read(frame))
-            found = measure_catheter(picture, np.array(points), Build(build), linear=linear)
+            found = measure_catheter(
+                picture,
+                np.array(points),
+                Build(build),
+                linear=linear,
+                aspect=opened.run.pixel_aspect_ratio,
+            )
             return Reading(opened, frame, tuple(points), catheter=found)
 
         none = tr("No catheter stands out there; draw along its middle, on an empty stretch.")
@@ -145,7 +158,7 @@ class Calibrating(QObject):
             from inference.measuring.sphere import measure_sphere
 
             picture = np.asarray(opened.sequence.read(frame))
-            found = measure_sphere(picture, rim)
+            found = measure_sphere(picture, rim, aspect=opened.run.pixel_aspect_ratio)
             return Reading(opened, frame, tuple(points), ball=found)
 
         none = tr("No ball stands out there; draw the ellipse along its rim.")
@@ -165,21 +178,36 @@ class Calibrating(QObject):
                 raise UserError(none) from error
 
         def done(reading: Reading) -> None:
-            self._reading = None
+            self._end_reading()
             if reading.opened is self._opened:
                 self.read.emit(reading)
 
-        self._reading = self._background.start(work, done, self.refused.emit)
+        def failed(told: str) -> None:
+            self._end_reading()
+            self.refused.emit(told)
+
+        self._reading = self._background.start(work, done, failed)
+        self.working.emit(tr("Looking for the edges…"))
+
+    def _end_reading(self) -> None:
+        self._reading = None
+        self.working.emit("")
 
     # calibrating
 
-    def take(self, reading: Reading, size: float) -> None:
-        """Calibrate by what was measured: a catheter of so many French, a ball of so many mm."""
+    def take(self, reading: Reading, size: float, *, all_the_same: bool = False) -> None:
+        """Calibrate by what was measured: a catheter of so many French, a ball of so many mm.
+
+        By a filled catheter only where somebody said that it is to be done ``all_the_same``.
+        """
         from inference.measuring.calibration import by_catheter, by_sphere
 
         opened, catheter, ball = reading.opened, reading.catheter, reading.ball
         edges: tuple[Sequence[Point], ...]
         if opened is not self._opened:
+            return
+        if reading.filled and not all_the_same:
+            self.refused.emit(tr("A filled catheter reads too small; draw along an empty stretch."))
             return
         if catheter is not None:
             method, measured = "catheter", by_catheter(catheter, size)
@@ -187,8 +215,11 @@ class Calibrating(QObject):
         else:
             assert ball is not None
             method, measured = "sphere", by_sphere(ball, size)
-            radius = ball.diameter_px / 2
-            edges = (_ellipse((ball.x, ball.y), (radius, radius), 61).tolist(),)
+            across, down = (
+                ball.diameter_px / 2,
+                ball.diameter_px / 2 / opened.run.pixel_aspect_ratio,
+            )
+            edges = (_ellipse((ball.x, ball.y), (across, down), 61).tolist(),)
         self._labelling.apply(
             calibrations.calibrate(
                 opened.run,
@@ -226,6 +257,7 @@ class Calibrating(QObject):
                 length_mm,
                 frame=measure.frame,
                 points=measure.points,
+                edges=(measure.points,),
             )
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from gettext import gettext as tr
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -125,6 +125,23 @@ class Labelling(QObject):
             track = edits.new_track(self._opened.labels.tracks, kind=kind)
             self._apply(lambda: edits.add_track(track))
             self.select(track.id)
+
+    def add_tracks(self, label: str, tracks: Sequence[Track]) -> bool:
+        """Add tracks that have a point each in one step, and track what follows from them.
+
+        Returns
+        -------
+        bool
+            False where it was refused, and said.
+        """
+        changes = [change for track in tracks for change in edits.add_track(track).changes]
+        step = self._apply(lambda: Edit(label, tuple(changes)))
+        if step is None:
+            return False
+        self.select(tracks[0].id)
+        for track in tracks:
+            self._follow_up(track.id, min(track.points), max(track.points), step)
+        return True
 
     def remove_track(self, track_id: str | None = None) -> None:
         """Delete a track, the chosen one by default."""

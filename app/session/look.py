@@ -9,9 +9,10 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from app.display.pipeline import DisplaySettings
+from app.display.settings import DisplaySettings, Peak
 from app.runs.run import Lut, Run, VoiFunction, Window
 from app.session.open_run import OpenRun
+from app.session.stabilising import Stabilised
 from inference.subtraction import Registration
 
 LARGEST_NUMBER = 1e30
@@ -46,6 +47,10 @@ class Look:
         Quarter turns clockwise, 0 to 3.
     mirrored : bool
         Left and right are exchanged, before the picture is turned.
+    stabilised : Stabilised or None
+        The device that stands still while the frames move.
+    enhanced : bool
+        The enhanced device is shown beside the frame, once it is there.
     tracks, trails, corners, patient : bool
         What stands on the picture, whichever run it is.
     """
@@ -57,6 +62,8 @@ class Look:
     hidden_tracks: frozenset[str] = frozenset()
     turns: int = 0
     mirrored: bool = False
+    stabilised: Stabilised | None = None
+    enhanced: bool = False
     tracks: bool = True
     trails: bool = True
     corners: bool = True
@@ -136,6 +143,8 @@ class LookKeeper(QObject):
             place=None,
             turns=0,
             mirrored=False,
+            stabilised=None,
+            enhanced=False,
             hidden_tracks=frozenset(),
         )
         return look_from(opened.store.state.view, opened.run, default)
@@ -163,11 +172,14 @@ def view_of(look: Look, run: Run) -> dict[str, Any]:
         "mask_shift_px": list(grey.mask_shift_px),
         "registration": str(grey.registration),
         "landmarks": grey.landmarks,
-        "peak": grey.peak,
+        "peak": str(grey.peak),
         "edges": grey.edges,
         "turns": look.turns,
         "mirrored": look.mirrored,
+        "enhanced": look.enhanced,
     }
+    if look.stabilised is not None:
+        view["stabilised"] = asdict(look.stabilised)
     if look.place is not None:
         view["place"] = list(look.place)
     for prefix, voi in (("", grey.voi), ("other_", grey.other_voi)):
@@ -200,7 +212,7 @@ def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
             (r for r in Registration if r == view.get("registration")), Registration.OFF
         ),
         landmarks=min(max(_number(view.get("landmarks")) or 0.0, 0.0), 1.0),
-        peak=_flag(view, "peak", False),
+        peak=next((p for p in Peak if p == view.get("peak")), Peak.OFF),
         edges=min(max(_number(view.get("edges")) or 0.0, 0.0), 1.0),
     )
     comparison = view.get("comparison")
@@ -215,6 +227,8 @@ def look_from(view: Mapping[str, Any], run: Run, default: Look) -> Look:
         place=place if place and _is_place(place, run) else None,
         turns=turns % 4 if isinstance(turns, int) else 0,
         mirrored=_flag(view, "mirrored", False),
+        stabilised=_stabilised(view),
+        enhanced=_flag(view, "enhanced", False),
         hidden_tracks=frozenset(t for t in _list(view, "hidden_tracks") if isinstance(t, str)),
     )
 
@@ -230,6 +244,14 @@ def _voi(view: Mapping[str, Any], run: Run, prefix: str = "") -> Window | Lut | 
     if center is None or width is None or width <= 0 or function is None:
         return None
     return Window(center, width, function, str(window.get("explanation", "")))
+
+
+def _stabilised(view: Mapping[str, Any]) -> Stabilised | None:
+    kept = view.get("stabilised")
+    if not isinstance(kept, dict) or not isinstance(kept.get("track_id"), str):
+        return None
+    x, y = _number(kept.get("x")), _number(kept.get("y"))
+    return None if x is None or y is None else Stabilised(kept["track_id"], x, y)
 
 
 def _number(value: Any) -> float | None:

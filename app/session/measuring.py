@@ -89,11 +89,16 @@ class Measuring(QObject):
         if self._opened is None:
             return
         marks = self._opened.labels.marks
-        mark = new_mark(marks, kind, frame=frame, points=tuple(points), text=plain_words(text))
-        label = tr("Add {what}").format(what=kind_text(kind))
-        if self._labelling.apply(add_mark(label, mark)) is not None:
-            self._selected = mark.id
-            self.changed.emit()
+        self.add(new_mark(marks, kind, frame=frame, points=tuple(points), text=plain_words(text)))
+
+    def add(self, mark: Mark) -> bool:
+        """Put a measure on the run, and choose it; False where that is refused."""
+        label = tr("Add {what}").format(what=kind_text(mark.kind))
+        if self._labelling.apply(add_mark(label, mark)) is None:
+            return False
+        self._selected = mark.id
+        self.changed.emit()
+        return True
 
     def move(self, mark_id: str, points: Sequence[Point]) -> None:
         """Move a measure, or some of its handles."""
@@ -117,7 +122,9 @@ class Measuring(QObject):
     def toggle_all_frames(self) -> None:
         """Let the chosen measure hold on all frames, or on this one alone."""
         mark = self.selected
-        if mark is not None:
+        if mark is not None and mark.kind is MarkKind.VESSEL:
+            self._labelling.refused.emit(tr("A vessel lies on the frame on which it was measured."))
+        elif mark is not None:
             frame = self._playback.frame if mark.frame is None else None
             label = tr("{what} on one frame") if mark.frame is None else tr("{what} on all frames")
             self._change(mark.id, label, frame=frame)

@@ -12,6 +12,7 @@ from app.runs.dicom_timing import even_times
 from app.runs.frames import FrameCache
 from app.runs.opening import open_run
 from app.runs.run import Run, RunError, TimingSource
+from app.session.enhanced import Enhanced
 from app.session.settings import Settings
 from app.tracks.labels import Labels
 from app.tracks.store import Store, open_store
@@ -29,6 +30,8 @@ class OpenRun:
         Tells this opened run from all others in requests to the worker.
     sequence : FrameSequence
         The frames as the networks see them.
+    enhanced : Enhanced or None
+        The device that was enhanced last.
     """
 
     def __init__(self, run: Run, cache: FrameCache, store: Store) -> None:
@@ -38,6 +41,7 @@ class OpenRun:
         self.display = DisplayPipeline(run, cache.wait)
         self.key = f"run{next(_numbers)}"
         self.sequence = self.display.sequence()
+        self.enhanced: Enhanced | None = None
 
     @property
     def labels(self) -> Labels:

@@ -16,6 +16,7 @@ from app.session.adapting import Adapting
 from app.session.background import Background
 from app.session.calibrating import Calibrating
 from app.session.denoising import Denoising
+from app.session.enhancing import Enhancing
 from app.session.heart import Heart
 from app.session.key_images import KeyImages
 from app.session.labelling import Labelling, locked_sentence
@@ -31,10 +32,12 @@ from app.session.settings import Settings, SettingsKeeper
 from app.session.subtraction import Subtraction
 from app.session.synchrony import Sync
 from app.session.tools import Tools
+from app.session.vessels import Vessels
 from app.session.worker import InferenceWorker
 from app.tracks.store import warm_up
 
 WARM_UP_AFTER_MS = 800
+TOLD_AFTER_MS = 300
 CLOSING_S = 1.0
 """How long a closing window may wait for the disk before it says what it waits for."""
 
@@ -46,8 +49,8 @@ class Session(QObject):
     ----------
     look : LookKeeper
         How the run is shown.
-    settings, worker, background, playback, tools, labelling, measuring, calibrating, key_images,
-    heart, denoising, subtraction, adapting, library, leaving, places
+    settings, worker, background, playback, tools, labelling, measuring, calibrating, vessels,
+    key_images, heart, denoising, subtraction, enhancing, adapting, library, leaving, places
         What each is for stands in its own file.
 
     Signals
@@ -86,6 +89,7 @@ class Session(QObject):
         self.key_images = KeyImages(self.labelling, self.playback, self.look)
         self.denoising = Denoising(worker, now.denoised_memory_mb << 20)
         self.subtraction = Subtraction(self.look, self.playback, self.background)
+        self.enhancing = Enhancing(self.labelling, self.playback, self.look, self.background)
         self.heart = Heart(self.playback, self.background)
         self.adapting = Adapting(settings, self.denoising)
         self.leaving = Leaving(self.background)
@@ -93,6 +97,13 @@ class Session(QObject):
         self._asking_place = 0  # for which the library opens a run
         self.library = Library(self.background, settings, self.leaving)
         self.calibrating = Calibrating(self.labelling, self.background, self.library)
+        self.vessels = Vessels(self.labelling, self.background, self.measuring)
+        self._work = ""  # what the user waits for
+        self._work_told = ""
+        self._work_lasts = QTimer(self)
+        self._work_lasts.setSingleShot(True)
+        self._work_lasts.setInterval(TOLD_AFTER_MS)
+        self._work_lasts.timeout.connect(self._tell_work)
         self._warm_up = QTimer(self)
         self._warm_up.setSingleShot(True)
         self._warm_up.setInterval(WARM_UP_AFTER_MS)
@@ -102,8 +113,13 @@ class Session(QObject):
         self.labelling.refused.connect(self.said)
         self.labelling.locked_changed.connect(lambda _: self.withdrawn.emit(locked_sentence()))
         self.calibrating.refused.connect(self.said)
+        self.vessels.refused.connect(self.said)
+        self.calibrating.working.connect(self._note_work)
+        self.vessels.working.connect(self._note_work)
         self.labelling.labels_changed.connect(lambda _: self._tell_place())
         self.subtraction.failed.connect(self.failed)
+        self.enhancing.said.connect(self.said)
+        self.enhancing.failed.connect(self.failed)
         self.heart.said.connect(self.said)
         self.heart.failed.connect(self.failed)
         self.adapting.said.connect(self.said)
@@ -219,9 +235,11 @@ class Session(QObject):
         self.measuring.set_run(None)
         self.key_images.set_run(None)
         self.calibrating.set_run(None)
+        self.vessels.set_run(None)
         self.heart.set_run(None)
         self.labelling.tracking.leave(opened)
         self.subtraction.set_run(None)
+        self.enhancing.set_run(None)
         self.adapting.set_run(None)
         self.run_left.emit(opened)
         return shown
@@ -239,9 +257,11 @@ class Session(QObject):
         self.measuring.set_run(opened)
         self.key_images.set_run(opened)
         self.calibrating.set_run(opened)
+        self.vessels.set_run(opened)
         self.heart.set_run(opened)
         self.denoising.set_run(opened, shown.denoised)
         self.subtraction.set_run(opened)
+        self.enhancing.set_run(opened)
         self.adapting.set_run(opened)
         self.run_changed.emit(opened)
         self.playback.set_run(opened.run, shown.frame)
@@ -304,6 +324,22 @@ class Session(QObject):
         else:
             self.said.emit(tr("All labels are saved."))
 
+    def _note_work(self, what: str) -> None:
+        """Note what the user waits for; it is said where it takes long."""
+        self._work = what
+        if what:
+            self._work_lasts.start()
+        else:
+            self._tell_work()
+
+    def _tell_work(self) -> None:
+        self._work_lasts.stop()
+        if self._work_told:
+            self.withdrawn.emit(self._work_told)
+        self._work_told = self._work
+        if self._work:
+            self.said.emit(self._work)
+
     def _tell_place(self) -> None:
         """Say where new labels are saved, if they do not lie where one looks for them."""
         if self._opened is None or self._place_told:
@@ -341,6 +377,7 @@ class Session(QObject):
             asks. The session goes on, without a run.
         """
         self._warm_up.stop()
+        self._work_lasts.stop()
         self.adapting.cancel()
         self.leave(CLOSING_S)
         self.run_changed.emit(None)

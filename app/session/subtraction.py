@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PySide6.QtCore import QObject, Signal
 
-from app.display.pipeline import DisplaySettings
+from app.display.settings import DisplaySettings, Peak
 from app.session.background import Background, Task
 from app.session.look import Look, LookKeeper
 from app.session.open_run import OpenRun
@@ -84,26 +84,33 @@ class Subtraction(QObject):
             self._stopped = True
             self._cancel()
 
-    def toggle_peak(self) -> None:
-        """Show peak opacification, or frames again."""
-        on = not self.shows_peak
+    def show_peak(self, peak: Peak) -> None:
+        """Show contrast over the whole run in one way; asked again, or OFF, frames."""
+        wanted = Peak.OFF if peak is self.shown_peak else peak
         self._stopped = False
-        self._change(lambda settings: replace(_subtracted(settings), peak=on))
+        self._change(lambda settings: replace(_subtracted(settings), peak=wanted))
 
     @property
-    def shows_peak(self) -> bool:
-        """True where peak opacification is wanted."""
+    def shown_peak(self) -> Peak:
+        """What of contrast over the whole run is wanted."""
         grey = self._look.now.grey
-        return grey.subtracted and grey.peak
+        return grey.peak if grey.subtracted else Peak.OFF
 
     def change_landmarks(self, steps: int) -> None:
         """Let more or less of the unsubtracted picture stay."""
 
         def changed(settings: DisplaySettings) -> DisplaySettings:
-            share = round(settings.landmarks + LANDMARK_STEP * steps, 6)
-            return replace(_subtracted(settings), landmarks=min(max(share, 0.0), 1.0))
+            return _with_landmarks(settings, settings.landmarks + LANDMARK_STEP * steps)
 
         self._change(changed)
+
+    def set_landmarks(self, share: float) -> None:
+        """Let this share of the unsubtracted picture stay, 0 to 1."""
+        now = self._look.now.grey
+        if now.subtracted:  # its mask is there
+            self._look.change(grey=_with_landmarks(now, share))
+        else:
+            self._change(lambda settings: _with_landmarks(settings, share))
 
     def move(self, right: int, down: int) -> None:
         """Move the mask a step by hand, after what the patient has moved since."""
@@ -147,25 +154,41 @@ class Subtraction(QObject):
     def _register(self) -> None:
         """Compute what the frame under the playhead is to be shown by, unless it is there."""
         opened, settings = self._opened, self._look.now.grey
-        if opened is None or not settings.subtracted:
+        if opened is None:
             return
+        first = min(self._playback.frame, opened.run.frame_count - 1)
+        if _is_due(opened, settings, first):
+            self._compute(opened, settings, first)
+
+    def waits_for(self, opened: OpenRun, settings: DisplaySettings, frame: int) -> bool:
+        """Tell whether a frame will yet be shown otherwise; what is missing is computed.
+
+        For pictures out of sight. False where registering was stopped, or has failed.
+        """
+        if opened is not self._opened or self._stopped or not _is_due(opened, settings, frame):
+            return False
+        if self._task is None:
+            self._compute(opened, settings, frame)
+        return True
+
+    def _compute(self, opened: OpenRun, settings: DisplaySettings, first: int) -> None:
         display, count = opened.display, opened.run.frame_count
-        first = min(self._playback.frame, count - 1)
-        if settings.peak:
-            if not display.has_peak(settings):
-                self._start(lambda stop, tell: display.find_peak(settings, stop, tell))
-        elif settings.registration is not Registration.OFF and not display.is_registered(
-            settings, first
-        ):
-            room = min(count, display.registered_room)
+        room = min(count, display.registered_room)
 
-            def masks(stop: ShouldStop, tell: Callable[[int, float], None]) -> None:
-                for done in range(room):
-                    frame = (first + done) % count
-                    display.register(settings, frame, stop)
-                    tell(frame, (done + 1) / room)
+        def masks(stop: ShouldStop, tell: Callable[[int, float], None]) -> None:
+            for done in range(room):
+                frame = (first + done) % count
+                display.register(settings, frame, stop)
+                tell(frame, (done + 1) / room)
 
-            self._start(masks)
+        def everything(stop: ShouldStop, tell: Callable[[int, float], None]) -> None:
+            if settings.peak is Peak.OFF:
+                masks(stop, tell)
+            else:
+                display.find_peak(settings, stop, tell)
+            display.narrow_window(settings)
+
+        self._start(everything)
 
     def _start(self, compute: Callable[[ShouldStop, Callable[[int, float], None]], None]) -> None:
         def work(task: Task) -> None:
@@ -212,6 +235,11 @@ class Subtraction(QObject):
         )
 
 
+def unsubtracted(settings: DisplaySettings) -> DisplaySettings:
+    """Return the settings of the plain picture."""
+    return _subtracted(settings, on=False)
+
+
 def _subtracted(settings: DisplaySettings, on: bool = True) -> DisplaySettings:
     """Turn subtraction on or off; each has a window of its own."""
     if settings.subtracted == on:
@@ -219,7 +247,22 @@ def _subtracted(settings: DisplaySettings, on: bool = True) -> DisplaySettings:
     return replace(settings, subtracted=on, voi=settings.other_voi, other_voi=settings.voi)
 
 
+def _with_landmarks(settings: DisplaySettings, share: float) -> DisplaySettings:
+    return replace(_subtracted(settings), landmarks=round(min(max(share, 0.0), 1.0), 6))
+
+
+def _is_due(opened: OpenRun, settings: DisplaySettings, frame: int) -> bool:
+    """Tell whether what a frame is to be shown by has yet to be computed."""
+    if not settings.subtracted:
+        return False
+    if settings.peak is not Peak.OFF:
+        return opened.display.peak(settings) is None
+    registers = settings.registration is not Registration.OFF
+    return registers and not opened.display.is_registered(settings, frame)
+
+
 def _fits(settings: DisplaySettings) -> tuple[object, ...]:
-    """Return what registered masks and peak opacification depend on."""
-    fits = settings.subtracted, settings.mask_frames, settings.registration, settings.peak
-    return (*fits, settings.mask_shift_px, settings.landmarks) if settings.peak else fits
+    """Return what registered masks and contrast over the run depend on."""
+    peak = settings.peak is not Peak.OFF
+    fits = settings.subtracted, settings.mask_frames, settings.registration, peak
+    return (*fits, settings.mask_shift_px, settings.landmarks) if peak else fits

@@ -42,7 +42,7 @@ class CalibrationViews(QObject):
     def _show(self, reading: Reading) -> None:
         self._reading = reading
         if self._dialog is not None:
-            self._dialog.set_found(_found(reading), reading.doubts)
+            self._dialog.set_found(_found(reading), reading.doubts, ask=reading.filled)
             return
         from inference.measuring.calibration import FRENCH_SIZES
 
@@ -57,6 +57,7 @@ class CalibrationViews(QObject):
             FRENCH_SIZES if reading.catheter is not None else (),
             builds,
             self._parent,
+            ask=reading.filled,
         )
         self._dialog.applied.connect(self._take)
         self._dialog.build_picked.connect(self._measure_again)
@@ -68,9 +69,9 @@ class CalibrationViews(QObject):
         if reading is not None:
             self._session.calibrating.measure_catheter(reading.frame, reading.points, build)
 
-    def _take(self, size: float, _: str) -> None:
+    def _take(self, size: float, all_the_same: bool) -> None:
         if self._reading is not None:
-            self._session.calibrating.take(self._reading, size)
+            self._session.calibrating.take(self._reading, size, all_the_same=all_the_same)
             self._session.tools.take(Tool.WINDOW)
 
     def _forget(self) -> None:

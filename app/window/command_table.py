@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from app.display.settings import Peak
 from app.session.heart import Played
 from app.session.look import Comparison
 from app.session.synchrony import Sync
@@ -22,6 +23,9 @@ from app.window.commands import (
     on_all_frames,
     register,
     registers,
+    show_peak,
+    shows_peak,
+    stabilise,
     switch,
     switch_grey,
     take,
@@ -30,7 +34,7 @@ from inference.subtraction import Registration
 from widgets.translation import marked
 
 LONG_STEP = 10
-NOTHING, RUN, CINE, TRACK, MEASURE, ITEM, UNDO, REDO, PLACES = Need
+NOTHING, RUN, CINE, TRACK, MEASURE, VESSEL, ITEM, UNDO, REDO, PLACES = Need
 EDGE_STEP = 0.25
 TOOLS = (
     (Tool.WINDOW, marked("Drag: window"), "S", "contrast"),
@@ -43,6 +47,7 @@ TOOLS = (
     (Tool.ELLIPSE, marked("Ellipse: mean, SD, area"), "6", "ellipse-outline"),
     (Tool.TEXT, marked("Text"), "7", "format-text"),
     (Tool.ARROW, marked("Arrow"), "8", "arrow-top-left"),
+    (Tool.VESSEL, marked("Vessel: diameters and stenosis"), "9", "pipe"),
 )
 """Tool, words, key, icon."""
 REGISTRATIONS = (
@@ -51,6 +56,12 @@ REGISTRATIONS = (
     (Registration.ELASTIC, marked("Register the mask: same phase, elastic")),
 )
 """Way, words."""
+PEAKS = (
+    (Peak.OFF, marked("Single subtracted frames")),
+    (Peak.OPACIFICATION, marked("Peak opacification")),
+    (Peak.TIME, marked("Time to peak, in colours")),
+)
+"""What is shown, words."""
 SEPARATED = (Tool.WINDOW, Tool.DISTANCE)
 NUDGES = (
     ("Left", marked("Move measure or point left"), -1, 0),
@@ -262,11 +273,13 @@ COMMANDS: tuple[Command, ...] = (
                     is_on=partial(registers, way=way), separated=way is Registration.OFF)
             for way, text in REGISTRATIONS
         ),
-        Command("toggle_peak", "Peak opacification", "", CINE,
-                lambda h: h.session.subtraction.toggle_peak(),
-                is_on=lambda h: h.session.subtraction.shows_peak),
         Command("stop_registering", "Stop registering", "", CINE,
                 lambda h: h.session.subtraction.stop_registering()),
+        *(
+            Command(f"peak_{peak.value}", text, "", CINE, partial(show_peak, peak=peak),
+                    is_on=partial(shows_peak, peak=peak), separated=peak is Peak.OFF)
+            for peak, text in PEAKS
+        ),
         Command("more_landmarks", "Show more of the unsubtracted picture", "", RUN,
                 lambda h: h.session.subtraction.change_landmarks(1), separated=True),
         Command("fewer_landmarks", "Show less of the unsubtracted picture", "", RUN,
@@ -330,6 +343,8 @@ COMMANDS: tuple[Command, ...] = (
                 lambda h: h.exporting.copy_measures(), separated=True),
         Command("export_measures", "Export the measures (CSV)…", "", RUN,
                 lambda h: h.exporting.export_measures()),
+        Command("export_profile", "Export the diameters along the vessel (CSV)…", "", VESSEL,
+                lambda h: h.exporting.export_profile()),
     ),
     *_menu(
         "Track",
@@ -349,6 +364,18 @@ COMMANDS: tuple[Command, ...] = (
         Command("track_forward", "Track forward", "Ctrl+Shift+T", TRACK,
                 lambda h: h.session.labelling.track_again(backward=False)),
         Command("cancel_tracking", "Stop tracking", "Escape", NOTHING, escape),
+        Command("stabilise", "The device stands, the frames move", "U", TRACK,
+                stabilise, is_on=lambda h: h.session.look.now.stabilised is not None,
+                separated=True),
+        Command("propose_markers", "Propose two balloon markers", "Alt+U", RUN,
+                lambda h: h.session.enhancing.propose()),
+        Command("enhance", "Enhance the device between two tracks", "Shift+U", TRACK,
+                lambda h: h.session.enhancing.enhance()),
+        Command("toggle_enhanced", "Show the enhanced device", "Ctrl+U", TRACK,
+                lambda h: h.session.enhancing.toggle(),
+                is_on=lambda h: h.session.enhancing.shown),
+        Command("stop_enhancing", "Stop enhancing", "", TRACK,
+                lambda h: h.session.enhancing.stop()),
         Command("next_doubtful", "Next doubtful frame", "E", TRACK,
                 lambda h: h.session.labelling.go_to_doubtful(), separated=True),
         Command("previous_doubtful", "Previous doubtful frame", "Shift+E", TRACK,

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from gettext import gettext as tr
 
+from app.display.settings import Peak
 from app.session.look import Comparison
+from app.session.stabilising import stabilised_on
 from app.session.tools import Mode, Tool
+from app.tracks.marks import MarkKind
 from app.window.hands import Hands
 from inference.subtraction import Registration
 from widgets.translation import marked
@@ -22,6 +25,7 @@ class Need(Enum):
     CINE = auto()  # a run of more than one frame
     TRACK = auto()
     MEASURE = auto()  # a measure is chosen
+    VESSEL = auto()  # a vessel that was measured is chosen
     ITEM = auto()  # a track, or a measure that is chosen
     UNDO = auto()
     REDO = auto()
@@ -36,6 +40,7 @@ NEED_WORDS = {
         "There is no track yet: in Label (R), click the catheter tip on the picture."
     ),
     Need.MEASURE: marked("Choose a measure first: click it on the picture, in review."),
+    Need.VESSEL: marked("Choose a vessel first: click it on the picture, in review."),
     Need.ITEM: marked("There is nothing to delete here."),
     Need.UNDO: marked("There is nothing to undo."),
     Need.REDO: marked("There is nothing to redo."),
@@ -102,6 +107,8 @@ def fulfilled(hands: Hands) -> set[Need]:
         there |= {Need.TRACK, Need.ITEM}
     if hands.session.measuring.selected is not None:
         there |= {Need.MEASURE, Need.ITEM}
+    if hands.session.vessels.chosen is not None:
+        there.add(Need.VESSEL)
     if opened.labels.can_undo:
         there.add(Need.UNDO)
     if opened.labels.can_redo:
@@ -132,6 +139,16 @@ def registers(hands: Hands, way: Registration) -> bool:
     return grey.subtracted and grey.registration is way
 
 
+def show_peak(hands: Hands, peak: Peak) -> None:
+    """Show contrast over the whole run in a way, or frames."""
+    hands.session.subtraction.show_peak(peak)
+
+
+def shows_peak(hands: Hands, peak: Peak) -> bool:
+    """Tell whether contrast over the whole run is shown in a way."""
+    return hands.session.look.now.grey.subtracted and hands.session.subtraction.shown_peak is peak
+
+
 def compare(hands: Hands, comparison: Comparison) -> None:
     """Compare original and denoised in one way."""
     hands.session.look.change(comparison=comparison)
@@ -151,7 +168,13 @@ def in_hand(hands: Hands, tool: Tool) -> bool:
 def nudge(hands: Hands, right: int, down: int) -> None:
     """Move the chosen measure, else the point of the chosen track, by a pixel as it is seen."""
     session, step = hands.session, hands.view.whole_step(right, down)
-    (session.labelling if session.measuring.selected is None else session.measuring).nudge(*step)
+    mark = session.measuring.selected
+    if mark is None:
+        session.labelling.nudge(*step)
+    elif mark.kind is MarkKind.VESSEL:
+        session.vessels.nudge(mark.id, *step)
+    else:
+        session.measuring.nudge(*step)
 
 
 def on_all_frames(hands: Hands) -> bool:
@@ -164,6 +187,19 @@ def new_track(hands: Hands) -> None:
     """Add a track, and let the next click place its point."""
     hands.session.tools.set_mode(Mode.LABEL)
     hands.session.labelling.add_track()
+
+
+def stabilise(hands: Hands) -> None:
+    """Let the selected device stand while the frames move, or let the frames stand again."""
+    session, track = hands.session, hands.session.labelling.selected
+    if session.look.now.stabilised is not None:
+        session.look.change(stabilised=None)
+        return
+    steady = None if track is None else stabilised_on(track, session.playback.frame)
+    if steady is None:
+        session.said.emit(tr("The chosen track has no point yet: click it in Label (R)."))
+    else:
+        session.look.change(stabilised=steady)
 
 
 def delete(hands: Hands) -> None:

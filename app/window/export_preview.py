@@ -36,14 +36,16 @@ class ExportPreview(QObject):
         self._picture: ExportedPicture | None = None
         self._timer = QTimer(self)  # for the decoder, or the denoiser
         self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._draw)
+        self._timer.timeout.connect(self._look_again)
         dialog.changed.connect(self.show)
 
     def show(self, choices: ExportChoices) -> None:
         """Draw the picture anew."""
         self.close()
-        self._picture = self._exported(choices)
-        self._draw()
+        self._picture = picture = self._exported(choices)
+        if not self._complete(picture):
+            self._timer.start(WAIT_MS)
+        self._draw(picture)
 
     def close(self) -> None:
         """Give up the picture."""
@@ -52,18 +54,23 @@ class ExportPreview(QObject):
             self._picture.close()
             self._picture = None
 
-    def _draw(self) -> None:
+    def _look_again(self) -> None:
         picture = self._picture
         if picture is None or not picture.alive:
             return
-        complete = picture.show(
-            min(max(self._frame, picture.frames.start), picture.frames.stop - 1)
-        )
+        if self._complete(picture):
+            self._draw(picture)
+        else:
+            self._timer.start(WAIT_MS)
+
+    def _complete(self, picture: ExportedPicture) -> bool:
+        frames = picture.frames
+        return picture.show(min(max(self._frame, frames.start), frames.stop - 1))
+
+    def _draw(self, picture: ExportedPicture) -> None:
         image = picture.grab().scaled(
             self._dialog.preview_size,
             Qt.AspectRatioMode.KeepAspectRatio,
             Qt.TransformationMode.SmoothTransformation,
         )
         self._dialog.show_preview(image, picture.size)
-        if not complete:
-            self._timer.start(WAIT_MS)

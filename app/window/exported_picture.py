@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, QSizeF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRectF, QSize, QSizeF
 from PySide6.QtGui import QColor, QFontMetrics, QImage, QPainter
+from PySide6.QtWidgets import QWidget
 
 from app.runs.run import Ecg
 from app.session.look import Comparison
@@ -58,10 +59,10 @@ class ExportedPicture:
         )
         self.frames = frames
         self._times_ms = times_ms = opened.run.frame_times_ms[frames.start : frames.stop]
-        wiped = look.comparison is Comparison.WIPE
-        self._wipe_moves = wiped and choices.moving_wipe and len(times_ms) > 1
+        self._wipe_moves = choices.moving_wipe and len(times_ms) > 1
         self._ratio = view.devicePixelRatioF()
         self._picture_size = self.size = self._size_of(opened, view, choices.size)
+        self._room = QWidget()  # never shown, nor what is in it
         self._strip: EcgStrip | None = None
         if choices.ecg and opened.run.ecg is not None:
             self._strip = self._ecg_strip(opened.run.ecg, view)
@@ -111,8 +112,7 @@ class ExportedPicture:
     def close(self) -> None:
         """Give up the view."""
         self._hidden.close()
-        if self._strip is not None:
-            self._strip.deleteLater()
+        self._room.deleteLater()
 
     def _size_of(self, opened: OpenRun, view: PictureView, size: PictureSize) -> QSize:
         """Return the size of the picture, in pixels."""
@@ -130,8 +130,7 @@ class ExportedPicture:
 
     def _ecg_strip(self, ecg: Ecg, view: PictureView) -> EcgStrip:
         """Return the ECG over the frames that go out, as wide as the picture."""
-        strip = EcgStrip()
-        strip.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
+        strip = EcgStrip(self._room)
         size = self.size / self._ratio
         font = picture_font(view.font(), QRectF(QPointF(), QSizeF(size)))
         strip.setFont(font)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QWidget
 from app.errors import UserError, sentence
 from app.measure.scale import spacing_of
 from app.measure.table import csv_text
+from app.measure.vessels import profile_csv
 from app.outputs import check_output, whole_file
 from app.session.look import Comparison
 from app.session.movie_writer import MovieWriter
@@ -110,14 +111,34 @@ class Exporting:
 
     def save_measures(self, path: Path) -> None:
         """Write all measures as CSV."""
+        self._save_text(path, self._measures(), tr("The measures are in {path}."))
+
+    def export_profile(self) -> None:
+        """Ask for a file and write the diameters along the chosen vessel as CSV."""
+        opened = self._session.opened
+        if opened is None or self._session.vessels.chosen is None:
+            return
+        end, formats = "-vessel.csv", {"csv": ("CSV", ".csv")}
+        asked = self._ask(tr("Export the diameters along the vessel"), opened, end, formats)
+        if asked is not None:
+            self.save_profile(asked[0])
+
+    def save_profile(self, path: Path) -> None:
+        """Write the diameters along the chosen vessel as CSV."""
+        chosen, scale = self._session.vessels.chosen, self._session.measuring.scale
+        if chosen is not None and scale is not None:
+            text = profile_csv(chosen[1], scale)
+            self._save_text(path, text, tr("The diameters are in {path}."))
+
+    def _save_text(self, path: Path, text: str, done: str) -> None:
         try:
             check_output(path, self._session.files)
             with whole_file(path) as draft:
-                draft.write_text(self._measures(), "utf-8", newline="")
+                draft.write_text(text, "utf-8", newline="")
         except (UserError, OSError) as error:
             self._session.failed.emit(sentence(error))
         else:
-            self._session.said.emit(tr("The measures are in {path}.").format(path=path))
+            self._session.said.emit(done.format(path=path))
 
     def _measures(self) -> str:
         measuring = self._session.measuring
@@ -206,7 +227,7 @@ class Exporting:
             preview.close()
             self.dialog = None
             if result == ExportDialog.DialogCode.Accepted:
-                self._choices = replace(dialog.choices(), patient=False)
+                self._choices = dialog.choices()
                 self._ask_where(opened, dialog.choices(), movie=movie)
 
         dialog.finished.connect(finish)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QDockWidget, QMainWindow, QToolBar
 
 from app.session.settings import SettingsKeeper
 
-PANELS_VERSION = 2
+PANELS_VERSION = 3
 """A layout of other panels than there are now is not taken up."""
 
 

@@ -55,6 +55,7 @@ class HiddenPicture(QObject):
             session.settings.now.trail_frames,
         )
         self._picture.set_run(opened)
+        self._waited = False  # for what subtraction computes
         self._look.set(self._fitting(look))
         self._playback.set_run(opened.run)
 
@@ -64,8 +65,8 @@ class HiddenPicture(QObject):
         Returns
         -------
         bool
-            False while it is being decoded or denoised: ask again. A frame that cannot be decoded
-            says so in the picture.
+            False while it is being decoded, denoised or registered: ask again. A frame that cannot
+            be decoded says so in the picture.
         """
         denoising = self._session.denoising_of(self._opened)
         if denoising is not None:
@@ -74,9 +75,11 @@ class HiddenPicture(QObject):
             self._look.set(self._fitting(look))
         self._playback.seek(frame)
         broken = self._opened.cache.error(frame) is not None
-        if not self._picture.complete:
+        waits = self._session.subtraction.waits_for(self._opened, self._look.now.grey, frame)
+        if not waits and (self._waited or not self._picture.complete):
             self._picture.draw()
-        return self._picture.complete or broken
+        self._waited = waits
+        return broken or (self._picture.complete and not waits)
 
     @property
     def alive(self) -> bool:

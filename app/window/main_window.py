@@ -12,10 +12,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QApplication,
-    QDockWidget,
     QMainWindow,
     QSizePolicy,
-    QTabWidget,
     QToolBar,
     QVBoxLayout,
     QWidget,
@@ -41,11 +39,15 @@ from app.window.importing import Importing
 from app.window.key_image_views import KeyImageViews
 from app.window.label_views import LabelViews
 from app.window.mark_views import MarkViews
+from app.window.panels import Panel, give_room, make_panels
 from app.window.picture import Picture
+from app.window.picture_words import UnderWay
 from app.window.places_view import PlacesView
 from app.window.progress import Progress
 from app.window.run_list_view import RunListView
+from app.window.subtraction_view import SubtractionView
 from app.window.unsaved import UnsavedDialogs
+from app.window.vessel_views import VesselViews
 from resources import resource_path
 from widgets.panels.denoise_panel import DenoisePanel
 from widgets.panels.key_image_strip import KeyImageStrip
@@ -53,7 +55,9 @@ from widgets.panels.measure_panel import MeasurePanel
 from widgets.panels.mode_switch import ModeSwitch
 from widgets.panels.notice_bar import Notice, NoticeBar, Severity
 from widgets.panels.run_list import RunList
+from widgets.panels.subtraction_panel import SubtractionPanel
 from widgets.panels.track_panel import TrackPanel
+from widgets.panels.vessel_panel import VesselPanel
 from widgets.picture.cine_view import CineView
 from widgets.picture.compare import ViewMode
 from widgets.picture.place_grid import PlaceGrid
@@ -81,11 +85,6 @@ DEVICE_WORDS = {
     "mps": marked("Computed on the GPU, PyTorch MPS"),
 }
 TOO_CLEAN = marked("The noise of this run is too weak to be seen: it stays as it is.")
-SIDE_WIDTH = 274
-TABBED = (1, 3, 4, 5)
-"""Panels that share their place with another one."""
-LOW_SCREEN = 840
-"""On screens of less height the plots of the motion stand behind the denoising."""
 
 
 def load_tracker(device: str, warn: Callable[[str], None]) -> Tracker:
@@ -136,15 +135,16 @@ class MainWindow(QMainWindow):
             session.measuring,
         )
         session.subtraction.registered.connect(self.picture.take_registered)
-        session.subtraction.registering_changed.connect(
-            lambda: self.picture.set_registering(session.subtraction.share)
-        )
+        session.subtraction.registering_changed.connect(self._show_under_way)
+        session.enhancing.changed.connect(self._show_under_way)
+        session.enhancing.changed.connect(self.picture.draw)
         self.places_view = PlacesView(self.place_grid, self.ecg_strip, session)
         self.label_views = LabelViews(
             session.labelling, session.look, self.timeline, self.track_panel, self.motion_plot
         )
         self.progress = Progress(session.playback, session.denoising, self.timeline, self.play_bar)
         self.marks = MarkViews(self, session, self.view, self.measure_panel, self.mode_switch)
+        VesselViews(session, self.view, self.vessel_panel)
         self.hands = Hands(
             session=session,
             view=self.view,
@@ -158,6 +158,7 @@ class MainWindow(QMainWindow):
             dialogs=Dialogs(self, session, shortcut_rows()),
         )
         self.commander = Commander(self, self.hands)
+        SubtractionView(self.subtraction_panel, session, self.commander)
         self._fill_tool_bar()
         self._connect()
         self._apply_settings(now)
@@ -181,9 +182,11 @@ class MainWindow(QMainWindow):
         self.run_list = RunList()
         self.track_panel = TrackPanel({str(kind): tr(str(kind)) for kind in TrackKind})
         self.measure_panel = MeasurePanel()
+        self.vessel_panel = VesselPanel()
         self.key_image_strip = KeyImageStrip()
         self.mode_switch = ModeSwitch()
         self.denoise_panel = DenoisePanel()
+        self.subtraction_panel = SubtractionPanel()
         self.motion_plot = MotionPlot()
         self.tool_bar = QToolBar(tr("Tools"))
 
@@ -201,35 +204,19 @@ class MainWindow(QMainWindow):
         self.tool_bar.setObjectName("tools")
         self.tool_bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
         self.addToolBar(self.tool_bar)
-        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
-        self.panels = (
-            self._dock("Runs", tr("Runs"), self.run_list, left),
-            self._dock("Tracks", tr("Tracks"), self.track_panel, right),
-            self._dock("Denoise", tr("Denoise"), self.denoise_panel, right),
-            self._dock("Motion", tr("Motion"), self.motion_plot, right),
-            self._dock("Measures", tr("Measures"), self.measure_panel, right),
-            self._dock("KeyImages", tr("Key images"), self.key_image_strip, right),
+        self.panels = make_panels(
+            self,
+            {
+                Panel.RUNS: self.run_list,
+                Panel.TRACKS: self.track_panel,
+                Panel.DENOISE: self.denoise_panel,
+                Panel.MOTION: self.motion_plot,
+                Panel.MEASURES: self.measure_panel,
+                Panel.KEY_IMAGES: self.key_image_strip,
+                Panel.SUBTRACTION: self.subtraction_panel,
+                Panel.VESSEL: self.vessel_panel,
+            },
         )
-        self.setAnimated(False)  # nothing moves by itself
-        self.setTabPosition(right, QTabWidget.TabPosition.North)
-        self.tabifyDockWidget(self.panels[1], self.panels[4])
-        self.tabifyDockWidget(self.panels[3], self.panels[5])
-        for index in TABBED:  # the tab names it
-            self.panels[index].setTitleBarWidget(QWidget())
-        self.panels[1].raise_()
-        self.panels[3].raise_()
-        if self.screen().availableGeometry().height() < LOW_SCREEN:
-            self.tabifyDockWidget(self.panels[3], self.panels[2])
-            self.panels[2].setTitleBarWidget(QWidget())
-            self.panels[2].raise_()
-
-    def _dock(self, name: str, title: str, widget: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
-        dock = QDockWidget(title, self)
-        dock.setObjectName(name)
-        dock.setFeatures(QDockWidget.DockWidgetFeature.DockWidgetMovable)
-        dock.setWidget(widget)
-        self.addDockWidget(area, dock)
-        return dock
 
     def _fill_tool_bar(self) -> None:
         self.tool_bar.addWidget(self.mode_switch)
@@ -296,8 +283,10 @@ class MainWindow(QMainWindow):
         view.window_dragged.connect(self.picture.drag_window)
         panel.command_requested.connect(self.commander.do)
         self.measure_panel.command_requested.connect(self.commander.do)
+        self.vessel_panel.command_requested.connect(self.commander.do)
+        self.session.vessels.measured.connect(lambda _: self.panels[Panel.VESSEL].raise_())
         self.key_image_strip.command_requested.connect(self.commander.do)
-        self.session.key_images.kept.connect(self.panels[5].raise_)
+        self.session.key_images.kept.connect(self.panels[Panel.KEY_IMAGES].raise_)
         self.session.tools.changed.connect(self._show_tools)
         panel.track_picked.connect(labelling.select)
         panel.renamed.connect(lambda track, name: labelling.change_track(track, name=name))
@@ -400,20 +389,29 @@ class MainWindow(QMainWindow):
         self.denoise_panel.set_mode(ViewMode(now.comparison))
         self.denoise_panel.set_strength(now.strength)
 
+    def _show_under_way(self) -> None:
+        """Say on the picture how far it is with what is computed for it."""
+        subtraction, enhancing = self.session.subtraction, self.session.enhancing
+        self.picture.set_under_way(UnderWay(subtraction.share, enhancing.share))
+
     def _show_tools(self) -> None:
         """Bring the panel to the front that belongs to what the hand does."""
         tools = self.session.tools
         if tools.labelling:
-            self.panels[1].raise_()
+            self.panels[Panel.TRACKS].raise_()
+        elif tools.tool is Tool.VESSEL:
+            self.panels[Panel.VESSEL].raise_()
         elif tools.tool not in (Tool.WINDOW, Tool.PAN, Tool.ZOOM):
-            self.panels[4].raise_()
+            self.panels[Panel.MEASURES].raise_()
 
     def _show_usable(self, commands: frozenset[str]) -> None:
         self.play_bar.set_usable(commands)
         self.track_panel.set_usable(commands)
         self.measure_panel.set_usable(commands)
+        self.vessel_panel.set_usable(commands)
         self.key_image_strip.set_usable(commands)
         self.denoise_panel.set_usable(commands)
+        self.subtraction_panel.set_usable(commands)
 
     def _notice(self, text: str, severity: Severity) -> None:
         self.notices.show_notice(Notice(text, severity))
@@ -443,8 +441,10 @@ class MainWindow(QMainWindow):
             self.run_list,
             self.track_panel,
             self.measure_panel,
+            self.vessel_panel,
             self.key_image_strip,
             self.denoise_panel,
+            self.subtraction_panel,
             self.motion_plot,
         ):
             widget.set_theme(theme)
@@ -452,9 +452,11 @@ class MainWindow(QMainWindow):
         self.play_bar.set_shortcuts(keys)
         self.track_panel.set_shortcuts(keys)
         self.measure_panel.set_shortcuts(keys)
+        self.vessel_panel.set_shortcuts(keys)
         self.key_image_strip.set_shortcuts(keys)
         self.mode_switch.set_shortcut(keys["toggle_mode"])
         self.denoise_panel.set_shortcuts(keys)
+        self.subtraction_panel.set_shortcuts(keys)
         self.commander.set_theme(theme)
 
     # the demo
@@ -478,8 +480,7 @@ class MainWindow(QMainWindow):
         super().showEvent(event)
         if not self.hands.frame.restored:
             self.hands.frame.restored = True
-            sides = list(self.panels[:2])
-            self.resizeDocks(sides, [SIDE_WIDTH - 30, SIDE_WIDTH], Qt.Orientation.Horizontal)
+            give_room(self, self.panels)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome files and folders anywhere on the window."""

@@ -59,7 +59,7 @@ class MarkViews(QObject):
         view.drawing_started.connect(session.playback.pause)
         view.mark_drawn.connect(self._draw_mark)
         view.mark_picked.connect(lambda mark: measuring.select(mark or None))
-        view.mark_dropped.connect(measuring.move)
+        view.mark_dropped.connect(self._drop)
         view.mark_opened.connect(self.write)
         self._take_tool()
 
@@ -134,6 +134,9 @@ class MarkViews(QObject):
         if tool is Tool.SPHERE:
             self._session.calibrating.measure_sphere(frame, points)
             return
+        if tool is Tool.VESSEL:
+            self._session.vessels.draw(frame, points)
+            return
         kind = next(kind for kind, drawn in SHAPES.items() if drawn is shape)
         text, opened = "", self._session.opened
         if opened is not None and kind is MarkKind.TEXT:
@@ -141,6 +144,15 @@ class MarkViews(QObject):
             if not text.strip() or not still_open(self._session, opened):
                 return
         self._session.measuring.draw(kind, frame, points, text)
+
+    def _drop(self, mark_id: str, points: tuple[Point, ...]) -> None:
+        """Move a mark; a vessel is measured anew."""
+        opened = self._session.opened
+        mark = None if opened is None else opened.labels.mark(mark_id)
+        if mark is not None and mark.kind is MarkKind.VESSEL:
+            self._session.vessels.move(mark_id, points)
+        else:
+            self._session.measuring.move(mark_id, points)
 
     def _ask_words(self, title: str, text: str) -> str | None:
         """Ask for words; None where the user would rather not."""

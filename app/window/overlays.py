@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.measure.scale import Scale, is_calibration, scale_of, source_text
+from app.measure.vessels import profile_of
 from app.runs.run import Run
 from app.session.measuring import measured
 from app.session.open_run import OpenRun
@@ -18,6 +19,7 @@ from app.tracks.track import PointSource, PointState, Track, TrackPoint
 from widgets.panels.track_panel import TrackRow
 from widgets.picture.mark_overlay import MarkOverlay, MarkShape
 from widgets.picture.track_overlay import OverlayPoint, TrackOverlay
+from widgets.picture.vessel_overlay import VesselOverlay
 from widgets.point_look import FrameLooks, PointLook
 from widgets.timeline.motion_plot import MotionCurve
 from widgets.timeline.track_strip import TrackStrip
@@ -37,6 +39,7 @@ SHAPES = {
     MarkKind.ELLIPSE: MarkShape.ELLIPSE,
     MarkKind.TEXT: MarkShape.TEXT,
     MarkKind.ARROW: MarkShape.ARROW,
+    MarkKind.VESSEL: MarkShape.VESSEL,
     MarkKind.CALIBRATION: MarkShape.FOUND,
 }
 
@@ -150,6 +153,7 @@ def marks(opened: OpenRun, frame: int, chosen_id: str) -> list[MarkOverlay]:
             _lines(opened, mark, frame, scale),
             mark.id == chosen_id,
             tuple(tuple((x, y) for x, y in edge) for edge in _edges(mark)),
+            _vessel(mark),
         )
         for mark in opened.labels.marks
         if mark.kind in SHAPES and mark.frame in (None, frame)
@@ -160,6 +164,17 @@ def _lines(opened: OpenRun, mark: Mark, frame: int, scale: Scale) -> tuple[str, 
     if mark.kind is MarkKind.CALIBRATION:
         return (source_text(mark.values),) if is_calibration(mark.values) and mark.points else ()
     return measured(opened, mark, frame, scale).lines
+
+
+def _vessel(mark: Mark) -> VesselOverlay | None:
+    profile = profile_of(mark.values) if mark.kind is MarkKind.VESSEL else None
+    if profile is None:
+        return None
+    centre, left, right = (
+        tuple((x, y) for x, y in line.tolist())
+        for line in (profile.centre, profile.left, profile.right)
+    )
+    return VesselOverlay(centre, left, right, profile.begin, profile.narrowest, profile.end)
 
 
 def _edges(mark: Mark) -> list[list[tuple[float, float]]]:

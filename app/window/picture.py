@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QObject, Signal
 
+from app.display.peak import time_colors
+from app.display.settings import DisplaySettings, Peak
 from app.measure.scale import scale_of, scale_text
 from app.runs import words
 from app.runs.run import Lut, RunError, Window
@@ -19,9 +21,12 @@ from app.session.look import Comparison, Look, LookKeeper
 from app.session.measuring import Measuring
 from app.session.open_run import OpenRun
 from app.session.playback import Playback
+from app.session.stabilising import shift_px
+from app.session.subtraction import unsubtracted
 from app.tracks.history import LabelsChange
 from app.window import overlays
-from inference.subtraction import Registration
+from app.window.picture_words import UnderWay, notes, picture_names
+from widgets.picture.color_scale import ColorScale
 from widgets.picture.compare import FramePictures, PictureNames, ViewMode
 from widgets.picture.corner_text import Corner, MessageKind
 from widgets.picture.picture_view import PictureView
@@ -73,7 +78,8 @@ class Picture(QObject):
         self._unsubscribe: Callable[[], None] = lambda: None
         self._waiting = False
         self._place_due = False
-        self._registering: float | None = None
+        self._under_way = UnderWay()
+        self._drawn_enhanced: tuple[tuple[object, ...], NDArray[np.uint8]] | None = None
         playback.frame_changed.connect(self._go)
         denoising.frame_ready.connect(self._take_denoised)
         if labelling is not None:
@@ -112,11 +118,11 @@ class Picture(QObject):
             self._denoising = denoising
             denoising.frame_ready.connect(self._take_denoised)
 
-    def set_registering(self, share: float | None) -> None:
-        """Say how much of the masks is registered; None where none is being."""
-        self._registering = share
+    def set_under_way(self, under_way: UnderWay) -> None:
+        """Say how far what is computed for the picture has come."""
+        self._under_way = under_way
         if self._opened is not None:
-            self._view.set_names(self._names())
+            self._view.set_names(self._names(self._opened))
 
     def take_registered(self, frame: int) -> None:
         """Draw a frame anew whose mask is registered now."""
@@ -180,13 +186,15 @@ class Picture(QObject):
             self._tell(opened.cache.error(frame))
             return
         self._waiting = False
+        self._follow_device(opened)
         try:
             pictures = self._pictures(opened, stored, frame)
         except RunError as error:  # a mask frame that cannot be decoded
             self._tell(error)
             return
         self._view.set_message("")
-        self._view.set_names(self._names())
+        self._view.set_names(self._names(opened))
+        self._view.set_mode(self._mode(opened))
         self._view.set_frame(pictures, frame)
         if self._place_due:
             self._place_due = False
@@ -240,24 +248,11 @@ class Picture(QObject):
             tuple(t for t in (words.angles_on(run, frame), run.modality) if t),
         )
         self._view.set_corner(Corner.BOTTOM_LEFT, words.timing_lines(run, frame))
-        settings, notes = self._look.now.grey, []
-        if not self._look.now.tracks and self._opened.labels.tracks:
-            notes.append(tr("Tracks hidden"))
-        notes += orientation_notes(self._look.now)
-        if settings.edges:
-            notes.append(tr("Edges {percent}%").format(percent=round(100 * settings.edges)))
-        if settings.subtracted:
-            mask_frames, shift = self._opened.display.mask(settings, frame)
-            registered = self._opened.display.is_registered(settings, frame)
-            notes.append(words.mask_text(mask_frames, (0.0, 0.0) if registered else shift))
-            if settings.landmarks:
-                percent = round(100 * settings.landmarks)
-                notes.append(tr("Unsubtracted {percent}%").format(percent=percent))
         self._view.set_corner(
             Corner.BOTTOM_RIGHT,
             (
-                *notes,
-                words.window_text(self._voi(), inverted=settings.inverted),
+                *notes(self._opened, self._look.now, frame),
+                words.window_text(self._voi(), inverted=self._look.now.grey.inverted),
                 tr("Zoom {percent}%").format(percent=round(self._view.zoom_percent)),
                 scale_text(run, scale),
             ),
@@ -283,52 +278,57 @@ class Picture(QObject):
         if self._look.now.comparison is not Comparison.ORIGINAL:
             denoised = self._denoising.frame(frame)
         needs_original = denoised is None or look.comparison in BESIDE_EACH_OTHER
-        clean = difference = None
+        clean = difference = enhanced = None
         if denoised is not None and look.comparison is Comparison.DIFFERENCE:
             difference = display.difference(stored, denoised, settings, frame)
         elif denoised is not None:
             clean = display.render(stored, settings, denoised, look.strength, frame)
+        if self._mode(opened) is ViewMode.ENHANCED:
+            needs_original = True
+            enhanced = self._enhanced(opened, stored, frame)
         shown = clean if clean is not None else difference
         if needs_original or shown is None:
-            return FramePictures(
-                display.render(stored, settings, frame_index=frame), clean, difference
-            )
-        return FramePictures(shown, clean, difference)
+            shown = display.render(stored, settings, frame_index=frame)
+        scale = self._scale(opened, settings)
+        return FramePictures(shown, clean, difference, enhanced, scale)
 
-    def _names(self) -> PictureNames:
-        percent = round(self._look.now.strength * 100)
-        denoised = tr("Denoised {percent}%").format(percent=percent)
-        if self._denoising.nothing_to_remove:
-            denoised = tr("Nothing to remove")
-        original, grey = tr("Original"), self._look.now.grey
-        if grey.subtracted:
-            original = self._subtracted_name()
-            peak = grey.peak and self._opened is not None and self._opened.display.has_peak(grey)
-            both = tr("{subtracted}, {what}").format(subtracted=original, what=denoised)
-            denoised = original if peak else both  # the peak is of the frames as they are
-        return PictureNames(
-            original=original,
-            denoised=denoised,
-            difference=tr("Difference: original minus denoised"),
-        )
+    def _mode(self, opened: OpenRun) -> ViewMode:
+        there = opened.enhanced is not None or self._under_way.enhancing is not None
+        if self._look.now.enhanced and there:
+            return ViewMode.ENHANCED
+        return ViewMode(self._look.now.comparison)
 
-    def _subtracted_name(self) -> str:
-        """Say what is shown, and what is still being computed for it."""
-        grey, opened = self._look.now.grey, self._opened
-        if opened is None:
-            return tr("Subtracted")
-        percent = round(100 * (self._registering or 0.0))
-        if grey.peak and opened.display.has_peak(grey):
-            return tr("Peak opacification")
-        if grey.peak and self._registering is not None:
-            return tr("Subtracted, peak opacification {percent}%").format(percent=percent)
-        if grey.registration is Registration.OFF:
-            return tr("Subtracted")
-        if opened.display.is_registered(grey, self._playback.frame):
-            return tr("Subtracted, registered")
-        if self._registering is not None:
-            return tr("Subtracted, registering {percent}%").format(percent=percent)
-        return tr("Subtracted, not registered")
+    def _enhanced(
+        self, opened: OpenRun, stored: NDArray[np.generic], frame: int
+    ) -> NDArray[np.uint8] | None:
+        """Return the enhanced picture in the run's own window; drawn anew only where it changes."""
+        display, enhanced = opened.display, opened.enhanced
+        if enhanced is None:
+            return None
+        grey = unsubtracted(self._look.now.grey)
+        key = enhanced, grey, display.voi(grey, frame)
+        if self._drawn_enhanced is None or self._drawn_enhanced[0] != key:
+            pixels = display.from_mono2(enhanced.pixels)
+            picture = display.render(stored, grey, pixels, frame_index=frame)
+            self._drawn_enhanced = key, picture
+        return self._drawn_enhanced[1]
+
+    def _scale(self, opened: OpenRun, settings: DisplaySettings) -> ColorScale | None:
+        peak = opened.display.peak(settings) if settings.peak is Peak.TIME else None
+        span_ms = None if peak is None else peak.span_ms
+        if span_ms is None:
+            return None
+        return ColorScale(time_colors(), span_ms[0] / 1000.0, span_ms[1] / 1000.0, tr("s"))
+
+    def _follow_device(self, opened: OpenRun) -> None:
+        """Move what is seen with the device that is to stand still."""
+        shift = shift_px(opened.labels, self._look.now.stabilised, self._playback.frame)
+        self._view.set_shift(shift)
+
+    def _names(self, opened: OpenRun) -> PictureNames:
+        clean = self._denoising.nothing_to_remove
+        frame, look = self._playback.frame, self._look.now
+        return picture_names(opened, look, frame, self._under_way, nothing_to_remove=clean)
 
     def _go(self, frame: int) -> None:
         if self._opened is not None:
@@ -337,8 +337,6 @@ class Picture(QObject):
             self.draw()
 
     def _follow_look(self, before: Look, now: Look) -> None:
-        if now.comparison != before.comparison:
-            self._view.set_mode(ViewMode(now.comparison))
         if (now.turns, now.mirrored) != (before.turns, before.mirrored):
             self._view.set_orientation(now.turns, now.mirrored)
         if now.tracks != before.tracks:
@@ -355,8 +353,10 @@ class Picture(QObject):
             self._look.change(place=self._view.place)
 
     def _follow_labels(self, change: LabelsChange) -> None:
+        if self._opened is not None:
+            self._follow_device(self._opened)
         self.draw_tracks()
-        if change.marks_changed:  # the calibration may be among them
+        if change.marks_changed or change.tracks_changed:  # the calibration, and names
             self.draw_corners()
             self.draw_marks()
 
@@ -383,13 +383,3 @@ class Picture(QObject):
         self._set_voi(
             replace(window, center=window.center + dy * step, width=width, explanation="")
         )
-
-
-def orientation_notes(look: Look) -> list[str]:
-    """Say how the picture differs from the way it is stored."""
-    notes = []
-    if look.turns:
-        notes.append(tr("Turned {degrees}°").format(degrees=90 * look.turns))
-    if look.mirrored:
-        notes.append(tr("Mirrored"))
-    return notes

@@ -44,6 +44,7 @@ LEAST_MM = 1.6
 """Healthy diameter from which a vessel is analysed."""
 BARE_PX, MOST_COVERED = 3.0, 0.3
 """Beside a lesion, how much of what lies this far from its edges may be other vessels."""
+COVERAGE = 1.96
 FRAMES = 5
 """Around the measured one, for the denoiser."""
 
@@ -78,11 +79,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was measured, less what is true."""
+    """What was measured, less what is true; whether 1.96 standard uncertainties cover that."""
 
     minimal_mm: float
     stenosis: float
     measured_mm: float
+    covered: bool
     seconds: float
 
 
@@ -181,8 +183,14 @@ def measure(case: Case, pixels: NDArray[np.generic]) -> Outcome:
     vessel = measure_vessel(pixels, case.clicks, linear=case.linear)
     seconds = time.perf_counter() - start
     minimal_mm = vessel.lesion.minimal * case.mm_per_px
+    wrong_mm = minimal_mm - case.minimal_mm
+    uncertainty_mm = float(vessel.uncertainty_px[vessel.lesion.index]) * case.mm_per_px
     return Outcome(
-        minimal_mm - case.minimal_mm, vessel.lesion.stenosis - case.stenosis, minimal_mm, seconds
+        wrong_mm,
+        vessel.lesion.stenosis - case.stenosis,
+        minimal_mm,
+        abs(wrong_mm) <= COVERAGE * uncertainty_mm,
+        seconds,
     )
 
 
@@ -195,6 +203,7 @@ def _row(name: str, outcomes: list[Outcome]) -> list[str]:
         f"{wrong_mm.mean():+.3f}",
         f"{np.abs(wrong_mm).mean():.3f}",
         f"{np.percentile(np.abs(wrong_mm), 95):.2f}",
+        f"{100 * np.mean([outcome.covered for outcome in outcomes]):.0f}",
         f"{wrong.mean():+.1f}",
         f"{np.abs(wrong).mean():.1f}",
         f"{np.percentile(np.abs(wrong), 95):.1f}",
@@ -211,7 +220,14 @@ def simulated(console: Console, count: int, denoiser: Denoiser) -> None:
         after.append(measure(case, denoised))
     table = Table(title="Simulated stenoses at cine dose")
     table.add_column("frames")
-    names = ("runs", "MLD bias mm", "MLD mean error mm", "95th", "stenosis bias points")
+    names = (
+        "runs",
+        "MLD bias mm",
+        "MLD mean error mm",
+        "95th",
+        "covered %",
+        "stenosis bias points",
+    )
     for name in (*names, "mean error points", "95th", "ms"):
         table.add_column(name, justify="right")
     table.add_row(*_row("as they are", before))

@@ -33,6 +33,7 @@ from inference.measuring.profiles import (
     smoothed,
     unit_of,
 )
+from inference.measuring.square_frame import SquareFrame
 
 LEAST_PROFILES = 20
 FILLED_ABOVE = 0.3
@@ -89,7 +90,7 @@ class CatheterWidth:
     Attributes
     ----------
     width_px : float
-        Outer diameter.
+        Outer diameter, in columns of the frame.
     uncertainty_px : float
         Standard uncertainty of the width.
     centre, left, right : ndarray, shape (N, 2)
@@ -120,6 +121,7 @@ def measure_catheter(
     build: Build = Build.UNKNOWN,
     *,
     linear: bool = False,
+    aspect: float = 1.0,
 ) -> CatheterWidth:
     """Measure the outer width of a catheter along a stretch.
 
@@ -134,6 +136,8 @@ def measure_catheter(
     linear : bool
         The values are proportional to the detector's signal (Pixel Intensity Relationship LIN);
         their logarithm is measured then.
+    aspect : float
+        Height of a pixel over its width.
 
     Raises
     ------
@@ -142,11 +146,10 @@ def measure_catheter(
     LookupError
         Where no tube is found along it.
     """
-    picture = np.ascontiguousarray(frame, np.float32)
-    if linear:
-        picture = np.log(np.maximum(picture, 1.0))
+    square = SquareFrame(frame, aspect, linear=linear)
+    picture = square.pixels
     unit = unit_of(picture.shape)
-    rough = smoothed(evenly(clicks), _STIFF_PX * unit)
+    rough = smoothed(evenly(square.there(clicks)), _STIFF_PX * unit)
     line, radius_px, sign = _find(picture, rough, unit, build.inner_share[0])
     reach = np.ceil(2.0 * radius_px + 3.0 * unit)
     offsets = np.arange(-reach, reach + _STEP_PX / 2, _STEP_PX)
@@ -162,11 +165,11 @@ def measure_catheter(
     filling = fit.best([tube.radius_px], _ANY_LUMEN)
     sides = normals(line) * tube.radius_px
     return CatheterWidth(
-        width_px=2 * tube.radius_px,
-        uncertainty_px=2 * tube.radius_sd_px,
-        centre=line,
-        left=line - sides,
-        right=line + sides,
+        width_px=2 * tube.radius_px * square.columns_per_px,
+        uncertainty_px=2 * tube.radius_sd_px * square.columns_per_px,
+        centre=square.back(line),
+        left=square.back(line - sides),
+        right=square.back(line + sides),
         profile_count=len(profiles),
         darker=sign < 0,
         lumen_share=filling.lumen_share,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
@@ -83,6 +84,17 @@ def across(
     return np.where(outside, np.nan, values.astype(np.float64))
 
 
+def filled(strip: FloatArray) -> FloatArray:
+    """Profiles (N, M) whose values outside the picture (NaN) become the row's median."""
+    known = np.isfinite(strip)
+    if known.all():
+        return strip
+    rows = [
+        np.median(row[use]) if use.any() else 0.0 for row, use in zip(strip, known, strict=True)
+    ]
+    return np.where(known, strip, np.array(rows)[:, None])
+
+
 def cheapest_path(
     cost: NDArray[np.floating], most_step: int = 1, bend: float = 0.0
 ) -> NDArray[np.intp]:
@@ -106,10 +118,12 @@ def cheapest_path(
     moves = np.arange(-most_step, most_step + 1)
     reached = np.asarray(cost[0], np.float64)
     came = np.zeros((rows, columns), np.intp)
+    padded = np.full(columns + 2 * most_step, np.inf)
+    dear = bend * moves[:, None] ** 2
+    near = sliding_window_view(padded, columns)
     for row in range(1, rows):
-        padded = np.pad(reached, most_step, constant_values=np.inf)
-        options = np.stack([padded[m + most_step : m + most_step + columns] for m in moves])
-        options += bend * (moves[:, None] ** 2)
+        padded[most_step : most_step + columns] = reached
+        options = near + dear
         best = options.argmin(axis=0)
         came[row] = np.arange(columns) + moves[best]
         reached = options[best, np.arange(columns)] + cost[row]

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import least_squares
 
 from inference.measuring.profiles import FloatArray, unit_of
+from inference.measuring.square_frame import SquareFrame
 
 _ANGLES = 180
 _STEP_PX = 0.25
@@ -21,7 +22,7 @@ _REACH = 0.35  # of the rough radius, inwards and outwards, that the rim is look
 
 @dataclass(frozen=True)
 class Circle:
-    """A ball's outline; standard uncertainty of its diameter. Pixels."""
+    """A ball's middle (x, y), diameter in columns of the frame, and its standard uncertainty."""
 
     x: float
     y: float
@@ -29,7 +30,12 @@ class Circle:
     uncertainty_px: float
 
 
-def measure_sphere(frame: NDArray[np.generic], rim: NDArray[np.floating]) -> Circle:
+def measure_sphere(
+    frame: NDArray[np.generic],
+    rim: NDArray[np.floating],
+    *,
+    aspect: float = 1.0,
+) -> Circle:
     """Measure a ball whose rim was clicked roughly.
 
     The steepest grey values on rays from the middle give its place; its diameter is that of a
@@ -42,6 +48,8 @@ def measure_sphere(frame: NDArray[np.generic], rim: NDArray[np.floating]) -> Cir
         Any real dtype; the ball dark or bright.
     rim : ndarray, shape (K, 2)
         (x, y) on the rim; K of at least 3, not in a line.
+    aspect : float
+        Height of a pixel over its width.
 
     Raises
     ------
@@ -50,8 +58,9 @@ def measure_sphere(frame: NDArray[np.generic], rim: NDArray[np.floating]) -> Cir
     LookupError
         Where no ball is found there.
     """
-    picture = np.ascontiguousarray(frame, np.float32)
-    x, y, radius = _circle_through(np.asarray(rim, np.float64))
+    square = SquareFrame(frame, aspect)
+    picture = square.pixels
+    x, y, radius = _circle_through(square.there(rim))
     unit = unit_of(picture.shape)
     for _ in range(3):
         radii = np.arange(
@@ -79,9 +88,10 @@ def measure_sphere(frame: NDArray[np.generic], rim: NDArray[np.floating]) -> Cir
         ]
     )
     spread = float(np.sqrt((_SECTORS - 1) * without.var()))
-    return Circle(
-        float(x), float(y), 2 * fitted, 2 * float(np.hypot(spread, _MODEL_SHARE * fitted))
-    )
+    diameter_px = 2 * fitted * square.columns_per_px
+    uncertainty_px = 2 * float(np.hypot(spread, _MODEL_SHARE * fitted)) * square.columns_per_px
+    x, y = square.back([[x, y]])[0]
+    return Circle(float(x), float(y), diameter_px, uncertainty_px)
 
 
 def _circle_through(points: FloatArray) -> tuple[float, float, float]:

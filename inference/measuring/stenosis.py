@@ -14,6 +14,7 @@ _ENDS_SHARE = 0.05  # of the vessel at each end, where its narrowest place is no
 _HEALTHY_FROM = 0.92  # of the reference: from here on a lumen counts as healthy
 _BELOW = 1.5  # deviations below the line from which a place is left out of it
 _ROUNDS = 12
+_MOST_SLOPES_OF = 1000  # places
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,8 @@ def _through(
 
 def _robust_line(arc: FloatArray, diameter: FloatArray) -> FloatArray:
     """Slope and height of the line through the profile without its narrow places."""
-    line = np.array(theilslopes(diameter, arc)[:2])
+    every = max(1, len(arc) // _MOST_SLOPES_OF)  # all pairs of very many would fill the memory
+    line = np.array(theilslopes(diameter[::every], arc[::every])[:2])
     kept = np.ones(len(arc), bool)
     for _ in range(_ROUNDS):
         rest = diameter - np.polyval(line, arc)

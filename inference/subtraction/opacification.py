@@ -14,6 +14,9 @@ from inference.frames import FloatFrame
 _SMOOTHING_PX = 1.0
 """Of the pictures that times are taken from: a single noisy pixel is no peak."""
 _QUANTILE = 0.999
+_NOISE_DEVIATIONS = 4.0
+_TO_DEVIATION = 1.4826
+_NEARBY_PX = 15
 _MARGIN = 1.1
 """By which contrast has to go beyond what noise and motion do the other way."""
 
@@ -32,7 +35,7 @@ class Opacification:
     time_to_peak_ms : ndarray of float32
         Time of the fullest contrast since the first frame; NaN where no contrast came.
     threshold : float
-        What contrast had to exceed to count, in units of the frames.
+        What contrast had to exceed at least to count, in units of the frames.
     """
 
     darkest: FloatFrame
@@ -53,8 +56,9 @@ def opacification(
     """Follow contrast through subtracted frames, of which one at a time is in memory.
 
     What noise and motion do is told by the other side: they brighten as they darken, contrast does
-    one of the two. Contrast therefore counts from where it exceeds all but a thousandth of the
-    changes the other way.
+    one of the two. Contrast therefore counts where it exceeds what the other side does nearby, and
+    the noise of the whole picture. (One threshold for all places would be that of the worst one,
+    such as the rim of a shutter that a lossy codec has frayed.)
 
     Parameters
     ----------
@@ -96,12 +100,15 @@ def opacification(
     contrast, other, at = (
         (-dark, bright, dark_at) if contrast_is_dark else (bright, -dark, bright_at)
     )
-    threshold = _MARGIN * max(_extent(other), 0.0)
+    middle = float(np.median(other))
+    spread = _TO_DEVIATION * float(np.median(np.abs(other - middle)))
+    threshold = _MARGIN * max(middle + _NOISE_DEVIATIONS * spread, 0.0)
+    nearby = cv2.dilate(other, np.ones((_NEARBY_PX, _NEARBY_PX), np.uint8))
     return Opacification(
         darkest=darkest,
         brightest=brightest,
         contrast_is_dark=contrast_is_dark,
-        time_to_peak_ms=_where(contrast > threshold, at),
+        time_to_peak_ms=_where(contrast > np.maximum(threshold, _MARGIN * nearby), at),
         threshold=threshold,
     )
 

@@ -7,6 +7,7 @@ from gettext import gettext as tr
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
@@ -33,14 +34,16 @@ class CalibrationDialog(QDialog):
         To choose from, none by default; empty asks for a diameter in mm.
     builds : mapping of str to str
         Kinds of catheter by key; the first is taken by default.
+    ask : bool
+        What was found calibrates only where the user ticks that it is to do so all the same.
 
     Signals
     -------
-    applied(float, str) : the size, and the kind of catheter ("" of a ball).
+    applied(float, bool) : the size, and whether that was ticked.
     build_picked(str) : another kind: what was found is to be measured anew.
     """
 
-    applied = Signal(float, str)
+    applied = Signal(float, bool)
     build_picked = Signal(str)
 
     def __init__(
@@ -50,6 +53,8 @@ class CalibrationDialog(QDialog):
         french_sizes: Sequence[int] = (),
         builds: Mapping[str, str] | None = None,
         parent: QWidget | None = None,
+        *,
+        ask: bool = False,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Calibrate"))
@@ -58,6 +63,8 @@ class CalibrationDialog(QDialog):
         self._doubts = QLabel()
         self._doubts.setWordWrap(True)
         self._doubts.setProperty("role", "warning")
+        self._all_the_same = QCheckBox(tr("Calibrate &all the same"))
+        self._all_the_same.toggled.connect(lambda _: self._check())
         form = QFormLayout()
         self._french = QComboBox()
         self._build = QComboBox()
@@ -92,25 +99,29 @@ class CalibrationDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(self._found)
         layout.addWidget(self._doubts)
+        layout.addWidget(self._all_the_same)
         layout.addLayout(form)
         layout.addWidget(self._buttons)
-        self.set_found(found, doubts)
-        self._check()
+        self.set_found(found, doubts, ask=ask)
         self.resize(26 * self.fontMetrics().height(), self.sizeHint().height())
 
-    def set_found(self, found: str, doubts: Sequence[str]) -> None:
-        """Say what was measured, and why it may be wrong."""
+    def set_found(self, found: str, doubts: Sequence[str], *, ask: bool = False) -> None:
+        """Say what was measured, why it may be wrong, and whether that has to be agreed to."""
         self._found.setText(found)
         self._doubts.setText("\n".join(doubts))
         self._doubts.setVisible(bool(doubts))
+        self._all_the_same.setVisible(ask)
+        if not ask:
+            self._all_the_same.setChecked(False)
+        self._asks = ask
+        self._check()
 
     def _check(self) -> None:
-        """Offer to calibrate once a size is chosen: none is taken for granted."""
-        self._ok.setEnabled(not self._french.count() or bool(self._french.currentData()))
+        """Offer to calibrate once a size is chosen, and a doubt that weighs is agreed to."""
+        sized = not self._french.count() or bool(self._french.currentData())
+        self._ok.setEnabled(sized and (not self._asks or self._all_the_same.isChecked()))
 
     def _apply(self) -> None:
-        if self._french.count():
-            self.applied.emit(self._french.currentData(), self._build.currentData() or "")
-        else:
-            self.applied.emit(self._diameter.value(), "")
+        size = self._french.currentData() if self._french.count() else self._diameter.value()
+        self.applied.emit(size, self._all_the_same.isChecked())
         self.accept()

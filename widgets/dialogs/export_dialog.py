@@ -169,9 +169,7 @@ class ExportDialog(QDialog):
         self._buttons = QDialogButtonBox(
             QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel
         )
-        save = self._buttons.button(QDialogButtonBox.StandardButton.Save)
-        save.setText(tr("Save…"))
-        save.setDefault(True)
+        self._buttons.button(QDialogButtonBox.StandardButton.Save).setText(tr("Save…"))
         self._buttons.button(QDialogButtonBox.StandardButton.Cancel).setText(tr("Cancel"))
         self._buttons.accepted.connect(self.accept)
         self._buttons.rejected.connect(self.reject)

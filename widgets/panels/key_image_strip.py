@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 
 from widgets.command_button import CommandButton
 from widgets.key_keeping import SLIDING_KEYS, keep_keys
-from widgets.picture.picture_marks import grey_image
+from widgets.picture.picture_marks import image_of
 from widgets.theme import DARK, Theme
 from widgets.translation import marked
 
@@ -141,7 +141,7 @@ class KeyImageStrip(QWidget):
         """Show the picture of an image, grey, shape (H, W)."""
         item = self._items.get(image_id)
         if item is not None:
-            pixels = QPixmap.fromImage(grey_image(picture).copy())
+            pixels = QPixmap.fromImage(image_of(np.ascontiguousarray(picture)).copy())
             scaled = pixels.scaled(
                 SIDE,
                 SIDE,

@@ -10,7 +10,7 @@ from PySide6.QtCore import QEvent, QPointF, Qt, Signal
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QNativeGestureEvent, QWheelEvent
 from PySide6.QtWidgets import QWidget
 
-from widgets.picture.compare import Tile, ViewMode
+from widgets.picture.compare import PictureKind, Tile, ViewMode
 from widgets.picture.corner_text import MessageKind
 from widgets.picture.marked_view import Hand, MarkedView
 from widgets.picture.track_overlay import OverlayPoint, TrackOverlay, anchor
@@ -22,6 +22,7 @@ DRAG_DISTANCE = 4.0
 GRAB_DISTANCE = 14.0
 PICK_DISTANCE = 9.0
 DIVIDER_GRAB = 7.0
+ENDING_KEYS = (Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class Gesture(Enum):
@@ -146,7 +147,7 @@ class CineView(MarkedView):
             return None
         if self._gesture is Gesture.POINT and self._frame == self._gesture_frame:
             tile = self._tile_at(self._pressed_at)
-            return tile, self._view.to_screen(tile.pane, *self._held_point())
+            return tile, self._view_in(tile).to_screen(tile.pane, *self._held_point())
         shown = self._loupe_on or self._loupe_held
         return (self._tile_at(self._mouse), self._mouse) if shown else None
 
@@ -159,15 +160,15 @@ class CineView(MarkedView):
 
     def _track_near(self, position: QPointF) -> TrackOverlay | None:
         """Return the track whose point lies under the mouse, the selected one first."""
-        if not self._overlay_visible:
+        tile = self._tile_at(position)
+        if not self._overlay_visible or tile.kind is PictureKind.ENHANCED:
             return None
-        pane = self._tile_at(position).pane
         near = []
         for track in self._tracks:
             place = anchor(track)
             if place is None:
                 continue
-            away = self._view.to_screen(pane, *place) - position
+            away = self._view_in(tile).to_screen(tile.pane, *place) - position
             distance = hypot(away.x(), away.y())
             reach = GRAB_DISTANCE if track.selected and not self._lock_reason else PICK_DISTANCE
             if distance <= reach * self._unit():
@@ -176,7 +177,8 @@ class CineView(MarkedView):
 
     def _held_point(self) -> tuple[float, float]:
         at = self._last_at + self._held_offset
-        return self._within(*self._view.to_image(self._tile_at(self._pressed_at).pane, at))
+        tile = self._tile_at(self._pressed_at)
+        return self._within(*self._view_in(tile).to_image(tile.pane, at))
 
     def _on_divider(self, position: QPointF) -> bool:
         x = self._divider * self._area().width()
@@ -212,10 +214,11 @@ class CineView(MarkedView):
                 near = self._pressed_on = self._track_near(position)
                 if near is not None and near.selected and self._hand is Hand.LABEL:
                     place = anchor(near)
-                    pane = self._tile_at(position).pane
+                    tile = self._tile_at(position)
                     self._held = near
                     if place is not None:
-                        self._held_offset = self._view.to_screen(pane, *place) - position
+                        there = self._view_in(tile).to_screen(tile.pane, *place)
+                        self._held_offset = there - position
             case Qt.MouseButton.MiddleButton:
                 self._gesture = Gesture.PAN
             case Qt.MouseButton.RightButton:
@@ -240,7 +243,7 @@ class CineView(MarkedView):
         self._last_at = position
         match self._gesture:
             case Gesture.PAN if self._pictures is not None:
-                rows, columns = self._pictures.original.shape
+                rows, columns = self._pictures.shape
                 self._fitted = False
                 self._look(self._view.moved(moved.x(), moved.y(), columns, rows))
                 self._refresh()
@@ -296,7 +299,7 @@ class CineView(MarkedView):
             dragged = hypot(away.x(), away.y()) >= DRAG_DISTANCE
             self._release_drawing(position if dragged else self._pressed_at, dragged=dragged)
         elif moved is not None:
-            self.mark_dropped.emit(moved.mark_id, moved.points)
+            self._tell_dropped(moved)
         elif gesture is Gesture.PRESS and mark is not None:
             self.mark_picked.emit(mark.mark_id)
         elif gesture is Gesture.PRESS:
@@ -305,7 +308,7 @@ class CineView(MarkedView):
         self.viewport().update()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
-        """End a polyline, open a mark, or toggle full screen; never in the way of quick clicks."""
+        """End a figure, open a mark, or toggle full screen; never in the way of quick clicks."""
         position = event.position() + self._half_pixel()
         on_picture = self._inside(*self.image_point(event.position()))
         clicks = on_picture and self._hand in (Hand.LABEL, Hand.DRAW)
@@ -325,12 +328,14 @@ class CineView(MarkedView):
             self.full_screen_toggled.emit()
 
     def _click(self, position: QPointF, modifiers: Qt.KeyboardModifier) -> None:
-        near = self._pressed_on
-        x, y = self._view.to_image(self._tile_at(position).pane, position)
+        near, tile = self._pressed_on, self._tile_at(position)
+        x, y = self._to_image(position)
         if near is not None and not near.selected:
             self.track_picked.emit(near.track_id)
         elif self._hand is not Hand.LABEL:
             self.mark_picked.emit("")
+        elif tile.kind is PictureKind.ENHANCED:
+            return  # it is of no single frame
         elif self._inside(x, y) and self._lock_reason:
             self.blocked_click.emit()
         elif self._inside(x, y):
@@ -347,7 +352,7 @@ class CineView(MarkedView):
             self.window_drag_finished.emit()
 
     def _tell_mouse(self, position: QPointF) -> None:
-        x, y = self._view.to_image(self._tile_at(position).pane, position)
+        x, y = self._to_image(position)
         if self._inside(x, y):
             self.mouse_moved.emit(x, y)
         else:
@@ -414,21 +419,20 @@ class CineView(MarkedView):
         return super().viewportEvent(event)
 
     def event(self, event: QEvent) -> bool:
-        """Take Escape from the window's shortcuts while a point is dragged."""
-        if (
-            event.type() is QEvent.Type.ShortcutOverride
-            and isinstance(event, QKeyEvent)
-            and event.key() == Qt.Key.Key_Escape
-            and self._gesture is Gesture.POINT
-        ):
-            event.accept()
-            return True
+        """Take keys from the window: Escape while a point is dragged, Return while drawing."""
+        if event.type() is QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            gives_back = event.key() == Qt.Key.Key_Escape and self._gesture is Gesture.POINT
+            if gives_back or (event.key() in ENDING_KEYS and self.drawing):
+                event.accept()
+                return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape gives a dragged point back; L holds the loupe; all else is the window's."""
+        """Escape gives a dragged point back, Return ends a figure, L holds the loupe."""
         if event.key() == Qt.Key.Key_Escape and self._gesture is Gesture.POINT:
             self._end_gesture()
+        elif event.key() in ENDING_KEYS and self.drawing:
+            self.end_drawing()
         elif event.key() == Qt.Key.Key_L and not event.modifiers():
             self._loupe_held = True
             self.viewport().update()

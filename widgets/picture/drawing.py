@@ -15,7 +15,7 @@ HANDLES = {
     MarkShape.ANGLE: 3,
     MarkShape.TEXT: 1,
 }
-"""How many handles complete a figure; a polyline goes on until it is ended."""
+"""How many handles complete a figure; those without a number go on until they are ended."""
 
 
 @dataclass(slots=True)
@@ -45,13 +45,14 @@ class Drawing:
     def release(self, point: Point, *, dragged: bool) -> bool:
         """Place a handle where the button is let go; return True where the figure is complete.
 
-        A click without a drag leaves the first handle alone: the next click places the second.
+        A click without a drag leaves the first handle alone: the next click places the second. Of
+        a vessel two handles are enough where they were dragged.
         """
         self.tip = point
         first = len(self.placed) == 1 and self.placed[0] == point
         if dragged or not first:
             self.placed.append(point)
-        return self.complete
+        return self.complete or (dragged and self.shape is MarkShape.VESSEL)
 
     @property
     def complete(self) -> bool:
@@ -59,10 +60,10 @@ class Drawing:
         return len(self.placed) == HANDLES.get(self.shape)
 
     def end(self) -> bool:
-        """End a polyline; return True where it is one."""
+        """End a figure that goes on; return True where it is one."""
         while len(self.placed) > 1 and self.placed[-1] == self.placed[-2]:
             self.placed.pop()
-        return self.shape is MarkShape.POLYLINE and len(self.placed) > 1
+        return self.shape not in HANDLES and len(self.placed) > 1
 
     @property
     def points(self) -> tuple[Point, ...]:

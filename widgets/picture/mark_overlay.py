@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from math import atan2, cos, hypot, pi, sin
 
-from PySide6.QtCore import QLineF, QPointF, QRectF, QSizeF, Qt
+from PySide6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen
 
 from widgets.picture.corner_text import draw_text
+from widgets.picture.vessel_overlay import VesselOverlay, edges_path, paint_vessel, to_segment
+from widgets.picture.viewport import ToScreen
 
 COLOR = "#7fe3c4"
 SELECTED_COLOR = "#ffffff"
@@ -19,8 +21,8 @@ HALO = QColor(0, 0, 0, 170)
 HANDLE = 4.0
 ARROW_HEAD = 13.0
 LABEL_DISTANCE = 10.0
-
-ToScreen = Callable[[float, float], QPointF]
+VESSEL_LINES = 0.6
+"""Times as wide as others: what lies between them is looked at."""
 
 
 class MarkShape(StrEnum):
@@ -33,6 +35,7 @@ class MarkShape(StrEnum):
     ELLIPSE = "ellipse"
     TEXT = "text"
     ARROW = "arrow"
+    VESSEL = "vessel"
     FOUND = "found"  # what the program found: its outlines alone, nothing to take hold of
 
 
@@ -49,6 +52,8 @@ class MarkOverlay:
         What is written beside it.
     outlines : tuple of tuples of (x, y)
         Further lines that belong to it, such as the edges that were found.
+    vessel : VesselOverlay or None
+        What was found of a vessel; its handles alone lie on it then.
     """
 
     mark_id: str
@@ -57,6 +62,7 @@ class MarkOverlay:
     lines: tuple[str, ...] = ()
     selected: bool = False
     outlines: tuple[tuple[tuple[float, float], ...], ...] = ()
+    vessel: VesselOverlay | None = None
 
 
 def figure(mark: MarkOverlay, to_screen: ToScreen) -> QPainterPath:
@@ -69,6 +75,8 @@ def figure(mark: MarkOverlay, to_screen: ToScreen) -> QPainterPath:
         box = QRectF(points[0], points[1]).normalized()
         (path.addRect if mark.shape is MarkShape.RECTANGLE else path.addEllipse)(box)
         return path
+    if mark.vessel is not None:
+        return edges_path(mark.vessel, to_screen)
     if mark.shape is not MarkShape.FOUND:
         path.moveTo(points[0])
         for point in points[1:]:
@@ -89,7 +97,7 @@ def distance_to(mark: MarkOverlay, to_screen: ToScreen, at: QPointF) -> float:
     if mark.shape in (MarkShape.RECTANGLE, MarkShape.ELLIPSE):
         polygon = figure(mark, to_screen).toFillPolygon()
         points = [polygon.at(i) for i in range(polygon.count())]
-    return min((_to_segment(at, a, b) for a, b in pairwise(points)), default=float("inf"))
+    return min((to_segment(at, a, b) for a, b in pairwise(points)), default=float("inf"))
 
 
 def paint_marks(
@@ -118,8 +126,12 @@ def paint_marks(
         path = figure(mark, to_screen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         width = (2.0 if mark.selected else 1.5) * unit
+        if mark.vessel is not None:
+            width *= VESSEL_LINES
         for pen in (QPen(HALO, width + 2.0 * unit), QPen(color, width)):
             painter.strokePath(path, pen)
+        if mark.vessel is not None:
+            paint_vessel(painter, mark.vessel, to_screen, color, unit)
         if mark.selected or (mark.shape is MarkShape.TEXT and not mark.lines):
             _paint_handles(painter, [to_screen(x, y) for x, y in mark.points], color, unit)
         _paint_words(painter, mark, path, to_screen, region, taken, unit, font, color)
@@ -195,11 +207,3 @@ def _add_head(path: QPainterPath, tip: QPointF, tail: QPointF) -> None:
         path.moveTo(tip)
         side = QPointF(cos(direction + turn), sin(direction + turn))
         path.lineTo(tip + side * ARROW_HEAD)
-
-
-def _to_segment(at: QPointF, start: QPointF, end: QPointF) -> float:
-    way = end - start
-    length = QPointF.dotProduct(way, way)
-    share = 0.0 if length == 0 else QPointF.dotProduct(at - start, way) / length
-    nearest = start + way * min(max(share, 0.0), 1.0)
-    return QLineF(at, nearest).length()

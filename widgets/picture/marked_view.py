@@ -12,7 +12,10 @@ from PySide6.QtWidgets import QWidget
 from widgets.picture.drawing import Drawing
 from widgets.picture.mark_overlay import MarkOverlay, MarkShape, distance_to
 from widgets.picture.picture_view import PictureView
+from widgets.picture.vessel_overlay import VesselPart
 
+Grip = int | VesselPart | None
+"""What of a mark is held: one of its handles, a part of a vessel, or the whole mark."""
 HANDLE_REACH = 9.0
 LINE_REACH = 6.0
 
@@ -36,6 +39,7 @@ class MarkedView(PictureView):
     mark_drawn(MarkShape, int, object) : a figure is complete: its frame and points (x, y).
     mark_picked(str) : a click on a mark, "" on none.
     mark_dropped(str, object) : a mark was dragged; its points (x, y).
+    vessel_pulled(str, VesselPart, object) : a part of a vessel was dragged to a place (x, y).
     mark_opened(str) : a double click on a mark.
     """
 
@@ -43,6 +47,7 @@ class MarkedView(PictureView):
     mark_drawn = Signal(MarkShape, int, object)
     mark_picked = Signal(str)
     mark_dropped = Signal(str, object)
+    vessel_pulled = Signal(str, VesselPart, object)
     mark_opened = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -51,7 +56,7 @@ class MarkedView(PictureView):
         self._shape_drawn = MarkShape.LINE
         self._drawing: Drawing | None = None
         self._mark_held: MarkOverlay | None = None
-        self._handle_held: int | None = None  # None where the whole mark is
+        self._grip: Grip = None
         self._held_from = (0.0, 0.0)
 
     @property
@@ -76,21 +81,21 @@ class MarkedView(PictureView):
         self.viewport().update()
 
     def end_drawing(self) -> None:
-        """Complete a polyline with the handles that it has."""
+        """Complete a polyline or a vessel with the handles that it has."""
         drawing = self._drawing
         if drawing is not None and drawing.end():
             self._complete(drawing)
 
     # for the mouse
 
-    def _mark_near(self, position: QPointF) -> tuple[MarkOverlay, int | None] | None:
-        """Return the mark under the mouse, and which of its handles; the chosen one first."""
+    def _mark_near(self, position: QPointF) -> tuple[MarkOverlay, Grip] | None:
+        """Return the mark under the mouse, and what of it; the chosen one first."""
         if not self._overlay_visible or self._hand is Hand.LABEL:
             return None
-        pane = self._tile_at(position).pane
+        tile = self._tile_at(position)
 
         def screen(x: float, y: float) -> QPointF:
-            return self._view.to_screen(pane, x, y)
+            return self._view_in(tile).to_screen(tile.pane, x, y)
 
         for mark in sorted(self._marks, key=lambda mark: not mark.selected):
             if mark.shape is MarkShape.FOUND:
@@ -99,7 +104,11 @@ class MarkedView(PictureView):
                 away = screen(x, y) - position
                 if hypot(away.x(), away.y()) <= HANDLE_REACH * self._unit():
                     return mark, index
-            if distance_to(mark, screen, position) <= LINE_REACH * self._unit():
+            if mark.vessel is not None:
+                part = mark.vessel.part_near(screen, position, LINE_REACH * self._unit())
+                if part is not None:
+                    return mark, part
+            elif distance_to(mark, screen, position) <= LINE_REACH * self._unit():
                 return mark, None
         return None
 
@@ -124,8 +133,8 @@ class MarkedView(PictureView):
         self.viewport().update()
         self.mark_drawn.emit(drawing.shape, drawing.frame, tuple(drawing.placed))
 
-    def _hold_mark(self, held: tuple[MarkOverlay, int | None], position: QPointF) -> None:
-        self._mark_held, self._handle_held = held
+    def _hold_mark(self, held: tuple[MarkOverlay, Grip], position: QPointF) -> None:
+        self._mark_held, self._grip = held
         self._held_from = self._point_at(position)
 
     def _dragged_mark(self, position: QPointF) -> MarkOverlay:
@@ -133,21 +142,30 @@ class MarkedView(PictureView):
         mark = self._mark_held
         assert mark is not None
         x, y = self._point_at(position)
+        if isinstance(self._grip, VesselPart):  # it is found anew when it is dropped
+            return replace(mark, points=(*mark.points, (x, y)), selected=True)
         dx, dy = x - self._held_from[0], y - self._held_from[1]
         points = list(mark.points)
-        if self._handle_held is not None:
-            old = points[self._handle_held]
-            points[self._handle_held] = self._within(old[0] + dx, old[1] + dy)
+        if self._grip is not None:
+            old = points[self._grip]
+            points[self._grip] = self._within(old[0] + dx, old[1] + dy)
         elif self._pictures is not None:
-            rows, columns = self._pictures.original.shape
+            rows, columns = self._pictures.shape
             across, down = ([p[axis] for p in points] for axis in (0, 1))
             dx = min(max(dx, -min(across)), columns - 1.0 - max(across))
             dy = min(max(dy, -min(down)), rows - 1.0 - max(down))
             points = [(x + dx, y + dy) for x, y in points]
         return replace(mark, points=tuple(points), outlines=())
 
+    def _tell_dropped(self, moved: MarkOverlay) -> None:
+        """Tell where a mark was dragged to."""
+        if isinstance(self._grip, VesselPart):
+            self.vessel_pulled.emit(moved.mark_id, self._grip, moved.points[-1])
+        else:
+            self.mark_dropped.emit(moved.mark_id, moved.points)
+
     def _point_at(self, position: QPointF) -> tuple[float, float]:
-        return self._within(*self._view.to_image(self._tile_at(position).pane, position))
+        return self._within(*self._to_image(position))
 
     def _marks_now(self) -> tuple[MarkOverlay, ...]:
         """Return the marks, a held one at the mouse, and the figure that is being drawn."""

@@ -89,11 +89,12 @@ def paint_cross_hair(painter: QPainter, region: QRectF, center: QPointF) -> None
     painter.strokePath(path, QPen(accent, 1))
 
 
-def grey_image(picture: NDArray[np.uint8]) -> QImage:
-    """Wrap a grey picture (H, W), which must outlive the image, without copying it."""
-    rows, columns = picture.shape
-    packed = np.ascontiguousarray(picture)
-    return QImage(packed.data, columns, rows, columns, QImage.Format.Format_Grayscale8)
+def image_of(picture: NDArray[np.uint8]) -> QImage:
+    """Wrap a picture (H, W) or (H, W, 3), packed, which must outlive the image, without a copy."""
+    rows, columns = picture.shape[:2]
+    grey = picture.ndim == 2
+    kind = QImage.Format.Format_Grayscale8 if grey else QImage.Format.Format_RGB888
+    return QImage(picture.data, columns, rows, picture.strides[0], kind)
 
 
 def paint_loupe(
@@ -112,7 +113,7 @@ def paint_loupe(
     painter : QPainter
     area : QRectF
         The loupe is kept inside.
-    picture : ndarray of uint8, shape (H, W)
+    picture : ndarray of uint8, shape (H, W) or (H, W, 3)
     point : (float, float)
         The image point (x, y) in its middle.
     at : QPointF
@@ -140,13 +141,13 @@ def paint_loupe(
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, False)
     # only the part under the loupe: Qt would otherwise walk over the whole enlarged picture
     reach_px = int(LOUPE_RADIUS / (magnified * min(1.0, view.aspect))) + 2
-    rows, columns = picture.shape
+    rows, columns = picture.shape[:2]
     left, top = (max(0, int(c) - reach_px) for c in point)
     right_px = min(columns, int(point[0]) + reach_px + 2)
     bottom_px = min(rows, int(point[1]) + reach_px + 2)
     if left < right_px and top < bottom_px:
         part = np.ascontiguousarray(picture[top:bottom_px, left:right_px])
-        painter.drawImage(QPointF(left, top), grey_image(part))
+        painter.drawImage(QPointF(left, top), image_of(part))
     painter.restore()
 
     cross = QPainterPath()

@@ -32,7 +32,7 @@ class PictureTile(QGraphicsRectItem):
 
         Parameters
         ----------
-        picture : ndarray of uint8, shape (H, W)
+        picture : ndarray of uint8, shape (H, W) or (H, W, 3)
             Not changed afterwards: the same array is not drawn anew.
         tile : Tile
         view : Viewport
@@ -40,7 +40,7 @@ class PictureTile(QGraphicsRectItem):
             Device pixels to a unit of the screen.
         """
         scale = view.zoom * pixel_ratio
-        smallest = floor(log2(min(picture.shape)))
+        smallest = floor(log2(min(picture.shape[:2])))
         halvings = min(max(0, floor(log2(1.0 / scale))), smallest)
         if self._shown is None or self._shown[0] is not picture or self._shown[1] != halvings:
             small = picture
@@ -61,13 +61,13 @@ def halved(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Parameters
     ----------
-    picture : ndarray of uint8, shape (H, W), H and W at least 2
+    picture : ndarray of uint8, shape (H, W) or (H, W, 3), H and W at least 2
 
     Returns
     -------
-    ndarray of uint8, shape (H // 2, W // 2)
+    ndarray of uint8, shape (H // 2, W // 2) or (H // 2, W // 2, 3)
     """
-    rows, columns = (n // 2 * 2 for n in picture.shape)
+    rows, columns = (n // 2 * 2 for n in picture.shape[:2])
     wide = picture[:rows, :columns].astype(np.uint16)
     total = wide[::2, ::2] + wide[1::2, ::2] + wide[::2, 1::2] + wide[1::2, 1::2]
     return ((total + 2) >> 2).astype(np.uint8)

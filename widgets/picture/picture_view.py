@@ -14,7 +14,16 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, QSizeF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QImage, QPainter
 from PySide6.QtWidgets import QGraphicsView, QWidget
 
-from widgets.picture.compare import FramePictures, PictureKind, PictureNames, Tile, ViewMode, tiles
+from widgets.picture.color_scale import paint_color_scale
+from widgets.picture.compare import (
+    BESIDE_EACH_OTHER,
+    FramePictures,
+    PictureKind,
+    PictureNames,
+    Tile,
+    ViewMode,
+    tiles,
+)
 from widgets.picture.corner_text import (
     Corner,
     CornerBlock,
@@ -38,6 +47,7 @@ from widgets.picture.pills import (
     top_clear_of,
 )
 from widgets.picture.track_overlay import TrackOverlay, paint_tracks
+from widgets.picture.vessel_overlay import Point, paint_pointer
 from widgets.picture.viewport import Viewport
 from widgets.theme import PICTURE_SURROUND
 
@@ -77,11 +87,13 @@ class PictureView(pg.GraphicsView):
         self._names = PictureNames()
         self._mode = ViewMode.ORIGINAL
         self._view = Viewport()
+        self._shift: tuple[float, float] | None = None
         self._fitted = True
         self._divider = 0.5
         self._divider_locked = False
         self._tracks: tuple[TrackOverlay, ...] = ()
         self._marks: tuple[MarkOverlay, ...] = ()
+        self._pointer: tuple[Point, Point] | None = None
         self._overlay_visible = True
         self._corners: dict[Corner, tuple[str, ...]] = {}
         self._corners_visible = True
@@ -109,8 +121,8 @@ class PictureView(pg.GraphicsView):
     def set_frame(self, pictures: FramePictures, frame: int) -> None:
         """Show a frame of this number (from 0); a picture of another size is fitted."""
         self._pictures, self._frame = pictures, frame
-        if pictures.original.shape != self._shape:
-            self._shape = pictures.original.shape
+        if pictures.shape != self._shape:
+            self._shape = pictures.shape
             self._fitted = True
         self._fit_again()
         self._refresh()
@@ -132,11 +144,21 @@ class PictureView(pg.GraphicsView):
         self._fit_again()
         self._refresh()
 
+    def set_shift(self, shift: tuple[float, float] | None) -> None:
+        """Move what is seen by (x, y) image pixels to follow a device; None follows nothing.
+
+        `place` stays what it is, and so does an enhanced picture, in which the device lies still.
+        """
+        if shift != self._shift:
+            self._shift = shift
+            self._refresh()
+
     def set_mode(self, mode: ViewMode) -> None:
         """Compare in another way; zoom and place stay, a fitted picture stays fitted."""
-        self._mode = mode
-        self._fit_again()
-        self._refresh()
+        if mode is not self._mode:
+            self._mode = mode
+            self._fit_again()
+            self._refresh()
 
     def set_names(self, names: PictureNames) -> None:
         """Set what is written on the pictures, such as "Denoised 80%"."""
@@ -152,6 +174,12 @@ class PictureView(pg.GraphicsView):
         """Show these measures and words on the frame."""
         self._marks = tuple(marks)
         self.viewport().update()
+
+    def set_pointer(self, ends: tuple[Point, Point] | None) -> None:
+        """Show a line between two image points (x, y) across what is pointed at elsewhere."""
+        if ends != self._pointer:
+            self._pointer = ends
+            self.viewport().update()
 
     def set_overlay_visible(self, visible: bool) -> None:
         """Show or hide all tracks and marks; what is hidden cannot be picked or dragged."""
@@ -217,7 +245,7 @@ class PictureView(pg.GraphicsView):
         if place is None or self._pictures is None:
             self.fit()
             return
-        rows, columns = self._pictures.original.shape
+        rows, columns = self._pictures.shape
         zoom, x, y = place
         self._fitted = False
         there = replace(self._view, center_x=x, center_y=y)
@@ -247,8 +275,7 @@ class PictureView(pg.GraphicsView):
 
     def image_point(self, position: QPointF) -> tuple[float, float]:
         """Return the image point (x, y) that a mouse event at ``position`` means."""
-        position = position + self._half_pixel()
-        return self._view.to_image(self._tile_at(position).pane, position)
+        return self._to_image(position + self._half_pixel())
 
     def whole_step(self, right: int, down: int) -> tuple[int, int]:
         """Return a step on the screen as one in the image, of as many pixels."""
@@ -257,7 +284,8 @@ class PictureView(pg.GraphicsView):
 
     def mouse_position(self, x: float, y: float) -> QPointF:
         """Return where the mouse must be to mean the image point (x, y), in the first pane."""
-        return self._view.to_screen(self._tiles()[0].pane, x, y) - self._half_pixel()
+        tile = self._tiles()[0]
+        return self._view_in(tile).to_screen(tile.pane, x, y) - self._half_pixel()
 
     def grab_picture(self, size: QSize | None = None) -> QImage:
         """Return what is on the screen, without the mouse's cross-hair and loupe.
@@ -298,6 +326,18 @@ class PictureView(pg.GraphicsView):
         shown = self._tiles()
         return next((t for t in shown if t.region.contains(position)), shown[0])
 
+    def _view_in(self, tile: Tile) -> Viewport:
+        """Return the viewport of a tile's picture, which follows a device where it moves."""
+        if self._shift is None or tile.kind is PictureKind.ENHANCED:
+            return self._view
+        x, y = self._view.center_x + self._shift[0], self._view.center_y + self._shift[1]
+        return replace(self._view, center_x=x, center_y=y, whole_pixels=False)
+
+    def _to_image(self, position: QPointF) -> tuple[float, float]:
+        """Return the image point (x, y) at a position on the screen."""
+        tile = self._tile_at(position)
+        return self._view_in(tile).to_image(tile.pane, position)
+
     def _half_pixel(self) -> QPointF:
         """From the corner of a screen pixel, which Qt reports, to its middle, which is meant."""
         half = 0.5 / self.devicePixelRatioF()
@@ -306,23 +346,23 @@ class PictureView(pg.GraphicsView):
     def _inside(self, x: float, y: float) -> bool:
         if self._pictures is None:
             return False
-        rows, columns = self._pictures.original.shape
+        rows, columns = self._pictures.shape
         return -0.5 <= x < columns - 0.5 and -0.5 <= y < rows - 0.5
 
-    def _picture_rect(self, pane: QRectF) -> QRectF:
+    def _picture_rect(self, tile: Tile) -> QRectF:
         """Return where the whole picture lies on the screen."""
-        rows, columns = self._pictures.original.shape if self._pictures is not None else (0, 0)
-        return self._view.transform(pane).mapRect(QRectF(-0.5, -0.5, columns, rows))
+        rows, columns = self._pictures.shape if self._pictures is not None else (0, 0)
+        return self._view_in(tile).transform(tile.pane).mapRect(QRectF(-0.5, -0.5, columns, rows))
 
     def _within(self, x: float, y: float) -> tuple[float, float]:
         if self._pictures is None:
             return x, y
-        rows, columns = self._pictures.original.shape
+        rows, columns = self._pictures.shape
         return min(max(x, 0.0), columns - 1.0), min(max(y, 0.0), rows - 1.0)
 
     def _fit_again(self) -> None:
         if self._fitted and self._pictures is not None and not self._area().isEmpty():
-            rows, columns = self._pictures.original.shape
+            rows, columns = self._pictures.shape
             pane = self._tiles()[0].pane
             self._look(self._view.fitted(columns, rows, pane))
 
@@ -336,7 +376,7 @@ class PictureView(pg.GraphicsView):
     def _zoom_about(self, tile: Tile, position: QPointF, zoom: float) -> None:
         if self._pictures is None:
             return
-        rows, columns = self._pictures.original.shape
+        rows, columns = self._pictures.shape
         self._fitted = False
         zoomed = self._view.zoomed(tile.pane, position, zoom)
         self._look(zoomed.moved(0.0, 0.0, columns, rows))
@@ -359,7 +399,8 @@ class PictureView(pg.GraphicsView):
             if found is None:
                 item.setVisible(False)
             else:
-                item.show_picture(found[0], shown[index], self._view, self.devicePixelRatioF())
+                view = self._view_in(shown[index])
+                item.show_picture(found[0], shown[index], view, self.devicePixelRatioF())
         self.viewport().update()
 
     # Drawing over the pictures
@@ -385,6 +426,8 @@ class PictureView(pg.GraphicsView):
                 mm_per_px, text = self._scale_bar
                 pane = self._tiles()[-1].pane
                 paint_scale_bar(painter, pane, mm_per_px, self._view.zoom, text, font, blocks)
+            if self._pictures.scale is not None:
+                paint_color_scale(painter, area, self._pictures.scale, font)
             self._draw_loupe(painter, font)
         if self._message is not None:
             paint_message(painter, area, self._message, font)
@@ -392,19 +435,22 @@ class PictureView(pg.GraphicsView):
     def _draw_panes(self, painter: QPainter, font: QFont, avoid: Sequence[QRectF]) -> None:
         """Draw what lies on the pictures: once in each pane, also where a wipe divides it."""
         shown = self._tiles()
-        panes = [shown[0].pane] if self._mode is ViewMode.WIPE else [tile.pane for tile in shown]
-        for pane in panes:
+        for tile in shown[:1] if self._mode is ViewMode.WIPE else shown:
+            pane = tile.pane
             painter.save()
             painter.setClipRect(pane, Qt.ClipOperation.IntersectClip)
-            place = partial(self._view.to_screen, pane)
+            place = partial(self._view_in(tile).to_screen, pane)
             if self._overlay_visible:
                 unit = self._unit()
                 paint_marks(painter, self._marks_now(), place, pane, avoid, unit, font)
-                paint_tracks(painter, self._tracks_now(), place, pane, avoid, unit, font)
-            if self._mode is ViewMode.SIDE_BY_SIDE and self._mouse and not self._for_export:
-                point = self._view.to_image(self._tile_at(self._mouse).pane, self._mouse)
+                if self._pointer is not None and not self._for_export:
+                    paint_pointer(painter, self._pointer, place, unit)
+                if tile.kind is not PictureKind.ENHANCED:  # in which the device lies elsewhere
+                    paint_tracks(painter, self._tracks_now(), place, pane, avoid, unit, font)
+            if self._mode in BESIDE_EACH_OTHER and self._mouse and not self._for_export:
+                point = self._to_image(self._mouse)
                 if self._inside(*point):
-                    paint_cross_hair(painter, self._picture_rect(pane) & pane, place(*point))
+                    paint_cross_hair(painter, self._picture_rect(tile) & pane, place(*point))
             painter.restore()
         if self._mode is ViewMode.WIPE:
             x = shown[0].region.right()
@@ -438,9 +484,10 @@ class PictureView(pg.GraphicsView):
             return
         tile, at = place
         found = self._picture(tile.kind)
-        point = self._view.to_image(tile.pane, at)
+        view = self._view_in(tile)
+        point = view.to_image(tile.pane, at)
         if found is not None and self._inside(*point):
-            paint_loupe(painter, self._area(), found[0], point, at, self._view, font)
+            paint_loupe(painter, self._area(), found[0], point, at, view, font)
 
     def _loupe_place(self) -> tuple[Tile, QPointF] | None:
         """Return what the loupe magnifies, and where; None where there is no loupe."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -23,6 +23,7 @@ from PySide6.QtGui import (
 )
 
 from widgets.picture.corner_text import draw_text
+from widgets.picture.viewport import ToScreen
 from widgets.point_look import (
     LOOK_COLORS,
     MOVED_COLOR,
@@ -88,9 +89,6 @@ class TrackOverlay:
     point: OverlayPoint | None = None
     past: NDArray[np.floating] = field(default_factory=_no_trail)
     future: NDArray[np.floating] = field(default_factory=_no_trail)
-
-
-ToScreen = Callable[[float, float], QPointF]
 
 
 def anchor(track: TrackOverlay) -> tuple[float, float] | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QTransform
 
+ToScreen = Callable[[float, float], QPointF]
+"""From an image point (x, y) to its place on the screen."""
 LARGEST_ZOOM = 64.0
 SMALLEST_ZOOM = 0.05
 
@@ -29,6 +32,10 @@ class Viewport:
         Quarter turns clockwise, 0 to 3.
     mirrored : bool
         Left and right are exchanged, before the picture is turned.
+    whole_pixels : bool
+        The corners of image pixels are put on whole device pixels, so that at 1:1 each image pixel
+        is one device pixel and not a mixture of two. A device that is to stand still while the
+        picture moves would tremble by half a device pixel.
     """
 
     zoom: float = 1.0
@@ -38,6 +45,7 @@ class Viewport:
     aspect: float = 1.0
     turns: int = 0
     mirrored: bool = False
+    whole_pixels: bool = True
 
     def fitted(self, columns: int, rows: int, pane: QRectF) -> Viewport:
         """Return the viewport that shows a whole picture as large as the pane allows."""
@@ -98,11 +106,7 @@ class Viewport:
         )
 
     def _origin(self, pane: QRectF) -> QPointF:
-        """Screen position of image point (0, 0).
-
-        The corner of the first pixel lies on whole device pixels, so that at 1:1 each image pixel
-        is one device pixel and not a mixture of two.
-        """
+        """Screen position of image point (0, 0)."""
         middle, ratio = pane.center(), self.pixel_ratio
         xx, xy, yx, yy = self._directions()
         wide, high = self.zoom, self.zoom * self.aspect
@@ -110,6 +114,8 @@ class Viewport:
         def start(center: float, along_x: float, along_y: float) -> float:
             """Place the origin along one axis of the screen."""
             at = along_x * self.center_x + along_y * self.center_y
+            if not self.whole_pixels:
+                return center - at
             half = (along_x + along_y) / 2  # from the corner of the pixel to its middle
             return round((center - at - half) * ratio) / ratio + half
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from app.display.grey import auto_window
-from app.display.pipeline import DIFFERENCE_GAIN, DisplayPipeline, DisplaySettings
+from app.display.pipeline import DIFFERENCE_GAIN, DisplayPipeline
+from app.display.settings import DisplaySettings
 from app.runs.opening import open_run
 from app.runs.run import (
     GreyScale,

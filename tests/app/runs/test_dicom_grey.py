@@ -18,7 +18,8 @@ from pydicom.uid import (
     XRayRadiofluoroscopicImageStorage,
 )
 
-from app.display.pipeline import DisplayPipeline, DisplaySettings
+from app.display.pipeline import DisplayPipeline
+from app.display.settings import DisplaySettings
 from app.runs.opening import open_run
 from app.runs.run import Lut, Window
 

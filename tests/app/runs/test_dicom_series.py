@@ -7,7 +7,8 @@ import pydicom
 import pytest
 from pydicom.uid import RLELossless
 
-from app.display.pipeline import DisplayPipeline, DisplaySettings
+from app.display.pipeline import DisplayPipeline
+from app.display.settings import DisplaySettings
 from app.runs.catalog import scan
 from app.runs.opening import open_run
 from app.runs.run import RunError, TimingSource

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from app.display.pipeline import DisplayPipeline, DisplaySettings
+from app.display.pipeline import DisplayPipeline
+from app.display.settings import DisplaySettings
 from app.runs.catalog import scan
 from app.runs.frames import FrameCache
 from app.runs.opening import open_run

@@ -92,9 +92,12 @@ def test_a_catheter_of_known_size_calibrates(calibrating, qtbot):
 def test_where_no_catheter_stands_out_it_says_so(calibrating, qtbot):
     blank = np.random.default_rng(1).normal(100.0, 5.0, (128, 128))
     calibrating.open_run(make_opened(blank))
+    working = []
+    calibrating.working.connect(working.append)
     with qtbot.waitSignal(calibrating.refused, timeout=20000) as got:
         calibrating.measure_catheter(0, ((20.0, 20.0), (100.0, 100.0)))
     assert "No catheter" in got.args[0]
+    assert working == ["Looking for the edges…", ""]
 
 
 def test_a_ball_of_known_diameter_calibrates(calibrating, qtbot):
@@ -199,3 +202,51 @@ def test_values_of_a_file_are_believed_only_where_they_make_a_calibration():
     assert parsed("{") is None
     assert parsed('{"mm_per_px": -1.0, "relative_sd": 0.1, "size": 6.0}') is None
     assert parsed('{"mm_per_px": 0.3, "relative_sd": 0.1, "size": 6.0}') is not None
+
+
+def test_a_filled_catheter_calibrates_only_where_somebody_says_so(calibrating, qtbot):
+    x = np.arange(200) - 99.5
+    filled = 2.0 * np.sqrt(np.maximum((WIDTH_PX / 2) ** 2 - x**2, 0.0))
+    row = 2000.0 - 60.0 * cv2.GaussianBlur(filled[None, :], (0, 0), 0.9)
+    noise = np.random.default_rng(3).normal(0.0, 4.0, (200, 200))
+    opened = calibrating.open_run(make_opened(np.repeat(row, 200, axis=0) + noise))
+    told = []
+    calibrating.refused.connect(told.append)
+    with qtbot.waitSignal(calibrating.read, timeout=20000) as got:
+        calibrating.measure_catheter(0, ((100.0, 20.0), (99.0, 180.0)))
+    (reading,) = got.args
+    assert reading.filled and "filled" in reading.doubts[0]
+    calibrating.take(reading, 6.0)
+    assert "filled" in told[0] and not opened.labels.marks
+    calibrating.take(reading, 6.0, all_the_same=True)
+    assert scale(opened).source == "catheter 6 F"
+
+
+@pytest.mark.parametrize(("across", "down"), [(1, 2), (2, 1)])
+def test_pixels_that_are_not_square_change_no_millimetre(calibrating, qtbot, across, down):
+    parts = tube().reshape(200 // down, down, 200 // across, across)
+    picture, aspect = parts.mean(axis=(1, 3)), down / across
+    opened = calibrating.open_run(make_opened(picture, pixel_aspect_ratio=aspect))
+    with qtbot.waitSignal(calibrating.read, timeout=20000) as got:
+        ends = ((100.0 / across, 20.0 / down), (100.0 / across, 180.0 / down))
+        calibrating.measure_catheter(0, ends, "diagnostic")
+    calibrating.take(got.args[0], 6.0)
+    told = scale(opened)
+    assert told.column_size == pytest.approx(across * 2.0 / WIDTH_PX, rel=0.05)
+    assert told.row_size == pytest.approx(down * 2.0 / WIDTH_PX, rel=0.05)
+
+
+def test_a_ball_is_round_in_the_patient_also_where_pixels_are_not_square(calibrating, qtbot):
+    y, x = np.mgrid[:160, :160]
+    depth = 2.0 * np.sqrt(np.maximum(30.0**2 - (x - 80) ** 2 - (y - 70) ** 2, 0.0))
+    whole = cv2.GaussianBlur(3000.0 - 20.0 * depth, (0, 0), 1.0)
+    high = whole.reshape(80, 2, 160).mean(axis=1)
+    opened = calibrating.open_run(make_opened(high, pixel_aspect_ratio=2.0))
+    with qtbot.waitSignal(calibrating.read, timeout=20000) as got:
+        calibrating.measure_sphere(0, ((52.0, 19.0), (108.0, 51.5)))
+    calibrating.take(got.args[0], 20.0)
+    assert scale(opened).column_size == pytest.approx(20.0 / 60.0, rel=0.02)
+    (mark,) = opened.labels.marks
+    rim = np.array(mark.values["edges"][0])
+    assert np.ptp(rim[:, 0]) == pytest.approx(60.0, abs=1.5)
+    assert np.ptp(rim[:, 1]) == pytest.approx(30.0, abs=1.0)

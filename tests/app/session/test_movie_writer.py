@@ -171,10 +171,10 @@ def test_a_gif_keeps_every_grey_beside_colour(tmp_path):
     picture[:20, :20] = 255, 120, 20
     with MovieWriter(tmp_path / "m.gif", (0, 100), (250, 60)) as movie:
         movie.write(picture)
-        movie.write(picture[:, ::-1])
+        movie.write((picture // (1, 2, 3)).astype(np.uint8))  # as many other colours
     _, pictures = animation(tmp_path / "m.gif")
     np.testing.assert_array_equal(pictures[0], picture)
-    np.testing.assert_array_equal(pictures[1], picture[:, ::-1])
+    np.testing.assert_allclose(pictures[1].astype(int), picture // (1, 2, 3), atol=4)
 
 
 @pytest.mark.parametrize(("ending", "least_ms"), [(".gif", 20), (".webp", 11)])
@@ -211,9 +211,10 @@ def test_a_folder_that_holds_something_is_not_replaced(tmp_path):
 
 
 def test_one_picture_is_a_file(tmp_path):
-    record(tmp_path / "one.png", times=(0.0,), colour=True)
+    with MovieWriter(tmp_path / "one.png", (0.0,), (128, 96)) as movie:
+        movie.write(np.full((96, 128, 3), (30, 20, 10), np.uint8))
     read = cv2.imread(str(tmp_path / "one.png"), cv2.IMREAD_UNCHANGED)
-    assert read[48, 20].tolist() == [30, 15, 30]
+    assert read[48, 20].tolist() == [10, 20, 30]  # blue, green, red
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".webp", ".gif", ".png", ""])

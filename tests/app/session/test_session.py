@@ -148,3 +148,17 @@ def test_runs_that_are_asked_for_one_after_the_other_lock_nobody_out(
     qtbot.wait(200)
     assert session.opened.run.path == run_file
     assert not session.opened.store.read_only
+
+
+def test_what_takes_long_is_said_and_withdrawn_when_it_is_over(qtbot, make_session):
+    session = make_session()
+    said, gone = [], []
+    session.said.connect(said.append)
+    session.withdrawn.connect(gone.append)
+    session.calibrating.working.emit("Looking…")
+    session.calibrating.working.emit("")
+    assert not said  # it did not take long
+    session.calibrating.working.emit("Looking…")
+    qtbot.waitUntil(lambda: said == ["Looking…"])
+    session.calibrating.working.emit("")
+    assert gone == ["Looking…"]

@@ -1,8 +1,12 @@
 """Subtraction of the open run: masks of a span, registered on a thread, and windows of its own."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
+from app.display.settings import Peak
 from app.runs.run import VoiFunction, Window
 from app.session.look import look_from, view_of
 from inference.subtraction import Registration
@@ -66,6 +70,20 @@ def test_masks_are_registered_from_the_playhead_on(qtbot, session, way):
     assert done[:count] == [(4 + i) % count for i in range(count)]
     display, grey = session.opened.display, session.look.now.grey
     assert all(display.is_registered(grey, frame) for frame in range(count))
+
+
+def test_the_window_is_that_of_what_registering_left(qtbot, make_session, tmp_path):
+    texture = np.random.default_rng(0).normal(120, 40, (28, 28))
+    still = cv2.resize(texture, (224, 224), interpolation=cv2.INTER_CUBIC)
+    frames = [still[2 * (i % 3) :, 3 * (i % 2) :][:192, :192] for i in range(6)]
+    np.save(tmp_path / "table.npy", np.clip(frames, 0, 255).astype(np.uint8))
+    session = make_session(tmp_path / "table.npy")
+    session.subtraction.set_registration(Registration.SHIFT)
+    qtbot.waitUntil(lambda: session.look.now.grey.registration is Registration.SHIFT)
+    settle(qtbot, session)
+    display, grey = session.opened.display, session.look.now.grey
+    as_it_was = replace(grey, registration=Registration.OFF)
+    assert display.voi(grey).width < display.voi(as_it_was).width / 2
 
 
 def test_registering_can_be_stopped_and_goes_on_when_asked_again(qtbot, session):
@@ -136,25 +154,25 @@ def test_the_peak_is_the_darkest_of_each_pixel(qtbot, session, way):
     each = [
         opened.display.values(opened.cache.wait(i), plain, i) for i in range(opened.run.frame_count)
     ]
-    session.subtraction.toggle_peak()
-    qtbot.waitUntil(lambda: opened.display.has_peak(session.look.now.grey))
+    session.subtraction.show_peak(Peak.OPACIFICATION)
+    qtbot.waitUntil(lambda: opened.display.peak(session.look.now.grey) is not None)
     settle(qtbot, session)
-    assert session.subtraction.shows_peak
+    assert session.subtraction.shown_peak is Peak.OPACIFICATION
     seen = opened.display.values(opened.cache.wait(3), session.look.now.grey, 3)
     np.testing.assert_allclose(seen, np.min(each, axis=0), atol=1e-3)
-    session.subtraction.toggle_peak()
-    qtbot.waitUntil(lambda: not session.subtraction.shows_peak)
+    session.subtraction.show_peak(Peak.OPACIFICATION)  # again
+    qtbot.waitUntil(lambda: session.subtraction.shown_peak is Peak.OFF)
     again = opened.display.values(opened.cache.wait(3), session.look.now.grey, 3)
     np.testing.assert_allclose(again, each[3], atol=1e-3)
 
 
 def test_the_peak_follows_the_mask(qtbot, session):
-    session.subtraction.toggle_peak()
-    qtbot.waitUntil(lambda: session.opened.display.has_peak(session.look.now.grey))
+    session.subtraction.show_peak(Peak.OPACIFICATION)
+    qtbot.waitUntil(lambda: session.opened.display.peak(session.look.now.grey) is not None)
     session.playback.seek(5)
     session.subtraction.use_this_frame()
     qtbot.waitUntil(lambda: session.look.now.grey.mask_frames == (5,))
-    qtbot.waitUntil(lambda: session.opened.display.has_peak(session.look.now.grey))
+    qtbot.waitUntil(lambda: session.opened.display.peak(session.look.now.grey) is not None)
     settle(qtbot, session)
 
 

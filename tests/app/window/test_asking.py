@@ -94,6 +94,7 @@ def test_pictures_and_movies_get_their_ending(
     window = make_window(run_file)
     answer(tmp_path / typed, "")
     window.commander.do(command)
+    window.hands.exporting.dialog.accept()
     qtbot.waitUntil((tmp_path / saved).exists, timeout=20000)
     assert not Path(tmp_path / typed).exists()
 

@@ -1,5 +1,6 @@
 """Pictures and movies that go out, decoded again."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -203,6 +204,25 @@ def test_the_preview_shows_what_would_go_out(qtbot, make_window, named_run):
     dialog.reject()
 
 
+def test_the_preview_is_denoised_as_soon_as_the_frame_is(qtbot, grey_window, engines):
+    held = threading.Event()
+    engines[1].before_frame = held.wait
+    engines[1].change = lambda frame: 90.0
+    engines[1].noise_removed = True
+    grey_window.session.playback.seek(2)
+    grey_window.session.look.change(comparison=Comparison.DENOISED)
+    grey_window.commander.do("export_picture")
+    dialog = grey_window.hands.exporting.dialog
+
+    def grey():
+        return middle(rgb(dialog._preview.pixmap().toImage()))
+
+    assert grey() == pytest.approx(GREYS[2], abs=2)
+    held.set()
+    qtbot.waitUntil(lambda: grey() == pytest.approx(GREYS[2] + 90, abs=2))
+    dialog.reject()
+
+
 # the picture
 
 
@@ -381,6 +401,19 @@ def test_the_ecg_runs_below_with_its_cursor(qtbot, make_window, run_file, tmp_pa
     assert saved_picture(qtbot, window, tmp_path / "p.png", without).shape == (128, 128, 3)
 
 
+def test_a_picture_has_the_ecg_of_the_whole_run_whatever_is_marked(
+    qtbot, make_window, run_file, tmp_path
+):
+    window = make_window(run_file)
+    window.session.labelling.set_span(15, 18)
+    window.session.playback.seek(2)
+    choices = ExportChoices(size=PictureSize.RUN, ecg=True, span_only=True)
+    marked = saved_picture(qtbot, window, tmp_path / "a.png", choices)
+    window.session.labelling.drop_span()
+    plain = saved_picture(qtbot, window, tmp_path / "b.png", choices)
+    np.testing.assert_array_equal(marked, plain)
+
+
 def test_a_run_without_ecg_has_no_strip(qtbot, grey_window, tmp_path):
     choices = ExportChoices(size=PictureSize.RUN, ecg=True)
     assert saved_picture(qtbot, grey_window, tmp_path / "p.png", choices).shape == (60, 96, 3)
@@ -435,6 +468,24 @@ def test_a_run_that_is_left_closes_the_dialog(qtbot, make_window, run_file, othe
     assert any("nothing was saved" in text for text in warned)
 
 
+def test_a_run_that_is_closed_while_a_name_is_asked_for_is_not_saved(
+    make_window, run_file, tmp_path, monkeypatch
+):
+    window = make_window(run_file)
+    warned = []
+    window.session.warned.connect(warned.append)
+
+    def name(*_):
+        window.session.open(None)
+        return str(tmp_path / "m.png"), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", name)
+    window.commander.do("export_picture")
+    window.hands.exporting.dialog.accept()
+    assert any("nothing was saved" in text for text in warned)
+    assert not (tmp_path / "m.png").exists()
+
+
 @pytest.mark.parametrize("movie_format", list(MovieFormat))
 def test_the_format_that_is_chosen_is_written(
     qtbot, grey_window, tmp_path, monkeypatch, movie_format
@@ -466,3 +517,26 @@ def test_a_view_may_be_smaller_than_a_window_can_be(qtbot, grey_window, tmp_path
     saved = saved_picture(qtbot, grey_window, tmp_path / "p.png", BARE)
     assert QImage(str(tmp_path / "p.png")).size() == QSize(96, 60)
     assert (saved[30:] == GREYS[0]).all()
+
+
+def test_a_real_run_goes_out_with_its_ecg_and_without_its_patient(
+    qtbot, make_window, shared_data, tmp_path
+):
+    run = tmp_path / "run.dcm"
+    shutil.copy(shared_data / "rubo" / "0002.DCM", run)
+    window = make_window(run)
+    window.session.labelling.set_span(20, 23)
+    sizes = {"size": PictureSize.RUN, "span_only": True, "ecg": True}
+    saved_movie(qtbot, window, tmp_path / "m.gif", ExportChoices(**sizes))
+    saved_movie(qtbot, window, tmp_path / "told.gif", ExportChoices(**sizes, patient=True))
+    plain, told = decoded(tmp_path / "m.gif"), decoded(tmp_path / "told.gif")
+    assert len(plain) == len(told) == 4
+    times = window.session.opened.run.frame_times_ms[20:24]
+    np.testing.assert_allclose([t for t, _ in plain], times - times[0], atol=5.1)
+    for (_, one), (_, other) in zip(plain, told, strict=True):
+        differ = np.abs(one.astype(int) - other).max(axis=2) > 30
+        assert differ[:80, :250].any()
+        assert not differ[80:].any()
+        strip = one[512:].astype(int)
+        assert len(strip) > 30
+        assert (strip[:, :, 1] - strip[:, :, 0] > 40).any()

@@ -604,9 +604,9 @@ def test_the_picture_says_whether_its_mask_is_registered(qtbot, make_window, run
     assert window.view.grab_picture() != plain
     window.commander.do("register_off")
     qtbot.waitUntil(lambda: window.view._names.original == "Subtracted")
-    window.commander.do("toggle_peak")
+    window.commander.do("peak_opacification")
     qtbot.waitUntil(lambda: window.view._names.original == "Peak opacification")
-    window.commander.do("toggle_peak")
+    window.commander.do("peak_off")
     qtbot.waitUntil(lambda: window.view._names.original == "Subtracted")
 
 

@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from inference.benchmarks.vessels import cases
+from inference.denoising.training.samples import read_run
+from inference.measuring.profiles import across
 from inference.measuring.vessel import Pin, Side, measure_vessel
 from inference.measuring.vesselness import polarity, way_along
 from tests.inference.measuring.pictures import vessel, vessel_middle
@@ -118,3 +121,70 @@ def test_an_even_picture_gives_a_finite_answer():
     found = measure_vessel(np.full((160, 160), 9, np.uint8), ENDS)
     assert np.isfinite(found.diameter_px).all()
     assert np.isfinite(found.lesion.stenosis)
+
+
+def test_the_uncertainty_covers_and_grows_with_the_noise():
+    quiet, loud = (measure_vessel(picture(tapering, noise=noise), ENDS) for noise in (1.0, 5.0))
+    inner = slice(8, -8)
+    for found in (quiet, loud):
+        wrong = np.abs(found.diameter_px - tapering(found.centre[:, 0]))[inner]
+        assert (wrong < 1.96 * found.uncertainty_px[inner]).mean() > 0.9
+    assert np.median(loud.uncertainty_px) > 1.1 * np.median(quiet.uncertainty_px)
+    assert np.median(quiet.uncertainty_px) < 0.12 * np.median(quiet.diameter_px)
+
+
+def test_a_pin_that_lies_elsewhere_holds_nothing():
+    frame = picture(tapering)
+    free = measure_vessel(frame, ENDS)
+    held = measure_vessel(frame, ENDS, [Pin(Side.LEFT, 80.0, 10.0)])
+    np.testing.assert_array_equal(held.left, free.left)
+
+
+@pytest.mark.slow
+def test_a_simulated_stenosis_is_measured_within_its_uncertainty():
+    (case,) = cases(1)
+    found = measure_vessel(case.frames[case.frame], case.clicks, linear=case.linear)
+    minimal_mm = found.lesion.minimal * case.mm_per_px
+    uncertainty_mm = found.uncertainty_px[found.lesion.index] * case.mm_per_px
+    assert minimal_mm == pytest.approx(case.minimal_mm, abs=1.96 * uncertainty_mm)
+    assert uncertainty_mm < 0.3
+    assert found.lesion.stenosis == pytest.approx(case.stenosis, abs=0.12)
+
+
+def test_a_real_vessel_is_darker_within_its_edges(shared_data):
+    frame = np.asarray(read_run(shared_data / "rubo" / "0002.DCM"))[40]
+    ends = np.array([[171.8, 151.8], [135.9, 347.2]])
+    found = measure_vessel(frame, ends)
+    picture = frame.astype(np.float32)
+    inside = across(picture, found.centre, np.zeros(1))[:, 0]
+    beside = [
+        np.mean([picture[int(y), int(x)] for x, y in edge + 0.8 * (edge - found.centre)])
+        for edge in (found.left, found.right)
+    ]
+    assert np.nanmean(inside) < min(beside) - 15
+    assert (np.abs(found.diameter_px - 12.0) < 7.0).all()
+    way = np.linalg.norm(ends[1] - ends[0])
+    assert way < found.arc_px[-1] < 1.2 * way
+
+
+def test_pins_that_contradict_each_other_still_give_an_answer():
+    pins = [Pin(side, 80.0, y) for side in Side for y in (80.0, 84.0, 92.0, 95.0)]
+    pins += [Pin(Side.LEFT, 81.0, 96.0), Pin(Side.RIGHT, *ENDS[0]), Pin(Side.LEFT, *ENDS[0])]
+    found = measure_vessel(picture(tapering), ENDS, pins)
+    assert np.isfinite(found.diameter_px).all() and (found.diameter_px >= 0).all()
+    assert np.abs(found.diameter_px - tapering(found.centre[:, 0]))[100:-8].mean() < 0.4
+
+
+def test_a_way_to_and_fro_all_over_the_picture_is_refused():
+    to_and_fro = np.array([[10.0 + 12 * k, 150.0 if k % 2 else 10.0] for k in range(12)])
+    with pytest.raises(ValueError, match="too long"):
+        measure_vessel(np.random.default_rng(0).normal(100, 5, (160, 160)), to_and_fro)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_no_numbers_spoil_only_their_place(value):
+    frame = picture(tapering)
+    frame[20:24, 40:60] = value
+    found = measure_vessel(frame, ENDS)
+    wrong = np.abs(found.diameter_px - tapering(found.centre[:, 0]))[8:-8]
+    assert wrong.mean() < 0.3

@@ -53,3 +53,16 @@ def test_frames_are_not_changed():
     first = np.ones((4, 4), np.float32)
     opacification([(0.0, first), (1.0, np.zeros((4, 4), np.float32))])
     np.testing.assert_array_equal(first, 1)
+
+
+def test_a_frayed_rim_hides_no_contrast_elsewhere():
+    rng = np.random.default_rng(2)
+
+    def frayed():
+        for time_ms, picture in bolus(-1):
+            picture[2:4] = rng.choice([-100.0, 100.0], (2, 100))
+            yield time_ms, picture
+
+    seen = opacification(frayed(), True)
+    assert np.isfinite(seen.time_to_peak_ms[33]).all()
+    assert np.isnan(seen.time_to_peak_ms[:8]).mean() > 0.98
