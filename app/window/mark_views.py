@@ -19,11 +19,23 @@ from widgets.panels.mode_switch import ModeSwitch
 from widgets.picture.cine_view import CineView
 from widgets.picture.mark_overlay import MarkShape
 from widgets.picture.marked_view import Hand
+from widgets.translation import marked
 
 HANDS = {Tool.WINDOW: Hand.WINDOW, Tool.PAN: Hand.PAN, Tool.ZOOM: Hand.ZOOM}
 """What the left button does with a tool; with all others it draws."""
 CALIBRATORS = {Tool.CATHETER: MarkShape.POLYLINE, Tool.SPHERE: MarkShape.ELLIPSE}
 """What is drawn to be measured and calibrated by."""
+HINTS = {
+    Tool.POLYLINE: marked("Click along the line; a double click or Return ends it."),
+    Tool.ANGLE: marked("Click one end, the corner, the other end."),
+    Tool.CATHETER: marked(
+        "Click along the middle of an empty stretch of the catheter; a double click or Return "
+        "ends it."
+    ),
+    Tool.SPHERE: marked("Drag an ellipse along the rim of the ball."),
+    Tool.VESSEL: marked("Click along the vessel; a double click or Return ends it."),
+}
+"""What to do with a tool that is not simply dragged."""
 
 
 class MarkViews(QObject):
@@ -113,6 +125,8 @@ class MarkViews(QObject):
 
     def _take_tool(self) -> None:
         tools = self._session.tools
+        if self._session.opened is not None and tools.tool in HINTS and not tools.labelling:
+            self._session.said.emit(tr(HINTS[tools.tool]))
         self._switch.set_labelling(tools.labelling)
         if tools.labelling:
             self._session.measuring.select(None)

@@ -286,3 +286,37 @@ def test_nothing_is_asked_that_locked_labels_would_refuse(qtbot, window, monkeyp
     click(qtbot, window, (30.0, 90.0))
     assert not asked and len(told) == 4 and len(set(told)) == 1
     assert window.session.opened.labels.marks == before
+
+
+@pytest.mark.parametrize("gesture", ["figure", "handle"])
+def test_a_gesture_that_is_under_way_does_not_reach_the_next_run(
+    qtbot, window, other_run_file, gesture
+):
+    viewport = window.view.viewport()
+    window.session.measuring.draw(MarkKind.DISTANCE, 0, ((10.0, 10.0), (60.0, 10.0)))
+    window.commander.do("tool_polyline" if gesture == "figure" else "tool_window")
+    opened = window.session.opened
+    before = opened.labels.marks
+    if gesture == "figure":
+        click(qtbot, window, (20.0, 80.0))
+        click(qtbot, window, (60.0, 80.0))
+    else:
+        qtbot.mousePress(viewport, LEFT, pos=at(window, 60.0, 10.0))
+        qtbot.mouseMove(viewport, at(window, 60.0, 30.0))
+    window.session.library.open_paths([other_run_file])
+    qtbot.waitUntil(lambda: window.session.opened is not opened and window.picture.complete)
+    assert not window.view.drawing
+    qtbot.mouseMove(viewport, at(window, 50.0, 40.0))
+    qtbot.mouseRelease(viewport, LEFT, pos=at(window, 50.0, 40.0))
+    assert opened.labels.marks == before
+    assert not window.session.opened.labels.marks
+    qtbot.waitUntil(lambda: window.session.leaving.done)
+
+
+def test_a_tool_that_is_not_simply_dragged_says_what_to_do(window):
+    told = []
+    window.session.said.connect(told.append)
+    for command in ("tool_distance", "calibrate_catheter", "tool_polyline", "tool_polyline"):
+        window.commander.do(command)
+    assert len(told) == 2
+    assert "empty stretch" in told[0] and "Return" in told[1]
