@@ -540,3 +540,24 @@ def test_a_real_run_goes_out_with_its_ecg_and_without_its_patient(
         strip = one[512:].astype(int)
         assert len(strip) > 30
         assert (strip[:, :, 1] - strip[:, :, 0] > 40).any()
+
+
+@pytest.mark.parametrize("what", ["export_labels", "export_measures"])
+def test_what_was_asked_of_a_run_is_not_exported_of_the_next_one(
+    qtbot, make_window, run_file, other_run_file, tmp_path, monkeypatch, what
+):
+    window = make_window(run_file)
+    window.session.labelling.place(40.0, 40.0)
+    path = tmp_path / "out.csv"
+
+    def ask(*_):
+        window.session.library.open_paths([other_run_file])
+        qtbot.waitUntil(lambda: window.session.opened.run.path == other_run_file)
+        return path, "csv"
+
+    monkeypatch.setattr("app.window.exporting.ask_file", ask)
+    told = []
+    window.session.warned.connect(told.append)
+    window.commander.do(what)
+    assert not path.exists() and any("Another run" in one for one in told)
+    qtbot.waitUntil(lambda: window.session.leaving.done, timeout=20000)
