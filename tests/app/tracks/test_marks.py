@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 
-from app.tracks import database, peek
+from app.tracks import database, peek, rows
 from app.tracks.content import Damaged
 from app.tracks.edits import Edit, EditError, MarkChange
 from app.tracks.history import Pending
 from app.tracks.mark_edits import add_mark, change_mark, remove_marks
-from app.tracks.marks import MOST_MARKS, MarkKind, new_mark, plain_words
+from app.tracks.marks import HANDLES, MOST_MARKS, MarkKind, new_mark, plain_words
 
 from .conftest import change, label
 
@@ -170,6 +170,24 @@ def test_any_words_can_be_kept_and_come_back(reopen, make_run, text):
     store.close()
     again = reopen(make_run())
     assert again.labels.marks == (mark,) and not again.notice
+
+
+@pytest.mark.parametrize("kind", HANDLES)
+def test_a_measure_has_as_many_handles_as_its_kind(kind):
+    def read(count):
+        points = str([[float(i), 1.0] for i in range(count)])
+        return rows.mark_from(("m", kind.value, None, points, "", "{}", 0))
+
+    most = 10_001 if kind is MarkKind.POLYLINE else 4
+    for count in {0, 1, 2, 3, 4, most - 1, most}:
+        if count in HANDLES[kind]:
+            assert len(read(count).points) == count
+        else:
+            with pytest.raises(Damaged, match="handles"):
+                read(count)
+    needed = {MarkKind.TEXT: 1, MarkKind.ANGLE: 3}.get(kind, 2)
+    assert min(HANDLES[kind]) == needed
+    assert kind is MarkKind.POLYLINE or len(HANDLES[kind]) == 1
 
 
 def test_a_file_of_the_second_version_is_brought_up_to_date(reopen, make_run, tmp_path):

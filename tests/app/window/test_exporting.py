@@ -465,7 +465,7 @@ def test_a_run_that_is_left_closes_the_dialog(qtbot, make_window, run_file, othe
     window.session.library.open_paths([other_run_file])
     qtbot.waitUntil(lambda: window.hands.exporting.dialog is None)
     qtbot.waitUntil(lambda: window.session.opened.run.path == other_run_file)
-    assert any("nothing was saved" in text for text in warned)
+    assert any("nothing was done" in text for text in warned)
 
 
 def test_a_run_that_is_closed_while_a_name_is_asked_for_is_not_saved(
@@ -482,7 +482,7 @@ def test_a_run_that_is_closed_while_a_name_is_asked_for_is_not_saved(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", name)
     window.commander.do("export_picture")
     window.hands.exporting.dialog.accept()
-    assert any("nothing was saved" in text for text in warned)
+    assert any("nothing was done" in text for text in warned)
     assert not (tmp_path / "m.png").exists()
 
 

@@ -171,7 +171,7 @@ def test_a_change_of_run_closes_the_preview(qtbot, importing, session, export, t
     session.opened = SimpleNamespace(run=a_run(tmp_path / "s.dcm"), labels=Labels(FRAMES))
     session.run_left.emit(former)
     assert importing.dialog is None
-    assert "nothing was imported" in session.heard[-1]
+    assert "nothing was done" in session.heard[-1]
     assert former.labels.tracks == session.opened.labels.tracks == ()
 
 
@@ -180,7 +180,7 @@ def test_a_file_read_too_late_lands_nowhere(qtbot, importing, session, export, t
     former = session.opened
     session.opened = SimpleNamespace(run=a_run(tmp_path / "s.dcm"), labels=Labels(FRAMES))
     qtbot.waitUntil(lambda: bool(session.heard))
-    assert "nothing was imported" in session.heard[-1]
+    assert "nothing was done" in session.heard[-1]
     assert importing.dialog is None
     assert former.labels.tracks == session.opened.labels.tracks == ()
 

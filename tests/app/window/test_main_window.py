@@ -282,7 +282,7 @@ def test_labels_are_not_imported_into_another_run(
     )
     go_on.set()
     qtbot.waitUntil(lambda: window.notices.notice is not None)
-    assert "nothing was imported" in window.notices.notice.text
+    assert "nothing was done" in window.notices.notice.text
     assert window.session.opened.labels.tracks == ()
 
 
