@@ -60,6 +60,9 @@ def test_reopened_it_is_as_it_was_with_undo_and_redo(reopen, make_run, seed):
     assert second.labels.tracks == tracks
     second.close()
 
+    if second.path is None:  # no gesture left anything to keep
+        assert not tracks
+        return
     bare = database.read(second.path)
     assert unroll(Labels(FRAMES, bare.tracks, bare.done, bare.undone)) == again
 
