@@ -95,8 +95,8 @@ def scale_text(run: Run, scale: Scale) -> str:
     """Say how long a pixel is and how that is known, or that it is not."""
     if scale.in_mm:
         share = "" if scale.relative_sd is None else f" ± {196.0 * scale.relative_sd:.1f}%"
-        return tr("{size} mm/px, {source}").format(
-            size=f"{scale.column_size:.3f}{share}", source=scale.source
+        return tr("{size} mm/px{share}, {source}").format(
+            size=f"{scale.column_size:.3f}", share=share, source=scale.source
         )
     if run.spacing is None:
         return tr("px only: not calibrated")

@@ -53,6 +53,19 @@ class Reading:
         return self.catheter is not None and "filled" in self.catheter.doubts
 
     @property
+    def edges(self) -> tuple[tuple[Point, ...], ...]:
+        """The lines that were found on the picture."""
+        found: tuple[NDArray[np.floating], ...]
+        if self.catheter is not None:
+            found = (self.catheter.left, self.catheter.right)
+        else:
+            assert self.ball is not None
+            across = self.ball.diameter_px / 2
+            down = across / self.opened.run.pixel_aspect_ratio
+            found = (_ellipse((self.ball.x, self.ball.y), (across, down), 61),)
+        return tuple(tuple((float(x), float(y)) for x, y in edge) for edge in found)
+
+    @property
     def doubts(self) -> tuple[str, ...]:
         """Why it may be wrong, a sentence each."""
         found = () if self.catheter is None else self.catheter.doubts
@@ -203,7 +216,6 @@ class Calibrating(QObject):
         from inference.measuring.calibration import by_catheter, by_sphere
 
         opened, catheter, ball = reading.opened, reading.catheter, reading.ball
-        edges: tuple[Sequence[Point], ...]
         if opened is not self._opened:
             return
         if reading.filled and not all_the_same:
@@ -211,15 +223,9 @@ class Calibrating(QObject):
             return
         if catheter is not None:
             method, measured = "catheter", by_catheter(catheter, size)
-            edges = (catheter.left.tolist(), catheter.right.tolist())
         else:
             assert ball is not None
             method, measured = "sphere", by_sphere(ball, size)
-            across, down = (
-                ball.diameter_px / 2,
-                ball.diameter_px / 2 / opened.run.pixel_aspect_ratio,
-            )
-            edges = (_ellipse((ball.x, ball.y), (across, down), 61).tolist(),)
         self._labelling.apply(
             calibrations.calibrate(
                 opened.run,
@@ -229,7 +235,7 @@ class Calibrating(QObject):
                 size,
                 frame=reading.frame,
                 points=reading.points,
-                edges=edges,
+                edges=reading.edges,
             )
         )
 

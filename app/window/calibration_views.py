@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gettext import gettext as tr
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, QPoint
 from PySide6.QtWidgets import QWidget
 
 from app.session.calibrating import Offer, Reading
@@ -12,15 +12,21 @@ from app.session.session import Session
 from app.session.tools import Tool
 from widgets.dialogs.calibration_dialog import CalibrationDialog
 from widgets.panels.notice_bar import Notice, NoticeBar
+from widgets.picture.cine_view import CineView
 
 COVERAGE = 1.96
+BESIDE = (12, 90)
+"""Where the dialog stands on the picture: at its side, so that what was found can be judged."""
 
 
 class CalibrationViews(QObject):
     """Shows what the session measured and offers."""
 
-    def __init__(self, parent: QWidget, session: Session, notices: NoticeBar) -> None:
+    def __init__(
+        self, parent: QWidget, session: Session, notices: NoticeBar, view: CineView
+    ) -> None:
         super().__init__(parent)
+        self._view = view
         self._parent = parent
         self._session = session
         self._notices = notices
@@ -41,6 +47,7 @@ class CalibrationViews(QObject):
 
     def _show(self, reading: Reading) -> None:
         self._reading = reading
+        self._view.show_found(reading.frame, reading.edges)
         if self._dialog is not None:
             self._dialog.set_found(_found(reading), reading.doubts, ask=reading.filled)
             return
@@ -63,6 +70,7 @@ class CalibrationViews(QObject):
         self._dialog.build_picked.connect(self._measure_again)
         self._dialog.finished.connect(self._forget)
         self._dialog.open()
+        self._dialog.move(self._view.mapToGlobal(QPoint(*BESIDE)))
 
     def _measure_again(self, build: str) -> None:
         reading = self._reading
@@ -78,6 +86,7 @@ class CalibrationViews(QObject):
         if self._dialog is not None:
             self._dialog.deleteLater()
         self._dialog = self._reading = None
+        self._view.show_found(0, ())
 
 
 def _found(reading: Reading) -> str:

@@ -167,7 +167,7 @@ class MainWindow(QMainWindow):
         self._show_look(session.look.now, session.look.now)
         self.commander.refresh()
         UnsavedDialogs(self, session.leaving)
-        self.calibration_views = CalibrationViews(self, session, self.notices)
+        self.calibration_views = CalibrationViews(self, session, self.notices, self.view)
         DenoiserViews(self.denoise_panel.denoiser, session.adapting)
 
     # making

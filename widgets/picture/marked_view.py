@@ -16,6 +16,8 @@ from widgets.picture.vessel_overlay import VesselPart
 
 Grip = int | VesselPart | None
 """What of a mark is held: one of its handles, a part of a vessel, or the whole mark."""
+Outlines = tuple[tuple[tuple[float, float], ...], ...]
+"""Lines through points (x, y)."""
 HANDLE_REACH = 9.0
 LINE_REACH = 6.0
 
@@ -55,6 +57,7 @@ class MarkedView(PictureView):
         self._hand = Hand.LABEL
         self._shape_drawn = MarkShape.LINE
         self._drawing: Drawing | None = None
+        self._found: tuple[int, MarkOverlay] | None = None  # its frame, and what to look at there
         self._mark_held: MarkOverlay | None = None
         self._grip: Grip = None
         self._held_from = (0.0, 0.0)
@@ -69,6 +72,12 @@ class MarkedView(PictureView):
         if (hand, shape) != (self._hand, self._shape_drawn):
             self._hand, self._shape_drawn = hand, shape
             self.cancel_drawing()
+
+    def show_found(self, frame: int, outlines: Outlines) -> None:
+        """Show lines that were found on a frame, until other ones are; none takes them away."""
+        found = MarkOverlay("", MarkShape.FOUND, outlines[0][:1] if outlines else (), (), True)
+        self._found = (frame, replace(found, outlines=outlines)) if outlines else None
+        self.viewport().update()
 
     @property
     def drawing(self) -> bool:
@@ -173,6 +182,8 @@ class MarkedView(PictureView):
         if self._mark_held is not None and self._mouse is not None:
             held = self._dragged_mark(self._mouse)
             marks = tuple(held if mark.mark_id == held.mark_id else mark for mark in marks)
+        if self._found is not None and self._found[0] == self._frame and not self._for_export:
+            marks = (*marks, self._found[1])
         drawing = self._drawing
         if drawing is not None and drawing.frame == self._frame and not self._for_export:
             drawn = MarkOverlay("", drawing.shape, drawing.points, (), True)

@@ -49,7 +49,7 @@ def test_what_a_person_calibrated_goes_before_the_file_and_can_be_forgotten():
     scale = scale_of(run, labels.marks)
     assert (scale.column_size, scale.row_size) == (0.3, 0.6)
     assert (scale.source, scale.relative_sd) == ("catheter 6 F", pytest.approx(0.01))
-    assert scale_text(run, scale) == "0.300 ± 2.0% mm/px, catheter 6 F"
+    assert scale_text(run, scale) == "0.300 mm/px ± 2.0%, catheter 6 F"
     spacing = spacing_of(run, labels.marks)
     assert (spacing.column_mm, spacing.row_mm) == (0.3, 0.6)
     assert spacing.source is SpacingSource.CALIBRATED

@@ -8,6 +8,7 @@ import pytest
 from app.measure.scale import scale_of
 from app.session.calibrating import Reading
 from inference.measuring.catheter import CatheterWidth, Doubt
+from inference.measuring.sphere import Circle
 
 LINE = np.array([[10.0, 20.0], [60.0, 20.0]])
 
@@ -75,3 +76,18 @@ def test_other_doubts_are_told_alone(window):
     dialog._french.setCurrentIndex(1)
     assert dialog._ok.isEnabled()
     dialog.reject()
+
+
+def test_what_was_found_is_seen_before_it_is_agreed_to(qtbot, window):
+    calibrating = window.session.calibrating
+    opened = window.session.opened
+    ball = Circle(60.0, 50.0, 20.0, 0.1)
+    calibrating.read.emit(Reading(opened, 0, ((50.0, 40.0), (70.0, 60.0)), ball=ball))
+    (found,) = window.view._marks_now()
+    across = [x for x, _ in found.outlines[0]]
+    assert (min(across), max(across)) == pytest.approx((50.0, 70.0), abs=0.1)
+    window.commander.do("step_forward")
+    assert not window.view._marks_now()
+    window.commander.do("step_back")
+    window.calibration_views.close()
+    assert not window.view._marks_now()
