@@ -132,7 +132,8 @@ def paint_marks(
             painter.strokePath(path, pen)
         if mark.vessel is not None:
             paint_vessel(painter, mark.vessel, to_screen, color, unit)
-        if mark.selected or (mark.shape is MarkShape.TEXT and not mark.lines):
+        chosen = mark.selected and mark.shape is not MarkShape.FOUND
+        if chosen or (mark.shape is MarkShape.TEXT and not mark.lines):
             _paint_handles(painter, [to_screen(x, y) for x, y in mark.points], color, unit)
         _paint_words(painter, mark, path, to_screen, region, taken, unit, font, color)
 
