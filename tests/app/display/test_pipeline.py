@@ -332,3 +332,10 @@ def test_mask_is_read_once():
 def test_runs_that_ask_for_it_open_subtracted():
     assert DisplayPipeline(make_run(RAMP8, open_subtracted=True)).default_settings().subtracted
     assert not DisplayPipeline(make_run(RAMP8)).default_settings().subtracted
+
+
+def test_windows_and_luts_without_a_name_are_numbered_from_one():
+    windows, luts = (Window(5.0, 9.0), Window(6.0, 9.0)), (Lut(0, np.arange(4.0)),)
+    run = make_run([RAMP8], grey=GreyScale(windows=windows, voi_luts=luts))
+    labels = [label for label, _ in DisplayPipeline(run).presets()]
+    assert labels == ["File window 1", "File window 2", "File LUT 1", "Full range"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from app.runs.run import Run
+from app.runs.run import GreyScale, Lut, Run
 from app.session.look import Look, look_from
 
 RUN = Run(Path("run"), None, 5, 40, 60, np.arange(5) * 100.0)
@@ -46,3 +47,11 @@ def test_what_can_be_comes_back():
     look = look_from(view, RUN, Look())
     assert look.place == (2.0, 30.0, 20.0)
     assert (look.grey.mask_frames, look.grey.mask_shift_px) == ((0, 4), (-1.5, 2.0))
+
+
+def test_a_lut_that_the_file_has_not_is_none():
+    lut = Lut(0, np.arange(4.0))
+    run = replace(RUN, grey=GreyScale(voi_luts=(lut,)))
+    assert look_from({"lut": 0}, run, Look()).grey.voi is lut
+    assert look_from({"lut": 1}, run, Look()).grey.voi is None
+    assert look_from({"lut": -1}, run, Look()).grey.voi is None

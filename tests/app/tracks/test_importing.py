@@ -18,7 +18,13 @@ from app.runs.run import Run
 from app.tracks.edits import add_track, delete_points, new_track, place_point
 from app.tracks.formats import FORMATS, LabelFile, NamedPicture, label_file, read_labels, run_facts
 from app.tracks.formats.label_file import make_track
-from app.tracks.importing import ImportChoices, ImportPreview, OnConflict, preview_import
+from app.tracks.importing import (
+    ImportChoices,
+    ImportPreview,
+    OnConflict,
+    _far_outside,
+    preview_import,
+)
 from app.tracks.labels import Labels
 from app.tracks.pictures import MatchedBy
 from app.tracks.track import PointSource, PointState, TrackPoint
@@ -449,3 +455,21 @@ def test_the_attackers_labels_go_into_a_run(shared_data, tmp_path):
     labels = Labels(FRAMES)
     labels.apply(preview_import(read_labels(path), run, []).edit)
     assert [(t.name, len(t.marked_points)) for t in labels.tracks] == [("tip", 1)]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "outside"),
+    [
+        (-6.0, 0.0, False),
+        (-6.1, 0.0, True),
+        (65.0, 0.0, False),
+        (65.1, 0.0, True),
+        (0.0, -6.0, False),
+        (0.0, -6.1, True),
+        (0.0, 45.0, False),
+        (0.0, 45.1, True),
+    ],
+)
+def test_a_place_is_far_outside_from_a_tenth_of_the_longer_side_on(x, y, outside):
+    run = Run(Path("run"), None, 1, 40, 60, np.zeros(1))
+    assert _far_outside(TrackPoint(0, x, y), run) is outside

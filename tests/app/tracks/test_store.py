@@ -425,3 +425,16 @@ def test_marks_survive_too(reopen):
     opened.labels.apply(set_state(opened.labels.tracks[0], 0, 9, PointState.OCCLUDED))
     opened.close()
     assert reopen().labels.tracks == opened.labels.tracks
+
+
+def test_a_transaction_that_writes_begins_as_such(tmp_path):
+    path = tmp_path / "a.sqlite"
+    opened = [sqlite3.connect(path, timeout=0, isolation_level=None) for _ in range(2)]
+    first, second = (database.attach(raw) for raw in opened)
+    with first.begin(), pytest.raises(Exception, match="locked"), second.begin():
+        pass
+    reader = database.attach(opened[1], write=False)
+    with first.begin(), reader.begin():
+        pass  # who only looks waits for nobody
+    for made in (first, second, reader, *opened):
+        made.close()
