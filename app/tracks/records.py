@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, update
 
 from app.tracks import peek, rows
 from app.tracks.content import Content, ReviewState
@@ -30,6 +30,12 @@ from app.tracks.schema import (
 INFO_COLUMNS = ("name", "kind", "color", "position", "weights")
 POINT_COLUMNS = ("frame", "x", "y", "state", "source", "confidence", "confirmed", "moved")
 MARK_COLUMNS = ("id", "kind", "frame", "points", "text", "values", "position")
+KEPT: tuple[tuple[type[Change], Table, tuple[str, ...], Callable[[Any], str | None]], ...] = (
+    (TrackChange, track_changes, ("track_id",), rows.info_text),
+    (PointChange, point_changes, ("track_id", "frame"), rows.point_text),
+    (MarkChange, mark_changes, ("mark_id",), rows.mark_text),
+)
+"""Of each kind of change: its table in the history, what names it there, and its text."""
 
 
 def write(
@@ -87,43 +93,19 @@ def _write_step(connection: Connection, record: StepRecord) -> None:
         connection.execute(delete(steps).where(mine(steps) & steps.c.undone))
         step = {"layer_id": LAYER, "id": record.step_id, "label": record.label, "undone": False}
         connection.execute(insert(steps).values(step))
-    told = [
-        {
-            "layer_id": LAYER,
-            "step_id": record.step_id,
-            "track_id": change.track_id,
-            "before": rows.info_text(change.before),
-            "after": rows.info_text(change.after),
-        }
-        for change in record.kept
-        if isinstance(change, TrackChange)
-    ]
-    _replace(connection, track_changes, ("step_id", "track_id"), told)
-    told = [
-        {
-            "layer_id": LAYER,
-            "step_id": record.step_id,
-            "track_id": change.track_id,
-            "frame": change.frame,
-            "before": rows.point_text(change.before),
-            "after": rows.point_text(change.after),
-        }
-        for change in record.kept
-        if isinstance(change, PointChange)
-    ]
-    _replace(connection, point_changes, ("step_id", "track_id", "frame"), told)
-    told = [
-        {
-            "layer_id": LAYER,
-            "step_id": record.step_id,
-            "mark_id": change.mark_id,
-            "before": rows.mark_text(change.before),
-            "after": rows.mark_text(change.after),
-        }
-        for change in record.kept
-        if isinstance(change, MarkChange)
-    ]
-    _replace(connection, mark_changes, ("step_id", "mark_id"), told)
+    for kind, table, keys, text in KEPT:
+        told = [
+            {
+                "layer_id": LAYER,
+                "step_id": record.step_id,
+                **{key: getattr(change, key) for key in keys},
+                "before": text(change.before),
+                "after": text(change.after),
+            }
+            for change in record.kept
+            if isinstance(change, kind)
+        ]
+        _replace(connection, table, ("step_id", *keys), told)
 
 
 def _write_changes(connection: Connection, changes: Sequence[Change]) -> None:
