@@ -12,7 +12,6 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QGridLayout,
     QLabel,
     QListView,
     QListWidget,
@@ -22,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from widgets.command_button import CommandButton
+from widgets.command_grid import CommandGrid
 from widgets.key_keeping import SLIDING_KEYS, keep_keys
 from widgets.picture.picture_marks import image_of
 from widgets.theme import DARK, Theme
@@ -97,14 +96,8 @@ class KeyImageStrip(QWidget):
         self._hint = QLabel(tr("Nothing is kept yet: B keeps\nthe picture as it stands."))
         self._hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._hint.setProperty("role", "muted")
-        self._buttons: dict[str, CommandButton] = {}
-        grid = QGridLayout()
-        grid.setSpacing(2)
-        for number, (command, meaning, symbol, text) in enumerate(BUTTONS):
-            button = CommandButton(command, tr(meaning), symbol, tr(text))
-            button.clicked.connect(self._request)
-            self._buttons[command] = button
-            grid.addWidget(button, number // 2, number % 2)
+        self._grid = CommandGrid(BUTTONS, spacing=2)
+        self._grid.command_requested.connect(self.command_requested)
         shown = QWidget()
         self._shown = QStackedLayout(shown)
         self._shown.addWidget(self._hint)
@@ -113,7 +106,7 @@ class KeyImageStrip(QWidget):
         column.setContentsMargins(8, 4, 8, 6)
         column.setSpacing(4)
         column.addWidget(shown, 1)
-        column.addLayout(grid)
+        column.addWidget(self._grid)
         self.set_theme(DARK)
 
     @property
@@ -152,23 +145,15 @@ class KeyImageStrip(QWidget):
 
     def set_usable(self, commands: Collection[str]) -> None:
         """Enable the buttons of these commands and disable the others."""
-        for command, button in self._buttons.items():
-            button.setEnabled(command in commands)
+        self._grid.set_usable(commands)
 
     def set_shortcuts(self, keys: Mapping[str, str]) -> None:
-        """Write the keys of the commands on the buttons."""
-        for command, button in self._buttons.items():
-            button.set_key(keys.get(command, ""))
+        """Write the keys of the commands (command name to key) on the buttons."""
+        self._grid.set_shortcuts(keys)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in the colours of ``theme``."""
-        for button in self._buttons.values():
-            button.set_theme(theme)
-
-    def _request(self) -> None:
-        button = self.sender()
-        assert isinstance(button, CommandButton)
-        self.command_requested.emit(button.command)
+        self._grid.set_theme(theme)
 
     def _pick(self, item: QListWidgetItem) -> None:
         self.image_picked.emit(str(item.data(ID_ROLE)))

@@ -9,7 +9,6 @@ from gettext import gettext as tr
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QGridLayout,
     QHeaderView,
     QLabel,
     QTreeWidget,
@@ -18,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from widgets.command_button import CommandButton
+from widgets.command_grid import CommandGrid
 from widgets.key_keeping import SLIDING_KEYS, keep_keys
 from widgets.theme import DARK, Theme
 from widgets.translation import marked
@@ -91,21 +90,14 @@ class MeasurePanel(QWidget):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         keep_keys(self._list, SLIDING_KEYS)
         self._list.itemSelectionChanged.connect(self._pick)
-        self._buttons = {
-            name: CommandButton(name, tr(hint), symbol, tr(text))
-            for name, hint, symbol, text in BUTTONS
-        }
-        grid = QGridLayout()
-        grid.setSpacing(4)
-        for number, button in enumerate(self._buttons.values()):
-            button.clicked.connect(self._request)
-            grid.addWidget(button, number // 2, number % 2)
+        self._grid = CommandGrid(BUTTONS)
+        self._grid.command_requested.connect(self.command_requested)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 8, 6)
         column.setSpacing(4)
         column.addWidget(self._scale)
         column.addWidget(self._list, 1)
-        column.addLayout(grid)
+        column.addWidget(self._grid)
         self.set_theme(DARK)
 
     def set_scale(self, text: str) -> None:
@@ -132,24 +124,16 @@ class MeasurePanel(QWidget):
         return item
 
     def set_usable(self, commands: Collection[str]) -> None:
-        """Offer these commands."""
-        for name, button in self._buttons.items():
-            button.setEnabled(name in commands)
+        """Enable the buttons of these commands and disable the others."""
+        self._grid.set_usable(commands)
 
     def set_shortcuts(self, keys: Mapping[str, str]) -> None:
-        """Say the keys in the buttons' hints."""
-        for name, button in self._buttons.items():
-            button.set_key(keys.get(name, ""))
+        """Write the keys of the commands (command name to key) on the buttons."""
+        self._grid.set_shortcuts(keys)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in the colours of ``theme``."""
-        for button in self._buttons.values():
-            button.set_theme(theme)
-
-    def _request(self) -> None:
-        button = self.sender()
-        assert isinstance(button, CommandButton)
-        self.command_requested.emit(button.command)
+        self._grid.set_theme(theme)
 
     def _pick(self) -> None:
         chosen = self._list.selectedItems()

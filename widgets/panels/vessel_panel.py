@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from gettext import gettext as tr
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from widgets.command_button import CommandButton
+from widgets.command_grid import CommandGrid
 from widgets.panels.vessel_plot import VesselCurve, VesselPlot
 from widgets.theme import DARK, Theme
 from widgets.translation import marked
@@ -53,20 +53,14 @@ class VesselPanel(QWidget):
         self._words = QLabel()
         self._words.setWordWrap(True)
         self.plot = VesselPlot()
-        self._buttons = [
-            CommandButton(name, tr(hint), symbol, tr(text)) for name, hint, symbol, text in BUTTONS
-        ]
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for button in self._buttons:
-            button.clicked.connect(self._request)
-            row.addWidget(button)
+        self._grid = CommandGrid(BUTTONS)
+        self._grid.command_requested.connect(self.command_requested)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 4, 8, 6)
         column.setSpacing(4)
         column.addWidget(self._words)
         column.addWidget(self.plot, 1)
-        column.addLayout(row)
+        column.addWidget(self._grid)
         self.set_vessel((), None)
 
     def set_vessel(self, lines: Sequence[str], curve: VesselCurve | None) -> None:
@@ -75,22 +69,14 @@ class VesselPanel(QWidget):
         self.plot.set_curve(curve)
 
     def set_usable(self, commands: Collection[str]) -> None:
-        """Offer these commands."""
-        for button in self._buttons:
-            button.setEnabled(button.command in commands)
+        """Enable the buttons of these commands and disable the others."""
+        self._grid.set_usable(commands)
 
     def set_shortcuts(self, keys: Mapping[str, str]) -> None:
-        """Say the keys in the buttons' hints."""
-        for button in self._buttons:
-            button.set_key(keys.get(button.command, ""))
+        """Write the keys of the commands (command name to key) on the buttons."""
+        self._grid.set_shortcuts(keys)
 
     def set_theme(self, theme: Theme = DARK) -> None:
         """Draw in the colours of ``theme``."""
         self.plot.set_theme(theme)
-        for button in self._buttons:
-            button.set_theme(theme)
-
-    def _request(self) -> None:
-        button = self.sender()
-        assert isinstance(button, CommandButton)
-        self.command_requested.emit(button.command)
+        self._grid.set_theme(theme)
